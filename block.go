@@ -1,0 +1,117 @@
+package fairlead
+
+import (
+	"encoding/base64"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+)
+
+// Signal is a per-unit outcome that the judge compares between the arms.
+type Signal uint8
+
+// The signals of a request. A unit counts once per rollout and signal.
+const (
+	Failures Signal = iota // a 5xx, a timeout or a reset
+	SlowP50                // slower than the old release's frozen median
+	SlowP90                // slower than its frozen 90th percentile
+	SlowP99                // slower than its frozen 99th percentile
+	Signals                // how many there are
+)
+
+// String returns the signal's name as people and JSON see it.
+func (s Signal) String() string {
+	return [...]string{"failures", "latency p50", "latency p90", "latency p99"}[s]
+}
+
+// Class is why a request failed.
+type Class uint8
+
+// The failure classes.
+const (
+	ServerError Class = iota // the instance answered 5xx
+	Timeout                  // its deadline passed
+	Reset                    // the connection broke before the answer ended
+	Classes                  // how many there are
+)
+
+// String returns the class's name.
+func (c Class) String() string { return [...]string{"5xx", "timeout", "reset"}[c] }
+
+// Units is a set of units of assignment, each by its keyed 64-bit hash. In JSON
+// it is base64 of the big-endian hashes.
+type Units []uint64
+
+// MarshalJSON writes u as base64.
+func (u Units) MarshalJSON() ([]byte, error) {
+	raw := make([]byte, 0, 8*len(u))
+	for _, unit := range u {
+		raw = binary.BigEndian.AppendUint64(raw, unit)
+	}
+	return json.Marshal(base64.StdEncoding.EncodeToString(raw))
+}
+
+// UnmarshalJSON reads base64 of whole hashes.
+func (u *Units) UnmarshalJSON(data []byte) error {
+	var text string
+	if err := json.Unmarshal(data, &text); err != nil {
+		return err
+	}
+	raw, err := base64.StdEncoding.DecodeString(text)
+	if err != nil || len(raw)%8 != 0 {
+		return fmt.Errorf("units: %d bytes are not whole 8-byte hashes", len(raw))
+	}
+	*u = make(Units, len(raw)/8)
+	for i := range *u {
+		(*u)[i] = binary.BigEndian.Uint64(raw[8*i:])
+	}
+	return nil
+}
+
+// LatencyBuckets counts requests by latency. Bucket i holds latencies of up to
+// BucketBound(i) milliseconds and more than bucket i-1's bound; the last one has
+// no bound.
+type LatencyBuckets [64]uint32
+
+// BucketBound returns the upper bound of bucket i in milliseconds: 0.25 ms, and
+// a quarter more for each bucket after it, which reaches about 5 minutes.
+func BucketBound(i int) float64 {
+	bound := 0.25
+	for range i {
+		bound *= 1.25
+	}
+	return bound
+}
+
+// Arm is what one release showed in a cell.
+type Arm struct {
+	Requests uint32          `json:"requests,omitempty"` // that arrived in the cell
+	Units    Units           `json:"units,omitempty"`    // distinct units of those requests, each once per cell over all blocks
+	Hits     [Signals]Units  `json:"hits"`               // units with an outcome of the signal, each once per cell and signal over all blocks
+	Failed   [Classes]uint32 `json:"failed"`             // failed requests by class
+	Latency  LatencyBuckets  `json:"latency"`            // of ended requests: to the last byte, for streams to the first
+	First    LatencyBuckets  `json:"first"`              // of ended requests: to the first byte
+	Ended    uint32          `json:"ended,omitempty"`    // requests that ended or passed their deadline
+}
+
+// Cell is the traffic that arrived in one second of one epoch. Blocks carry what
+// is new about a cell: a cell can come in several blocks until it is complete.
+type Cell struct {
+	Second   int64  `json:"second"` // Unix time of arrival
+	Epoch    uint32 `json:"epoch"`
+	Complete bool   `json:"complete,omitempty"` // all its requests ended or passed their deadline
+	Stable   Arm    `json:"stable"`             // requests assigned to the old release
+	Canary   Arm    `json:"canary"`             // requests assigned to the new one; empty when nothing is rolling out
+}
+
+// Block is what a gateway saw of a site in about a second: new requests, and
+// outcomes of earlier ones. Blocks are kept by the gateway until acknowledged.
+type Block struct {
+	Gateway string `json:"gateway"`         // boot id: a new one for each start of the gateway
+	Seq     uint64 `json:"seq"`             // counts from 1 in each boot and site; a missing number is a gap
+	Final   bool   `json:"final,omitempty"` // the gateway stopped in order after this block
+	Site    Site   `json:"site"`
+	Rollout string `json:"rollout,omitempty"` // id of the rollout that the cells belong to, if any
+	At      int64  `json:"at"`                // Unix milliseconds when the block was closed
+	Cells   []Cell `json:"cells"`
+}

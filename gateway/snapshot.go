@@ -1,0 +1,95 @@
+// Package gateway is the data plane: it takes requests, finds their route,
+// assigns their unit to a release, forwards them to a ready instance, and counts
+// what happened in observation blocks.
+//
+// A gateway is told everything by [Snapshot]s, which it keeps on disk, so that it
+// starts and goes on without a control plane. What it decides alone (ejection,
+// lease expiry) goes to its own journal first. See [Client] for the control
+// protocol.
+package gateway
+
+import (
+	"time"
+
+	"github.com/fairlead/fairlead"
+)
+
+// Snapshot is the gateway's whole configuration. A newer one replaces it at once
+// for new requests; requests in flight end as they began.
+type Snapshot struct {
+	Format int            `json:"format"` // 1
+	Order  fairlead.Order `json:"order"`
+	Routes []Route        `json:"routes"`
+}
+
+// Route is one app in one environment.
+type Route struct {
+	Site       fairlead.Site       `json:"site"`
+	Host       string              `json:"host"`       // exact, lower case, without port
+	PathPrefix string              `json:"pathPrefix"` // whole segments; the longest match wins
+	Assignment fairlead.Assignment `json:"assignment"`
+	Timeout    fairlead.Duration   `json:"timeout"`  // of the first byte
+	RunLimit   fairlead.Duration   `json:"runLimit"` // longest that a stream or run keeps a release that left the route
+	Stable     Backend             `json:"stable"`
+	Split      *Split              `json:"split,omitempty"`   // while a rollout has or had traffic
+	Leaving    []Backend           `json:"leaving,omitempty"` // take no new units; streams and runs that began there stay until they end or RunLimit
+}
+
+// Backend is one release's instances.
+type Backend struct {
+	Release   int             `json:"release"`
+	Digest    fairlead.Digest `json:"digest"`
+	Instances []Instance      `json:"instances"` // those that may take traffic
+}
+
+// Instance is where requests go.
+type Instance struct {
+	ID      string `json:"id"`
+	Address string `json:"address"` // "tcp:127.0.0.1:8080", or "pass:/path/of/socket": see internal/dialpass
+}
+
+// Split shares a route's units between its stable backend and a canary.
+type Split struct {
+	Rollout    string          `json:"rollout"`
+	Salt       []byte          `json:"salt"`   // 32 random bytes of the rollout: keys the assignment hash and the unit hashes
+	Epoch      uint32          `json:"epoch"`  // grows with each change of weight
+	Weight     fairlead.Weight `json:"weight"` // a unit is on the canary iff hash(salt, unit) < weight
+	Canary     Backend         `json:"canary"`
+	Thresholds [3]float64      `json:"thresholds"` // stable's frozen p50, p90, p99 in milliseconds; 0 when not known yet
+	Lease      Lease           `json:"lease"`
+}
+
+// Lease is what becomes of a partial split when nobody attends it.
+type Lease struct {
+	TTL      fairlead.Duration `json:"ttl"`      // from the newest renewal; 0 means that the split needs no lease
+	Fallback fairlead.Weight   `json:"fallback"` // the canary's weight after expiry
+}
+
+// Status is what a gateway says of itself.
+type Status struct {
+	Boot     string          `json:"boot"`
+	Pid      int             `json:"pid"`
+	Started  time.Time       `json:"started"`
+	Applied  fairlead.Order  `json:"applied"`           // of the snapshot in force
+	InFlight map[string]int  `json:"inFlight"`          // requests in flight by instance id, those of older snapshots too; zeroes are left out
+	Expired  []fairlead.Site `json:"expired,omitempty"` // sites on fallback weights
+	Ejected  []string        `json:"ejected,omitempty"` // instance ids out of balance after failed connections
+	Requests uint64          `json:"requests"`          // since the start
+	Refused  uint64          `json:"refused"`           // answered by the gateway itself: no route, nothing ready
+}
+
+// Event is something that a gateway did alone, in its fsynced journal.
+type Event struct {
+	N    uint64        `json:"n"` // counts from 1 for ever
+	Time time.Time     `json:"time"`
+	Kind string        `json:"kind"` // "started", "leaseExpired", "ejected", "restored", "spoolFull"
+	Site fairlead.Site `json:"site"`
+	Text string        `json:"text"`
+}
+
+// Ack tells a gateway that all blocks of a boot and site up to Seq are stored.
+type Ack struct {
+	Gateway string        `json:"gateway"`
+	Site    fairlead.Site `json:"site"`
+	Seq     uint64        `json:"seq"`
+}

@@ -1,0 +1,74 @@
+package fairlead
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Release is one immutable version of an app: everything that moves and returns
+// together. People see it as app@number; its digest is its identity.
+type Release struct {
+	App     string        `json:"app"`
+	Number  int           `json:"number"` // counts from 1 in each app
+	Digest  Digest        `json:"digest"` // of Content
+	Content Content       `json:"content"`
+	Source  *Commit       `json:"source,omitempty"` // where it was built from, if from Git
+	Created time.Time     `json:"created"`
+	By      Sealed        `json:"by"`
+	Policy  []Environment `json:"policy"` // the environments as the file had them when the release was made
+}
+
+// Content is what a release's digest covers.
+type Content struct {
+	Artifact   Digest                    `json:"artifact"` // of the tree's manifest
+	Command    []string                  `json:"command"`
+	Port       int                       `json:"port"`
+	Env        map[string]string         `json:"env,omitempty"`
+	Readiness  Check                     `json:"readiness"`
+	Health     *Check                    `json:"health,omitempty"`
+	Drain      Duration                  `json:"drain"`
+	RunLimit   Duration                  `json:"runLimit"`
+	Timeout    Duration                  `json:"timeout"`
+	Files      map[string]Digest         `json:"files,omitempty"`   // model, prompt and configuration files by "kind/path"
+	Secrets    map[string]map[string]int `json:"secrets,omitempty"` // environment -> secret name -> version
+	Resources  Resources                 `json:"resources"`
+	Network    Network                   `json:"network"`
+	Gates      []Gate                    `json:"gates,omitempty"`
+	Assignment Assignment                `json:"assignment"`
+}
+
+// Commit is the Git commit a release was built from.
+type Commit struct {
+	Repository string    `json:"repository"`
+	Ref        string    `json:"ref"`
+	Hash       string    `json:"hash"` // full object id
+	Author     Sealed    `json:"author"`
+	Time       time.Time `json:"time"`
+	Subject    Sealed    `json:"subject"`
+	BuildLog   Digest    `json:"buildLog,omitempty"` // in the content store
+}
+
+// Digest returns the digest of c: of its JSON, whose object keys are sorted.
+func (c Content) Digest() Digest {
+	data, err := json.Marshal(c)
+	if err != nil {
+		panic(fmt.Sprintf("content of plain fields does not marshal: %v", err)) // cannot happen
+	}
+	return DigestOf(data)
+}
+
+// Name returns "app@number".
+func (r Release) Name() string { return fmt.Sprintf("%s@%d", r.App, r.Number) }
+
+// ParseReleaseName splits "app@number".
+func ParseReleaseName(s string) (app string, number int, err error) {
+	app, digits, ok := strings.Cut(s, "@")
+	number, convErr := strconv.Atoi(digits)
+	if !ok || convErr != nil || number < 1 || !ValidName(app) {
+		return "", 0, Errorf(Invalid, "", "%q does not name a release", s).WithHint("write app@number, such as triage@7")
+	}
+	return app, number, nil
+}
