@@ -1,0 +1,291 @@
+package client
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/fairlead/fairlead"
+	"github.com/fairlead/fairlead/internal/unixsock"
+	"github.com/fairlead/fairlead/workload"
+)
+
+// SocketName and TokenName are files of the state directory: the Unix socket of
+// the API, and the first administrator's token (mode 0600).
+const (
+	SocketName = "control.sock"
+	TokenName  = "admin.token"
+)
+
+// Client speaks to one control plane. It is safe for concurrent use.
+type Client struct {
+	base  string
+	token string
+	http  *http.Client
+}
+
+// Local returns a client of the control plane that owns a state directory. It
+// uses the Unix socket; nothing is dialled before the first call.
+func Local(stateDir string) *Client {
+	socket := filepath.Join(stateDir, SocketName)
+	dial := func(ctx context.Context, _, _ string) (net.Conn, error) { return unixsock.Dial(ctx, socket) }
+	return &Client{base: "http://fairlead", http: &http.Client{Transport: &http.Transport{DialContext: dial, MaxIdleConnsPerHost: 8}}}
+}
+
+// Remote returns a client of the control plane at a base URL, with a bearer token.
+func Remote(baseURL, token string) *Client {
+	return &Client{base: strings.TrimRight(baseURL, "/"), token: token, http: &http.Client{}}
+}
+
+// WithToken returns c with a bearer token for its calls, for a caller whose peer
+// credentials do not count.
+func (c *Client) WithToken(token string) *Client {
+	with := *c
+	with.token = token
+	return &with
+}
+
+// ReadToken returns the administrator's token of a state directory, or "" when
+// there is none or it may not be read.
+func ReadToken(stateDir string) string {
+	data, err := os.ReadFile(filepath.Join(stateDir, TokenName))
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(data))
+}
+
+// Version asks who answers.
+func (c *Client) Version(ctx context.Context) (Version, error) {
+	return call[Version](ctx, c, http.MethodGet, "/v1/version", nil)
+}
+
+// Apps lists all apps.
+func (c *Client) Apps(ctx context.Context) ([]App, error) {
+	return call[[]App](ctx, c, http.MethodGet, "/v1/apps", nil)
+}
+
+// App returns one app.
+func (c *Client) App(ctx context.Context, app string) (App, error) {
+	return call[App](ctx, c, http.MethodGet, "/v1/apps/"+url.PathEscape(app), nil)
+}
+
+// Releases returns an app's releases, newest first.
+func (c *Client) Releases(ctx context.Context, app string) ([]Release, error) {
+	return call[[]Release](ctx, c, http.MethodGet, "/v1/apps/"+url.PathEscape(app)+"/releases", nil)
+}
+
+// Deploy makes a release and starts its rollout. It answers before the rollout ends.
+func (c *Client) Deploy(ctx context.Context, d Deploy) (Deployed, error) {
+	return call[Deployed](ctx, c, http.MethodPost, "/v1/deploy", d)
+}
+
+// Promote starts the rollout of an existing release in an environment.
+func (c *Client) Promote(ctx context.Context, p Promote) (Deployed, error) {
+	return call[Deployed](ctx, c, http.MethodPost, "/v1/promote", p)
+}
+
+// Act asks rollback, pause, resume or abort of a site and returns its newest rollout.
+func (c *Client) Act(ctx context.Context, site fairlead.Site, action string, a Act) (Rollout, error) {
+	return call[Rollout](ctx, c, http.MethodPost, sitePath(site)+"/"+action, a)
+}
+
+// Rollout returns a rollout by its id.
+func (c *Client) Rollout(ctx context.Context, id string) (Rollout, error) {
+	return call[Rollout](ctx, c, http.MethodGet, "/v1/rollouts/"+url.PathEscape(id), nil)
+}
+
+// Explain says why a site is where it is.
+func (c *Client) Explain(ctx context.Context, site fairlead.Site) (Explanation, error) {
+	return call[Explanation](ctx, c, http.MethodGet, sitePath(site)+"/explain", nil)
+}
+
+// Secrets lists the versions of an environment's secrets.
+func (c *Client) Secrets(ctx context.Context, env string) ([]Secret, error) {
+	return call[[]Secret](ctx, c, http.MethodGet, "/v1/secrets/"+url.PathEscape(env), nil)
+}
+
+// SetSecret stores a new version of a secret.
+func (c *Client) SetSecret(ctx context.Context, env, name string, v SecretValue) (Secret, error) {
+	return call[Secret](ctx, c, http.MethodPut, "/v1/secrets/"+url.PathEscape(env)+"/"+url.PathEscape(name), v)
+}
+
+// RemoveSecret destroys all versions of a secret.
+func (c *Client) RemoveSecret(ctx context.Context, env, name string) error {
+	_, err := call[struct{}](ctx, c, http.MethodDelete, "/v1/secrets/"+url.PathEscape(env)+"/"+url.PathEscape(name), nil)
+	return err
+}
+
+// Shutdown ends the control plane. With all, instances and gateway end too;
+// otherwise they go on and are adopted by the next `fairlead up`.
+func (c *Client) Shutdown(ctx context.Context, all bool) error {
+	_, err := call[struct{}](ctx, c, http.MethodPost, "/v1/shutdown?all="+strconv.FormatBool(all), struct{}{})
+	return err
+}
+
+// Missing returns which of the digests the content store does not hold.
+func (c *Client) Missing(ctx context.Context, digests []fairlead.Digest) ([]fairlead.Digest, error) {
+	return call[[]fairlead.Digest](ctx, c, http.MethodPost, "/v1/blobs/missing", digests)
+}
+
+// PutBlob uploads content, which must have the digest.
+func (c *Client) PutBlob(ctx context.Context, digest fairlead.Digest, content io.Reader) error {
+	resp, err := c.send(ctx, http.MethodPut, "/v1/blobs/"+string(digest), content, "application/octet-stream")
+	if err != nil {
+		return err
+	}
+	return resp.Body.Close()
+}
+
+// Blob opens content by its digest. The caller closes it.
+func (c *Client) Blob(ctx context.Context, digest fairlead.Digest) (io.ReadCloser, error) {
+	return c.stream(ctx, "/v1/blobs/"+string(digest))
+}
+
+// Logs opens the log lines of a site's instances: time, instance, stream, text.
+// The caller closes them.
+func (c *Client) Logs(ctx context.Context, site fairlead.Site, instance string, o workload.LogOptions) (io.ReadCloser, error) {
+	q := url.Values{"tail": {strconv.Itoa(o.Tail)}, "follow": {strconv.FormatBool(o.Follow)}, "instance": {instance}}
+	return c.stream(ctx, sitePath(site)+"/logs?"+q.Encode())
+}
+
+// Events calls each with the ledger's entries from position from on; with follow
+// it goes on until the context ends or each returns an error.
+func (c *Client) Events(ctx context.Context, from uint64, follow bool, each func(Event) error) error {
+	body, err := c.stream(ctx, fmt.Sprintf("/v1/events?from=%d&follow=%t", from, follow))
+	if err != nil {
+		return err
+	}
+	defer body.Close()
+	return decodeLines(body, each)
+}
+
+// Watch calls each with a rollout whenever it changes, and returns when it has
+// an outcome, is held, the context ends, or each returns an error.
+func (c *Client) Watch(ctx context.Context, id string, each func(Rollout) error) error {
+	body, err := c.stream(ctx, "/v1/rollouts/"+url.PathEscape(id)+"/watch")
+	if err != nil {
+		return err
+	}
+	defer body.Close()
+	return decodeLines(body, each)
+}
+
+func sitePath(site fairlead.Site) string {
+	return "/v1/sites/" + url.PathEscape(site.App) + "/" + url.PathEscape(site.Env)
+}
+
+func (c *Client) stream(ctx context.Context, path string) (io.ReadCloser, error) {
+	resp, err := c.send(ctx, http.MethodGet, path, nil, "")
+	if err != nil {
+		return nil, err
+	}
+	return resp.Body, nil
+}
+
+func call[T any](ctx context.Context, c *Client, method, path string, in any) (T, error) {
+	var out T
+	var body io.Reader
+	if in != nil {
+		data, err := json.Marshal(in)
+		if err != nil {
+			return out, fmt.Errorf("encode request: %w", err)
+		}
+		body = bytes.NewReader(data)
+	}
+	resp, err := c.send(ctx, method, path, body, "application/json")
+	if err != nil {
+		return out, err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode == http.StatusNoContent {
+		return out, nil
+	}
+	if err := json.NewDecoder(resp.Body).Decode(&out); err != nil {
+		return out, fairlead.Errorf(fairlead.Internal, method+" "+path, "answer cannot be read: %w", err)
+	}
+	return out, nil
+}
+
+func (c *Client) send(ctx context.Context, method, path string, body io.Reader, contentType string) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, method, c.base+path, body)
+	if err != nil {
+		return nil, fmt.Errorf("%s %s: %w", method, path, err)
+	}
+	if body != nil {
+		req.Header.Set("Content-Type", contentType)
+	}
+	if c.token != "" {
+		req.Header.Set("Authorization", "Bearer "+c.token)
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		return nil, noServer(err)
+	}
+	if resp.StatusCode >= 400 {
+		defer resp.Body.Close()
+		return nil, problemError(resp)
+	}
+	return resp, nil
+}
+
+// ErrNoServer is in the chain of errors for a control plane that does not answer.
+var ErrNoServer = errors.New("no Fairlead server answers")
+
+func noServer(err error) error {
+	return (&fairlead.Error{Code: fairlead.Unavailable, Err: fmt.Errorf("%w: %w", ErrNoServer, err)}).
+		WithHint("start one with: fairlead up")
+}
+
+// Problem is an error on the wire (RFC 9457).
+type Problem struct {
+	Type   string        `json:"type"`
+	Title  string        `json:"title"`
+	Status int           `json:"status"`
+	Detail string        `json:"detail"`
+	Code   fairlead.Code `json:"code"`
+	Op     string        `json:"operation,omitempty"`
+	Hint   string        `json:"hint,omitempty"`
+}
+
+func problemError(resp *http.Response) error {
+	data, _ := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
+	var p Problem
+	if err := json.Unmarshal(data, &p); err != nil || p.Detail == "" {
+		return fairlead.Errorf(fairlead.Internal, "", "the server answered %s: %.200s", resp.Status, data)
+	}
+	if p.Code == "" {
+		p.Code = fairlead.Internal
+	}
+	return &fairlead.Error{Code: p.Code, Op: p.Op, Err: errors.New(p.Detail), Hint: p.Hint}
+}
+
+func decodeLines[T any](r io.Reader, each func(T) error) error {
+	dec := json.NewDecoder(r)
+	for {
+		var v T
+		err := dec.Decode(&v)
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("read stream: %w", err)
+		}
+		if err := each(v); err != nil {
+			return err
+		}
+	}
+}

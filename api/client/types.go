@@ -1,0 +1,176 @@
+// Package client is the control API as a Go program sees it: the JSON types and
+// a typed client. The server in package api speaks the same types.
+//
+// The server answers on a TCP address with a bearer token, and on the Unix socket
+// control.sock in its state directory with the caller's peer credentials. Errors
+// are RFC 9457 problems, which the client returns as *fairlead.Error.
+package client
+
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/fairlead/fairlead"
+	"github.com/fairlead/fairlead/workload"
+)
+
+// Version is the answer of GET /v1/version.
+type Version struct {
+	Version string    `json:"version"`
+	Go      string    `json:"go"`
+	Term    uint64    `json:"term"` // of this start of the control plane
+	Started time.Time `json:"started"`
+	Pid     int       `json:"pid"`
+	Gateway string    `json:"gateway"` // address that takes the applications' traffic, host:port
+	API     string    `json:"api"`     // address of this API, host:port
+	State   string    `json:"state"`   // state directory
+}
+
+// Deploy asks for a new release of an app and for its way into an environment.
+// Posted to /v1/deploy. All files of Tree were uploaded before, or the App names
+// a Git source and Tree is empty.
+type Deploy struct {
+	App  fairlead.App    `json:"app"`
+	Tree fairlead.Digest `json:"tree,omitempty"` // of the artifact's manifest
+	Env  string          `json:"env,omitempty"`  // default: the first environment of the file
+}
+
+// Deployed is what became of a Deploy, a Promote or a Rollback.
+type Deployed struct {
+	Release Release `json:"release"`
+	Rollout Rollout `json:"rollout"`
+	Created bool    `json:"created"` // false when the same content was a release already
+}
+
+// Release is a release for reading.
+type Release struct {
+	App     string            `json:"app"`
+	Number  int               `json:"number"`
+	Digest  fairlead.Digest   `json:"digest"`
+	Created time.Time         `json:"created"`
+	By      string            `json:"by"`
+	Commit  *Commit           `json:"commit,omitempty"`
+	Content fairlead.Content  `json:"content"`
+	Live    []string          `json:"live,omitempty"`    // environments where it is the stable release
+	History map[string]string `json:"history,omitempty"` // environment -> outcome of its newest rollout there
+}
+
+// Commit is where a release was built from.
+type Commit struct {
+	Repository string    `json:"repository"`
+	Ref        string    `json:"ref"`
+	Hash       string    `json:"hash"`
+	Author     string    `json:"author"`
+	Time       time.Time `json:"time"`
+	Subject    string    `json:"subject"`
+	BuildLog   string    `json:"buildLog,omitempty"` // digest of the log in the content store
+}
+
+// Promote asks for the way of an existing release into an environment.
+// Posted to /v1/promote.
+type Promote struct {
+	App    string `json:"app"`
+	Number int    `json:"number"`
+	Env    string `json:"env"`
+}
+
+// Act is what a person asks of a site: posted to /v1/sites/{app}/{env}/{action},
+// where action is rollback, pause, resume or abort.
+type Act struct {
+	Reason string `json:"reason,omitempty"`
+}
+
+// App is one app in all its environments: GET /v1/apps/{app}, and in a list GET /v1/apps.
+type App struct {
+	Name   string `json:"name"`
+	Newest int    `json:"newest"` // number of the newest release
+	Sites  []Site `json:"sites"`  // in the file's order
+}
+
+// Site is one app in one environment.
+type Site struct {
+	App       string            `json:"app"`
+	Env       string            `json:"env"`
+	Host      string            `json:"host"`
+	Path      string            `json:"path"`
+	Stable    int               `json:"stable"`             // release number, 0 before the first
+	Previous  int               `json:"previous,omitempty"` // what a rollback returns to
+	Rollout   *Rollout          `json:"rollout,omitempty"`  // the newest, moving or ended
+	Instances []workload.Status `json:"instances"`
+}
+
+// Outcome is how a rollout ended, or "" while it moves.
+type Outcome string
+
+// The outcomes.
+const (
+	Promoted   Outcome = "promoted"
+	RolledBack Outcome = "rolledBack"
+	Failed     Outcome = "failed"  // it never took traffic: a gate, a start or a crash loop stopped it
+	Aborted    Outcome = "aborted" // a person stopped it
+)
+
+// Rollout is a release entering an environment.
+type Rollout struct {
+	ID           string            `json:"id"`
+	App          string            `json:"app"`
+	Env          string            `json:"env"`
+	From         int               `json:"from"` // release number, 0 for the first
+	To           int               `json:"to"`
+	Phase        string            `json:"phase"` // gating, starting, stepping, watching, returning, ended
+	Outcome      Outcome           `json:"outcome,omitempty"`
+	Held         string            `json:"held,omitempty"`   // why it does not go on by itself, such as "inconclusive" or "paused"
+	Reason       string            `json:"reason,omitempty"` // the newest decision in a sentence
+	Step         int               `json:"step"`             // from 1; 0 before the first
+	Weights      []fairlead.Weight `json:"weights"`          // of all steps
+	Weight       fairlead.Weight   `json:"weight"`           // share of the new release now
+	Verdict      fairlead.Verdict  `json:"verdict"`
+	Evidence     json.RawMessage   `json:"evidence,omitempty"`    // the judge's report
+	LeftSecs     *float64          `json:"leftSeconds,omitempty"` // expected time to the next verdict
+	Stable       Arm               `json:"stable"`
+	Canary       Arm               `json:"canary"`
+	Started      time.Time         `json:"started"`
+	StepBegan    time.Time         `json:"stepBegan,omitzero"`
+	FirstTraffic time.Time         `json:"firstTraffic,omitzero"`
+	Decided      time.Time         `json:"decided,omitzero"` // when the outcome was decided
+	Story        []string          `json:"story"`            // what happened, in sentences, oldest first
+}
+
+// Arm is what one release showed since the rollout's first traffic.
+type Arm struct {
+	Requests uint64 `json:"requests"`
+	Units    uint64 `json:"units"`
+	Failed   uint64 `json:"failed"` // requests
+}
+
+// Explanation is GET /v1/sites/{app}/{env}/explain: why the site is where it is.
+type Explanation struct {
+	Site      Site     `json:"site"`
+	Sentences []string `json:"sentences"`
+}
+
+// Event is a ledger entry for reading: a line of GET /v1/events?after=N&follow=true (NDJSON).
+type Event struct {
+	Seq       uint64          `json:"seq"`
+	Time      time.Time       `json:"time"`
+	Kind      string          `json:"kind"`
+	App       string          `json:"app,omitempty"`
+	Env       string          `json:"env,omitempty"`
+	Principal string          `json:"principal"`
+	Text      string          `json:"text"` // in a sentence
+	Data      json.RawMessage `json:"data,omitempty"`
+}
+
+// Secret is one version of a secret, without its value.
+type Secret struct {
+	Env     string    `json:"env"`
+	Name    string    `json:"name"`
+	Version int       `json:"version"`
+	Created time.Time `json:"created"`
+}
+
+// SecretValue is PUT to /v1/secrets/{env}/{name}. With Rotate the secret must exist.
+type SecretValue struct {
+	Value  []byte `json:"value"`
+	Rotate bool   `json:"rotate,omitempty"`
+}
