@@ -1,0 +1,96 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/fairlead/fairlead"
+	"github.com/fairlead/fairlead/ledger"
+)
+
+// signingKey returns the signer of the ledger in dir and its verifier key. A new
+// ledger gets a new key; one that has entries must find the key it began with.
+func signingKey(ctx context.Context, dir string, db *sql.DB) (*ledger.Signer, string, error) {
+	path := filepath.Join(dir, "ledger.key")
+	known, err := storedVerifier(ctx, db)
+	if err != nil {
+		return nil, "", err
+	}
+	key, err := os.ReadFile(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && known != "":
+		return nil, "", fairlead.Errorf(fairlead.Corrupt, "", "ledger.key is missing, but the ledger was signed with it").
+			WithHint("restore ledger.key from a backup")
+	case errors.Is(err, fs.ErrNotExist):
+		text, _, err := ledger.NewKey()
+		if err != nil {
+			return nil, "", err
+		}
+		key = []byte(text + "\n")
+		if err := writeFile(path, key, 0o600); err != nil {
+			return nil, "", err
+		}
+	case err != nil:
+		return nil, "", err
+	}
+	signer, err := ledger.NewSigner(string(key))
+	if err != nil {
+		return nil, "", err
+	}
+	verifier, err := ledger.VerifierOf(string(key))
+	if err != nil {
+		return nil, "", err
+	}
+	if known != "" && known != verifier {
+		return nil, "", fairlead.Errorf(fairlead.Corrupt, "", "ledger.key is of %s, but the ledger is another", signer.Origin()).
+			WithHint("restore the ledger.key that belongs to this fairlead.db")
+	}
+	return signer, verifier, keepVerifier(ctx, dir, db, verifier)
+}
+
+// storedVerifier returns the verifier key that the database was begun with, or "".
+func storedVerifier(ctx context.Context, q querier) (string, error) {
+	var key string
+	err := q.QueryRowContext(ctx, `SELECT value FROM meta WHERE name = 'verifier'`).Scan(&key)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", nil
+	}
+	return key, err
+}
+
+func keepVerifier(ctx context.Context, dir string, db *sql.DB, verifier string) error {
+	if _, err := db.ExecContext(ctx, `INSERT INTO meta (name, value) VALUES ('verifier', ?) ON CONFLICT DO NOTHING`, verifier); err != nil {
+		return err
+	}
+	path := filepath.Join(dir, "ledger.vkey")
+	if old, err := os.ReadFile(path); err == nil && strings.TrimSpace(string(old)) == verifier {
+		return nil
+	}
+	return writeFile(path, []byte(verifier+"\n"), 0o644)
+}
+
+// writeFile replaces path whole and durably: temporary file, fsync, rename,
+// fsync of the directory.
+func writeFile(path string, data []byte, mode fs.FileMode) error {
+	f, err := os.OpenFile(path+".new", os.O_CREATE|os.O_TRUNC|os.O_WRONLY, mode)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	if err = errors.Join(err, f.Chmod(mode), f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	if err := os.Rename(path+".new", path); err != nil {
+		return err
+	}
+	d, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
