@@ -1,0 +1,87 @@
+package cli
+
+import (
+	"context"
+	"errors"
+
+	"github.com/fairlead/fairlead/api/client"
+	"github.com/spf13/cobra"
+)
+
+const defaultEnvHelp = `
+
+Without --env it means the app's only environment, or the last of several, which
+is production, and says so.`
+
+func (inv *invocation) rollback() *cobra.Command {
+	return inv.action("rollback", "Go back to the release before", `Rollback gives the traffic back to the release that had it before. It waits for
+nothing and asks no gate: that release earned its traffic once. If a rollout is
+moving, it is turned back.`+defaultEnvHelp, "  fairlead rollback triage --reason 'wrong answers in German'", true)
+}
+
+func (inv *invocation) pause() *cobra.Command {
+	return inv.action("pause", "Stop a rollout from advancing", `Pause keeps a rollout at its present share. Judging goes on, and evidence of harm
+still turns the rollout back.`+defaultEnvHelp, "  fairlead pause triage --env production", false)
+}
+
+func (inv *invocation) resume() *cobra.Command {
+	return inv.action("resume", "Let a held rollout go on", `Resume lets a rollout go on that a person paused, or that is held because it was
+inconclusive or its lease expired.`+defaultEnvHelp, "  fairlead resume triage", false)
+}
+
+func (inv *invocation) abort() *cobra.Command {
+	return inv.action("abort", "Stop a rollout and return its traffic", `Abort ends a rollout: its traffic returns to the old release, and the outcome is
+recorded as a person's decision.`+defaultEnvHelp, "  fairlead abort triage --reason 'released by mistake'", true)
+}
+
+func (inv *invocation) action(name, short, long, example string, waits bool) *cobra.Command {
+	var env, reason string
+	var wait bool
+	cmd := &cobra.Command{
+		Use: name + " APP", Short: short, Long: long, Example: example, Args: exactly("APP"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			r, c, err := inv.act(cmd.Context(), args[0], env, name, client.Act{Reason: reason})
+			if err != nil {
+				return err
+			}
+			if !wait {
+				return inv.acted(r)
+			}
+			return inv.waitAction(cmd.Context(), c, r)
+		},
+		ValidArgsFunction: inv.completeApps,
+	}
+	cmd.Flags().StringVar(&env, "env", "", "`environment` (default: the only or last one)")
+	cmd.Flags().StringVar(&reason, "reason", "", "why, for the ledger")
+	if waits {
+		cmd.Flags().BoolVar(&wait, "wait", false, "watch until the traffic has moved")
+	}
+	return cmd
+}
+
+func (inv *invocation) act(ctx context.Context, app, env, name string, a client.Act) (client.Rollout, *client.Client, error) {
+	c, err := inv.client()
+	if err != nil {
+		return client.Rollout{}, nil, err
+	}
+	site, err := inv.site(ctx, c, app, env)
+	if err != nil {
+		return client.Rollout{}, nil, err
+	}
+	r, err := c.Act(ctx, site, name, a)
+	return r, c, during(name+" "+site.String(), err)
+}
+
+// waitAction watches a rollout that a person turned: that it ends is success.
+func (inv *invocation) waitAction(ctx context.Context, c *client.Client, r client.Rollout) error {
+	last, err := inv.wait(ctx, c, r)
+	if inv.json() && (err == nil || errors.Is(err, exitError(ExitInterrupted))) {
+		if err := inv.line(last); err != nil {
+			return err
+		}
+	}
+	if err == nil && last.Outcome == "" {
+		return exitError(ExitInconclusive)
+	}
+	return err
+}

@@ -1,0 +1,97 @@
+// Package cli is the command line as a face of Fairlead: it reads arguments,
+// speaks to a control plane through api/client, and writes what it learns as text
+// or JSON. It holds no rules of its own. What needs the server's own code, such as
+// `up`, comes in through a [Wiring].
+//
+// Results go to standard output, everything else to standard error. [Run] never
+// exits the process and has no globals, so that it can run many times in a test.
+package cli
+
+import (
+	"context"
+	"io"
+	"log/slog"
+
+	"github.com/fairlead/fairlead/workload"
+)
+
+// Std is what a command reads from and writes to.
+type Std struct {
+	In     io.Reader
+	Out    io.Writer
+	Err    io.Writer
+	Getenv func(string) string
+}
+
+// Wiring is what package main lends to the commands that need more than the API.
+// Every field must be set; a part that does not exist yet returns an error with
+// code unsupported.
+type Wiring struct {
+	Version string // of this binary
+	Up      func(context.Context, UpOptions) error
+	Doctor  func(context.Context) ([]workload.Protection, error)
+	Verify  func(ctx context.Context, stateDir string) (Verification, error)
+	Replay  func(ctx context.Context, stateDir string) (Replay, error)
+	Tour    func(context.Context, TourOptions, Std) error
+}
+
+// UpOptions is how `fairlead up` starts the control plane.
+type UpOptions struct {
+	State            string // state directory, absolute; made if it is not there
+	Listen           string // address for the applications' traffic, host:port; port 0 takes a free one
+	API              string // address of the control API, host:port
+	AllowUnsandboxed bool   // start instances also where no mount namespace can be had
+	Log              *slog.Logger
+	// Ready is called once, when the API and the gateway take calls.
+	Ready func(Addresses)
+}
+
+// Addresses is where a started control plane listens.
+type Addresses struct {
+	Gateway string `json:"gateway"` // host:port
+	API     string `json:"api"`     // host:port
+	State   string `json:"state"`
+	Pid     int    `json:"pid"`
+}
+
+// Verification is what `fairlead ledger verify` found.
+type Verification struct {
+	Entries     uint64 `json:"entries"`
+	Checkpoints uint64 `json:"checkpoints"`       // whose signatures hold
+	Root        string `json:"root"`              // hash of the tree
+	Rows        uint64 `json:"rows"`              // of state, rebuilt from the entries and compared
+	Verified    bool   `json:"verified"`          // nothing differs
+	Problem     string `json:"problem,omitempty"` // the first difference
+}
+
+// Replay is what `fairlead ledger replay` found.
+type Replay struct {
+	Rollouts   uint64 `json:"rollouts"`
+	Decisions  uint64 `json:"decisions"` // recomputed
+	Replayed   bool   `json:"replayed"`  // all came out the same
+	Difference string `json:"difference,omitempty"`
+}
+
+// TourOptions is how `fairlead tour` runs.
+type TourOptions struct {
+	JSON  bool // one JSON object on standard output instead of a view
+	Keep  bool // leave the state directory
+	Color bool
+}
+
+// Run runs one command line, without the program's name, and returns its exit
+// status. It returns when the command has ended or, soon after, ctx.
+func Run(ctx context.Context, args []string, std Std, wiring Wiring) int {
+	inv := &invocation{std: std, wiring: wiring}
+	root := inv.root()
+	root.SetArgs(args)
+	root.SetIn(std.In)
+	root.SetOut(std.Out)
+	root.SetErr(std.Err)
+	err := root.ExecuteContext(ctx)
+	if err != nil && !inv.started {
+		err = usage(err)
+	}
+	inv.report(err, inv.json() || !inv.started && asksJSON(args))
+	return ExitCode(err)
+}

@@ -1,0 +1,100 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/fairlead/fairlead"
+	"github.com/fairlead/fairlead/api/client"
+	"github.com/fairlead/fairlead/app"
+	"github.com/spf13/cobra"
+)
+
+func (inv *invocation) deploy() *cobra.Command {
+	var file, env string
+	var wait bool
+	cmd := &cobra.Command{
+		Use:   "deploy -f FILE",
+		Short: "Make a release and begin its way into an environment",
+		Long: `Deploy makes a release of the app that FILE declares and begins its rollout in
+an environment: by default the first one of the file. What the server does not
+hold yet of the artifact is uploaded. The same content again makes no new release.
+
+With --wait it watches until the rollout is promoted (exit status 0), failed or
+aborted (1), rolled back (3), or held because it is inconclusive (4). Ctrl-C ends
+the watching, not the rollout.`,
+		Example: "  fairlead deploy -f app.yaml --wait\n  fairlead deploy -f app.yaml --env production --output json",
+		Args:    exactly(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if file == "" {
+				return usagef("fairlead deploy -f app.yaml", "deploy needs the App file")
+			}
+			return inv.runDeploy(cmd.Context(), file, env, wait)
+		},
+	}
+	cmd.Flags().StringVarP(&file, "file", "f", "", "the App `file`")
+	cmd.Flags().StringVar(&env, "env", "", "`environment` (default: the first of the file)")
+	cmd.Flags().BoolVar(&wait, "wait", false, "watch until the rollout ends")
+	_ = cmd.MarkFlagFilename("file", "yaml", "yml", "json")
+	return cmd
+}
+
+func (inv *invocation) runDeploy(ctx context.Context, file, env string, wait bool) error {
+	declared, err := readApp(file)
+	if err != nil {
+		return during("deploy "+file, err)
+	}
+	c, err := inv.client()
+	if err != nil {
+		return err
+	}
+	op := "deploy " + declared.Metadata.Name
+	request := client.Deploy{App: declared, Env: env}
+	if dir := declared.Spec.Artifact.Directory; dir != "" {
+		if !filepath.IsAbs(dir) {
+			dir = filepath.Join(filepath.Dir(file), dir)
+		}
+		if request.Tree, err = inv.upload(ctx, c, dir); err != nil {
+			return during(op, err)
+		}
+	}
+	d, err := c.Deploy(ctx, request)
+	if err != nil {
+		return during(op, err)
+	}
+	return inv.begun(ctx, c, d, wait)
+}
+
+// readApp reads an App file. Where it names a Git repository by a path, the path
+// is made absolute, for the server does not stand where the file lies.
+func readApp(file string) (fairlead.App, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return fairlead.App{}, &fairlead.Error{Code: fairlead.NotFound, Op: "read the App file", Err: err}
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, app.MaxFile+1))
+	if err != nil {
+		return fairlead.App{}, fmt.Errorf("read %s: %w", file, err)
+	}
+	declared, err := app.Parse(file, data)
+	if err != nil {
+		return fairlead.App{}, err
+	}
+	if git := declared.Spec.Artifact.Git; git != nil {
+		if local := filepath.Join(filepath.Dir(file), git.Git); isDirectory(local) {
+			if git.Git, err = filepath.Abs(local); err != nil {
+				return fairlead.App{}, err
+			}
+		}
+	}
+	return declared, nil
+}
+
+func isDirectory(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
+}

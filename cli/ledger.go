@@ -1,0 +1,81 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+)
+
+func (inv *invocation) ledger() *cobra.Command {
+	return group("ledger", "Check the record of everything that happened", `Ledger checks the record in the state directory itself: no server needs to run and
+none is trusted.`, "  fairlead ledger verify\n  fairlead ledger replay --output json", inv.ledgerVerify(), inv.ledgerReplay())
+}
+
+func (inv *invocation) ledgerVerify() *cobra.Command {
+	return &cobra.Command{
+		Use:   "verify",
+		Short: "Check the tree, its checkpoints and the state",
+		Long: `Verify checks that no entry of the ledger was changed, removed or inserted: the
+Merkle tree, the signed checkpoints, and that the entries rebuild exactly the
+state that is stored. It fails with the first difference.`,
+		Example: "  fairlead ledger verify\n  fairlead ledger verify --state /var/lib/fairlead --output json",
+		Args:    exactly(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			dir, err := inv.localOnly("ledger verify")
+			if err != nil {
+				return err
+			}
+			v, err := inv.wiring.Verify(cmd.Context(), dir)
+			if err != nil {
+				return during("ledger verify", err)
+			}
+			err = inv.show(v, func(w io.Writer) error {
+				if !v.Verified {
+					_, err := fmt.Fprintf(w, "NOT verified: %s\n", v.Problem)
+					return err
+				}
+				_, err := fmt.Fprintf(w, "verified: %d entries, %d checkpoints, %d rows of state rebuilt and equal\nroot %s\n",
+					v.Entries, v.Checkpoints, v.Rows, v.Root)
+				return err
+			})
+			if err == nil && !v.Verified {
+				return exitError(ExitFailed)
+			}
+			return err
+		},
+	}
+}
+
+func (inv *invocation) ledgerReplay() *cobra.Command {
+	return &cobra.Command{
+		Use:   "replay",
+		Short: "Recompute every decision and compare",
+		Long: `Replay recomputes every decision of every rollout from its recorded inputs and
+compares it with what was recorded. It fails with the first difference.`,
+		Example: "  fairlead ledger replay",
+		Args:    exactly(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			dir, err := inv.localOnly("ledger replay")
+			if err != nil {
+				return err
+			}
+			r, err := inv.wiring.Replay(cmd.Context(), dir)
+			if err != nil {
+				return during("ledger replay", err)
+			}
+			err = inv.show(r, func(w io.Writer) error {
+				if !r.Replayed {
+					_, err := fmt.Fprintf(w, "a decision does NOT come out the same: %s\n", r.Difference)
+					return err
+				}
+				_, err := fmt.Fprintf(w, "replayed: %d decisions of %d rollouts, all the same\n", r.Decisions, r.Rollouts)
+				return err
+			})
+			if err == nil && !r.Replayed {
+				return exitError(ExitFailed)
+			}
+			return err
+		},
+	}
+}

@@ -1,0 +1,103 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/fairlead/fairlead"
+	"github.com/fairlead/fairlead/cli/progress"
+)
+
+// show writes a command's result: v as JSON, or what text writes.
+func (inv *invocation) show(v any, text func(io.Writer) error) error {
+	if inv.json() {
+		return inv.line(v)
+	}
+	return text(inv.std.Out)
+}
+
+// line writes one JSON value on a line of its own.
+func (inv *invocation) line(v any) error {
+	enc := json.NewEncoder(inv.std.Out)
+	enc.SetEscapeHTML(false)
+	return enc.Encode(v)
+}
+
+// table writes rows in aligned columns, the first row being their names.
+func table(w io.Writer, rows [][]string) error {
+	tw := tabwriter.NewWriter(w, 0, 4, 3, ' ', 0)
+	for _, row := range rows {
+		for i, cell := range row {
+			if i > 0 {
+				fmt.Fprint(tw, "\t")
+			}
+			fmt.Fprint(tw, progress.Clean(cell))
+		}
+		fmt.Fprintln(tw)
+	}
+	return tw.Flush()
+}
+
+// note writes a remark for a person to standard error, and nothing with JSON.
+func (inv *invocation) note(format string, args ...any) {
+	if !inv.json() {
+		fmt.Fprintf(inv.std.Err, format+"\n", args...)
+	}
+}
+
+// report writes a command's error to standard error. A command that has said
+// itself why it ends so is not repeated.
+func (inv *invocation) report(err error, asJSON bool) {
+	var said exitError
+	if err == nil || errors.As(err, &said) {
+		return
+	}
+	op, message := "", err.Error()
+	var e *fairlead.Error
+	if errors.As(err, &e) {
+		op = e.Op
+	}
+	code, hint := fairlead.CodeOf(err), fairlead.HintOf(err)
+	if errors.Is(err, context.Canceled) {
+		code, message = "interrupted", "interrupted"
+	}
+	if asJSON {
+		type failure struct {
+			Code      fairlead.Code `json:"code"`
+			Operation string        `json:"operation"`
+			Message   string        `json:"message"`
+			Hint      string        `json:"hint"`
+		}
+		if e != nil && e.Error() == message && e.Op != "" {
+			message = e.Err.Error()
+		}
+		data, _ := json.Marshal(map[string]failure{"error": {code, op, message, hint}})
+		fmt.Fprintf(inv.std.Err, "%s\n", data)
+		return
+	}
+	for line := range strings.Lines("fairlead: " + message) {
+		fmt.Fprintln(inv.std.Err, progress.Clean(strings.TrimSuffix(line, "\n")))
+	}
+	if hint != "" {
+		fmt.Fprintf(inv.std.Err, "  hint: %s\n", progress.Clean(hint))
+	}
+}
+
+// during names the operation of an error that does not say it itself.
+func during(op string, err error) error {
+	var e *fairlead.Error
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &e) && e.Op == "" && error(e) == err:
+		return &fairlead.Error{Code: e.Code, Op: op, Err: e.Err, Hint: e.Hint}
+	case errors.As(err, &e), errors.Is(err, context.Canceled):
+		return err
+	}
+	return &fairlead.Error{Code: fairlead.Internal, Op: op, Err: err}
+}

@@ -1,0 +1,89 @@
+package progress
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+
+	"github.com/fairlead/fairlead"
+	"github.com/fairlead/fairlead/api/client"
+)
+
+// EValue is how far one kind of evidence has come. E-values multiply: half of the
+// way to 300 is about 17.
+type EValue struct {
+	E      float64
+	Needed float64 // 0 when it is not known
+}
+
+// Evidence is what the judge has so far, for drawing.
+type Evidence struct {
+	Safety  EValue
+	Harm    EValue
+	Blocked string // why safety cannot be concluded now
+}
+
+// EvidenceOf reads a rollout's evidence: the judge's report where it can be
+// read, and otherwise the verdict, which holds one of the two values.
+func EvidenceOf(r client.Rollout) Evidence {
+	e := reported(r.Evidence)
+	e.Blocked = r.Verdict.Blocked
+	value := EValue{r.Verdict.E, r.Verdict.Needed}
+	switch {
+	case value.Needed <= 0:
+	case r.Verdict.Finding == fairlead.Harmful:
+		e.Harm = value
+	case r.Verdict.Finding == fairlead.Safe:
+		e.Safety = value
+	case e.Safety.Needed == 0 && e.Harm.Needed == 0:
+		e.Safety = value
+	}
+	return e
+}
+
+// reported reads the judge's report. A report of another shape gives nothing.
+func reported(report json.RawMessage) Evidence {
+	var shape struct {
+		Safe    fairlead.Verdict `json:"safe"`
+		Harmful fairlead.Verdict `json:"harmful"`
+	}
+	if len(report) == 0 || json.Unmarshal(report, &shape) != nil {
+		return Evidence{}
+	}
+	return Evidence{
+		Safety: EValue{shape.Safe.E, shape.Safe.Needed},
+		Harm:   EValue{shape.Harmful.E, shape.Harmful.Needed},
+	}
+}
+
+// Progress returns how far e has come, 0 to 1, on the scale of its logarithm.
+func (e EValue) Progress() float64 {
+	if e.Needed <= 1 || e.E <= 1 || math.IsNaN(e.E) {
+		return 0
+	}
+	return min(1, math.Log(e.E)/math.Log(e.Needed))
+}
+
+// String returns e as "12 of 20", or "-" when it is not known.
+func (e EValue) String() string {
+	if e.Needed <= 0 {
+		return "-"
+	}
+	return number(e.E) + " of " + number(e.Needed)
+}
+
+func number(v float64) string {
+	switch {
+	case math.IsNaN(v):
+		return "?"
+	case v <= 0:
+		return "0"
+	case v < 0.05:
+		return "under 0.1"
+	case v < 9.95 && v != math.Trunc(v):
+		return fmt.Sprintf("%.1f", v)
+	case v < 1e6:
+		return Count(uint64(math.Round(v)))
+	}
+	return "over a million"
+}

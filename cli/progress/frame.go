@@ -1,0 +1,210 @@
+package progress
+
+import (
+	"fmt"
+	"sort"
+	"strings"
+	"time"
+
+	"github.com/fairlead/fairlead"
+	"github.com/fairlead/fairlead/api/client"
+	"github.com/fairlead/fairlead/workload"
+)
+
+const label = 11 // columns of the names at the left of a frame
+
+// Frame draws a site and its newest rollout as lines of at most style.Width columns.
+func Frame(site client.Site, now time.Time, style Style) []string {
+	if site.Rollout == nil {
+		return append([]string{siteTitle(site, style)}, instances(site, style)...)
+	}
+	r := *site.Rollout
+	lines := []string{rolloutTitle(r, now, style), ""}
+	if r.Outcome == "" || r.Phase == "watching" {
+		lines = append(lines, traffic(r, style), step(r, now, style))
+		lines = append(lines, evidence(r, style)...)
+	}
+	lines = append(lines, arms(r, style)...)
+	lines = append(lines, instances(site, style)...)
+	return append(lines, ending(r, style)...)
+}
+
+func siteTitle(site client.Site, style Style) string {
+	row := style.Row().Add(Strong, site.App).Add(Plain, " in "+site.Env)
+	return row.Add(Quiet, "   "+releaseName(site.App, site.Stable)+" takes the traffic, no rollout").String()
+}
+
+func rolloutTitle(r client.Rollout, now time.Time, style Style) string {
+	row := style.Row().Add(Strong, fmt.Sprintf("%s@%d", r.App, r.To)).Add(Plain, " into "+r.Env)
+	if r.From != 0 {
+		row.Add(Quiet, fmt.Sprintf(", in place of %s@%d", r.App, r.From))
+	}
+	until := now
+	if !r.Decided.IsZero() {
+		until = r.Decided
+	}
+	return row.Right(Quiet, Elapsed(until.Sub(r.Started))).String()
+}
+
+func traffic(r client.Rollout, style Style) string {
+	row := style.Row().Add(Quiet, "traffic").To(label)
+	columns := barColumns(style)
+	bar := []rune(style.Bar(float64(r.Weight)/float64(fairlead.Whole), columns))
+	split := int(float64(columns)*float64(r.Weight)/float64(fairlead.Whole) + 0.999)
+	row.Add(New, string(bar[:min(split, columns)])).Add(Quiet, string(bar[min(split, columns):]))
+	row.Add(New, fmt.Sprintf("  new %s", r.Weight))
+	return row.Add(Quiet, fmt.Sprintf("  old %s", fairlead.Whole-r.Weight)).String()
+}
+
+func barColumns(style Style) int { return min(44, max(8, style.Width-label-26)) }
+
+func step(r client.Rollout, now time.Time, style Style) string {
+	row := style.Row().Add(Quiet, "step").To(label)
+	if r.Phase != "stepping" {
+		return row.Add(Plain, doing(r)).String()
+	}
+	row.Add(Plain, StepText(r))
+	if !r.StepBegan.IsZero() {
+		row.Add(Quiet, ", for "+Elapsed(now.Sub(r.StepBegan)))
+	}
+	return row.String()
+}
+
+func evidence(r client.Rollout, style Style) []string {
+	e := EvidenceOf(r)
+	if e.Safety.Needed == 0 && e.Harm.Needed == 0 {
+		return nil
+	}
+	lines := []string{
+		evidenceRow("safety", e.Safety, Good, style),
+		evidenceRow("harm", e.Harm, Bad, style),
+	}
+	verdict := style.Row().Add(Quiet, "verdict").To(label)
+	switch {
+	case r.Verdict.Finding == fairlead.Harmful:
+		verdict.Add(Bad, "harmful").Add(Plain, signal(r.Verdict))
+	case r.Verdict.Finding == fairlead.Safe:
+		verdict.Add(Good, "safe").Add(Plain, signal(r.Verdict))
+	default:
+		verdict.Add(Plain, "open"+Left(r))
+	}
+	lines = append(lines, verdict.String())
+	if e.Blocked != "" {
+		lines = append(lines, paragraph("", "safe cannot be concluded: "+e.Blocked, Care, style)...)
+	}
+	return lines
+}
+
+func signal(v fairlead.Verdict) string {
+	if v.Signal == "" {
+		return ""
+	}
+	return fmt.Sprintf(" by %s: E = %s", v.Signal, EValue{v.E, v.Needed})
+}
+
+// Left returns ", about 12 s left" where the time to the next verdict is known.
+func Left(r client.Rollout) string {
+	if r.LeftSecs == nil {
+		return ""
+	}
+	return fmt.Sprintf(", about %s left", Elapsed(time.Duration(*r.LeftSecs*float64(time.Second)).Round(time.Second)))
+}
+
+func evidenceRow(name string, e EValue, tone Tone, style Style) string {
+	row := style.Row().Add(Quiet, name).To(label)
+	if e.Needed == 0 {
+		return row.Add(Quiet, "not known").String()
+	}
+	bar, columns := style.Bar(e.Progress(), barColumns(style)), barColumns(style)
+	full := int(e.Progress()*float64(columns) + 0.999)
+	runes := []rune(bar)
+	row.Add(tone, string(runes[:min(full, columns)])).Add(Quiet, string(runes[min(full, columns):]))
+	return row.Add(Plain, "  "+e.String()).String()
+}
+
+func arms(r client.Rollout, style Style) []string {
+	if r.Canary.Requests == 0 && r.Stable.Requests == 0 {
+		return nil
+	}
+	return []string{
+		armRow("new", fmt.Sprintf("%s@%d", r.App, r.To), r.Canary, New, style),
+		armRow("old", releaseName(r.App, r.From), r.Stable, Plain, style),
+	}
+}
+
+func armRow(name, release string, arm client.Arm, tone Tone, style Style) string {
+	row := style.Row().Add(Quiet, name).To(label).Add(tone, release)
+	row.To(label+16).Add(Plain, fmt.Sprintf("%9s requests", Count(arm.Requests)))
+	row.To(label+34).Add(Plain, fmt.Sprintf("%8s failed", Count(arm.Failed)))
+	row.To(label+50).Add(Quiet, fmt.Sprintf("(%s)", Share(arm.Failed, arm.Requests)))
+	return row.To(label+58).Add(Quiet, Count(arm.Units)+" units").String()
+}
+
+func instances(site client.Site, style Style) []string {
+	if len(site.Instances) == 0 {
+		return nil
+	}
+	counts := map[int]map[workload.State]int{}
+	restarts := map[int]int{}
+	for _, in := range site.Instances {
+		if counts[in.Release] == nil {
+			counts[in.Release] = map[workload.State]int{}
+		}
+		counts[in.Release][in.State]++
+		restarts[in.Release] += in.Restarts
+	}
+	releases := make([]int, 0, len(counts))
+	for release := range counts {
+		releases = append(releases, release)
+	}
+	sort.Sort(sort.Reverse(sort.IntSlice(releases)))
+	var parts []string
+	for _, release := range releases {
+		parts = append(parts, fmt.Sprintf("%s@%d: %s", site.App, release, states(counts[release], restarts[release])))
+	}
+	return paragraph("instances", strings.Join(parts, "; "), Plain, style)
+}
+
+// states lists how many instances are in which state, in the order of a life.
+func states(counts map[workload.State]int, restarts int) string {
+	order := []workload.State{workload.Ready, workload.Unready, workload.Starting, workload.Backoff,
+		workload.CrashLoop, workload.Refused, workload.Stopping, workload.Exited}
+	var parts []string
+	for _, state := range order {
+		if n := counts[state]; n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", n, state))
+		}
+	}
+	switch {
+	case restarts == 1:
+		parts = append(parts, "1 restart")
+	case restarts > 1:
+		parts = append(parts, fmt.Sprintf("%d restarts", restarts))
+	}
+	return strings.Join(parts, ", ")
+}
+
+// ending says why a rollout stands still, or how it ended.
+func ending(r client.Rollout, style Style) []string {
+	switch {
+	case r.Outcome == client.Promoted:
+		return paragraph("outcome", Summary(r), Good, style)
+	case r.Outcome != "":
+		return paragraph("outcome", Summary(r), Bad, style)
+	case r.Held != "":
+		return append(paragraph("held", r.Held, Care, style), paragraph("why", r.Reason, Plain, style)...)
+	}
+	return paragraph("now", r.Reason, Plain, style)
+}
+
+// paragraph writes text beside a name, wrapped, and nothing for no text.
+func paragraph(name, text string, tone Tone, style Style) []string {
+	var lines []string
+	for i, part := range wrap(text, max(20, style.Width)-label) {
+		if i > 0 {
+			name = ""
+		}
+		lines = append(lines, style.Row().Add(Quiet, name).To(label).Add(tone, part).String())
+	}
+	return lines
+}

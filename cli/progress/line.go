@@ -1,0 +1,56 @@
+package progress
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/fairlead/fairlead/api/client"
+)
+
+// Line says where a rollout is in one line without colours, for a pipe.
+func Line(r client.Rollout) string {
+	head := fmt.Sprintf("%s@%d in %s: %s", r.App, r.To, r.Env, doing(r))
+	if r.Phase == "stepping" || r.Phase == "watching" {
+		head += fmt.Sprintf(", %s of the traffic", r.Weight)
+	}
+	parts := []string{head}
+	e := EvidenceOf(r)
+	if e.Safety.Needed > 0 {
+		parts = append(parts, "evidence of safety "+e.Safety.String())
+	}
+	if e.Harm.Needed > 0 {
+		parts = append(parts, "of harm "+e.Harm.String())
+	}
+	text := strings.Join(parts, ", ") + Left(r)
+	if r.Canary.Requests > 0 {
+		text += "; new: " + armText(r.Canary) + ", old: " + armText(r.Stable)
+	}
+	return Clean(text)
+}
+
+func armText(a client.Arm) string {
+	return fmt.Sprintf("%s of %s failed", Share(a.Failed, a.Requests), Count(a.Requests))
+}
+
+// Teller turns the states of one rollout into the lines that a pipe gets: each
+// sentence of its story once, and a line of progress when that has changed in a
+// way that a reader wants to know. The zero Teller is ready.
+type Teller struct {
+	told int
+	last string
+}
+
+// Tell returns the lines for r. With due it also gives a line of progress if that
+// differs from the last one; the caller decides how often that is.
+func (t *Teller) Tell(r client.Rollout, due bool) []string {
+	var lines []string
+	for ; t.told < len(r.Story); t.told++ {
+		lines = append(lines, fmt.Sprintf("%s@%d: %s", r.App, r.To, Clean(r.Story[t.told])))
+	}
+	mark := fmt.Sprint(r.Phase, r.Step, r.Weight, r.Held)
+	if line := Line(r); !Over(r) && (mark != t.last || due) {
+		lines = append(lines, line)
+	}
+	t.last = mark
+	return lines
+}

@@ -1,0 +1,150 @@
+// Package progress draws a rollout for people: as a frame of lines that a
+// terminal redraws in place, and as single lines for a pipe. Drawing is pure: the
+// same rollout, time and style give the same text. Text that came from outside,
+// such as a reason, is stripped of control characters and cut to the width, so
+// that it can neither steer the terminal nor break the frame.
+package progress
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/fairlead/fairlead/api/client"
+)
+
+// Over reports whether a rollout needs no more watching: it has an outcome, or it
+// is held and waits for a person. A pause is not the end: who paused it resumes it.
+func Over(r client.Rollout) bool {
+	return r.Outcome != "" || r.Held != "" && r.Held != "paused"
+}
+
+// Summary says in one line how a rollout ended or where it stands.
+func Summary(r client.Rollout) string {
+	release := fmt.Sprintf("%s@%d", r.App, r.To)
+	after := ""
+	if !r.Decided.IsZero() {
+		after = " after " + Elapsed(r.Decided.Sub(r.Started))
+	}
+	var text string
+	switch r.Outcome {
+	case client.Promoted:
+		text = fmt.Sprintf("%s is promoted in %s%s", release, r.Env, after)
+	case client.RolledBack:
+		text = fmt.Sprintf("%s is rolled back in %s%s; %s takes the traffic", release, r.Env, after, releaseName(r.App, r.From))
+	case client.Failed:
+		text = fmt.Sprintf("%s failed in %s%s and took no traffic", release, r.Env, after)
+	case client.Aborted:
+		text = fmt.Sprintf("%s is aborted in %s%s", release, r.Env, after)
+	default:
+		text = fmt.Sprintf("%s is %s in %s at %s", release, doing(r), r.Env, r.Weight)
+	}
+	if r.Reason != "" {
+		text += ": " + r.Reason
+	}
+	return Clean(text)
+}
+
+// doing says what a moving rollout does.
+func doing(r client.Rollout) string {
+	if r.Held != "" {
+		return "held (" + r.Held + ")"
+	}
+	switch r.Phase {
+	case "gating":
+		return "waiting for its gates"
+	case "starting":
+		return "starting its instances"
+	case "stepping":
+		return "on step " + StepText(r)
+	case "watching":
+		return "watched after its promotion"
+	case "returning":
+		return "going back"
+	}
+	return r.Phase
+}
+
+// releaseName returns app@number, or a word for no release.
+func releaseName(app string, number int) string {
+	if number == 0 {
+		return "no release"
+	}
+	return fmt.Sprintf("%s@%d", app, number)
+}
+
+// Elapsed writes a duration as people say it: "0.4 s", "12 s", "3 min 20 s", "2 h 5 min".
+func Elapsed(d time.Duration) string {
+	switch {
+	case d < 0:
+		return "0 s"
+	case d < 10*time.Second:
+		return fmt.Sprintf("%.1f s", d.Seconds())
+	case d < 2*time.Minute:
+		return fmt.Sprintf("%d s", int(d.Seconds()))
+	case d < time.Hour:
+		return fmt.Sprintf("%d min %d s", int(d.Minutes()), int(d.Seconds())%60)
+	}
+	return fmt.Sprintf("%d h %d min", int(d.Hours()), int(d.Minutes())%60)
+}
+
+// Count writes a whole number with commas between thousands.
+func Count(n uint64) string {
+	digits := fmt.Sprint(n)
+	var b strings.Builder
+	for i, d := range digits {
+		if i > 0 && (len(digits)-i)%3 == 0 {
+			b.WriteByte(',')
+		}
+		b.WriteRune(d)
+	}
+	return b.String()
+}
+
+// Share writes a part of a whole as a percentage with a useful number of digits,
+// or "-" when there is nothing to divide by.
+func Share(part, whole uint64) string {
+	if whole == 0 {
+		return "-"
+	}
+	p := 100 * float64(part) / float64(whole)
+	switch {
+	case part == 0:
+		return "0 %"
+	case p < 0.095:
+		return fmt.Sprintf("%.2f %%", p)
+	case p < 9.95:
+		return fmt.Sprintf("%.1f %%", p)
+	}
+	return fmt.Sprintf("%.0f %%", p)
+}
+
+// StepText says which step a rollout is on, such as "1 of 2 (25 %, 50 %), then 95 %".
+// The last weight of a rollout is what its promotion gives.
+func StepText(r client.Rollout) string {
+	last := len(r.Weights) - 1
+	if last < 1 {
+		return "all at once"
+	}
+	shares := make([]string, last)
+	for i, w := range r.Weights[:last] {
+		shares[i] = w.String()
+	}
+	if r.Step > last {
+		return fmt.Sprintf("all %d steps done, now %s", last, r.Weight)
+	}
+	return fmt.Sprintf("%d of %d (%s), then %s", r.Step, last, strings.Join(shares, ", "), r.Weights[last])
+}
+
+// Clean returns text without control characters, so that it cannot steer a terminal.
+func Clean(text string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == '\t' || r == '\n':
+			return ' '
+		case r < 0x20, r >= 0x7f && r < 0xa0, r == '\u2028', r == '\u2029', r >= 0x202a && r <= 0x202e, r >= 0x2066 && r <= 0x2069:
+			return -1
+		}
+		return r
+	}, text)
+}

@@ -1,0 +1,170 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/fairlead/fairlead/api/client"
+	"github.com/fairlead/fairlead/cli/progress"
+	"github.com/spf13/cobra"
+)
+
+func (inv *invocation) status() *cobra.Command {
+	var once bool
+	cmd := &cobra.Command{
+		Use:   "status [APP]",
+		Short: "Where every app, or one app, stands",
+		Long: `Status shows each app's environments: which release takes the traffic, the newest
+rollout with its evidence, and the instances. On a terminal it goes on drawing
+while a rollout moves; Ctrl-C ends the drawing, not the rollout. In a pipe, with
+--once and with --output json it answers once.`,
+		Example: "  fairlead status\n  fairlead status triage --once",
+		Args:    atMostOne("APP"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c, err := inv.client()
+			if err != nil {
+				return err
+			}
+			look := func(ctx context.Context) ([]client.App, error) { return c.Apps(ctx) }
+			if len(args) == 1 {
+				look = func(ctx context.Context) ([]client.App, error) {
+					a, err := c.App(ctx, args[0])
+					return []client.App{a}, err
+				}
+			}
+			return inv.showStatus(cmd.Context(), look, len(args) == 1, once)
+		},
+		ValidArgsFunction: inv.completeApps,
+	}
+	cmd.Flags().BoolVar(&once, "once", false, "answer once, also on a terminal")
+	return cmd
+}
+
+func (inv *invocation) showStatus(ctx context.Context, look func(context.Context) ([]client.App, error), one, once bool) error {
+	apps, err := look(ctx)
+	if err != nil {
+		return during("status", err)
+	}
+	if inv.json() {
+		if one {
+			return inv.line(apps[0])
+		}
+		return inv.line(append([]client.App{}, apps...))
+	}
+	terminal := progress.OpenTerminal(inv.std.Out, inv.std.Getenv, !inv.flags.noColor)
+	if terminal != nil && !once && moving(apps) {
+		return inv.drawStatus(ctx, terminal, look, apps)
+	}
+	style := progress.Style{Width: 100}
+	if terminal != nil {
+		style = terminal.Style()
+	}
+	return writeStatus(inv.std.Out, apps, style)
+}
+
+// drawStatus redraws until nothing moves any more.
+func (inv *invocation) drawStatus(ctx context.Context, terminal *progress.Terminal, look func(context.Context) ([]client.App, error), apps []client.App) error {
+	defer terminal.Close()
+	ticker := time.NewTicker(pollEvery)
+	defer ticker.Stop()
+	away := false
+	for {
+		if err := terminal.Draw(statusFrame(apps, away, terminal.Style())); err != nil {
+			return err
+		}
+		if !away && !moving(apps) {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticker.C:
+		}
+		fresh, err := look(ctx)
+		away = err != nil
+		switch {
+		case err == nil:
+			apps = fresh
+		case errors.Is(err, context.Canceled):
+			return nil
+		case !passing(err):
+			return during("status", err)
+		}
+	}
+}
+
+func statusFrame(apps []client.App, away bool, style progress.Style) []string {
+	var all []seen
+	for _, a := range apps {
+		for _, site := range a.Sites {
+			all = append(all, seen{site: site})
+		}
+	}
+	if len(all) > 0 {
+		all[len(all)-1].away = away
+	}
+	return frames(all, style)
+}
+
+func moving(apps []client.App) bool {
+	for _, a := range apps {
+		for _, site := range a.Sites {
+			if site.Rollout != nil && !progress.Over(*site.Rollout) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// writeStatus writes each site once: a table of all, then the rollouts that move.
+func writeStatus(w io.Writer, apps []client.App, style progress.Style) error {
+	if len(apps) == 0 {
+		_, err := fmt.Fprintln(w, "no app is deployed yet: fairlead deploy -f app.yaml")
+		return err
+	}
+	rows := [][]string{{"APP", "ENVIRONMENT", "RELEASE", "ROUTE", "INSTANCES", "ROLLOUT"}}
+	var details []string
+	for _, a := range apps {
+		for _, site := range a.Sites {
+			rows = append(rows, statusRow(site))
+			if r := site.Rollout; r != nil && (r.Outcome == "" || r.Held != "") {
+				details = append(append(details, ""), progress.Frame(site, time.Now(), style)...)
+			}
+		}
+	}
+	if err := table(w, rows); err != nil {
+		return err
+	}
+	for _, line := range details {
+		if _, err := fmt.Fprintln(w, line); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func statusRow(site client.Site) []string {
+	stable, ready, rollout := "-", 0, "-"
+	if site.Stable > 0 {
+		stable = fmt.Sprintf("%s@%d", site.App, site.Stable)
+	}
+	for _, in := range site.Instances {
+		if in.State == "ready" {
+			ready++
+		}
+	}
+	if r := site.Rollout; r != nil {
+		rollout = fmt.Sprintf("%s@%d %s", site.App, r.To, r.Phase)
+		switch {
+		case r.Outcome != "":
+			rollout = fmt.Sprintf("%s@%d %s", site.App, r.To, r.Outcome)
+		case r.Held != "":
+			rollout += ", held: " + r.Held
+		}
+	}
+	return []string{site.App, site.Env, stable, site.Host + site.Path, fmt.Sprintf("%d of %d ready", ready, len(site.Instances)), rollout}
+}

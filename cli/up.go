@@ -1,0 +1,133 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"time"
+
+	"github.com/fairlead/fairlead"
+	"github.com/fairlead/fairlead/api/client"
+	"github.com/spf13/cobra"
+)
+
+const downPatience = 60 * time.Second
+
+func (inv *invocation) up() *cobra.Command {
+	o := UpOptions{}
+	var logFormat, logLevel string
+	cmd := &cobra.Command{
+		Use:   "up",
+		Short: "Start the server and stay in the foreground",
+		Long: `Up starts the control plane and, where they do not run yet, the gateway and the
+instances. If they do, it adopts them. SIGTERM and Ctrl-C end the control plane
+only: gateway and instances go on, and the next up finds them. To end everything
+use down.
+
+On its first start it makes the state directory with the ledger's keys and the
+first administrator's token (file admin.token, mode 0600), which the other
+commands find by themselves.`,
+		Example: "  fairlead up\n  fairlead up --state ./state --listen 127.0.0.1:8080 --api 127.0.0.1:8090",
+		Args:    exactly(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			var err error
+			if o.State, err = inv.stateDir(); err != nil {
+				return err
+			}
+			if o.Log, err = inv.logger(logFormat, logLevel); err != nil {
+				return err
+			}
+			o.Ready = inv.ready
+			if err = inv.wiring.Up(cmd.Context(), o); errors.Is(err, context.Canceled) {
+				return nil // a signal is how one ends it
+			}
+			return during("up", err)
+		},
+	}
+	cmd.Flags().StringVar(&o.Listen, "listen", "127.0.0.1:8080", "`address` for the applications' traffic; port 0 takes a free one")
+	cmd.Flags().StringVar(&o.API, "api", "127.0.0.1:8090", "`address` of the control API; port 0 takes a free one")
+	cmd.Flags().BoolVar(&o.AllowUnsandboxed, "allow-unsandboxed", false, "start instances also where they could act as the administrator")
+	cmd.Flags().StringVar(&logFormat, "log-format", "text", "text or json, on standard error")
+	cmd.Flags().StringVar(&logLevel, "log-level", "info", "debug, info, warn or error")
+	return cmd
+}
+
+// ready prints where a started server listens.
+func (inv *invocation) ready(a Addresses) {
+	_ = inv.show(a, func(w io.Writer) error {
+		_, err := fmt.Fprintf(w, "ready: traffic on http://%s, control API on http://%s, state in %s\n", a.Gateway, a.API, a.State)
+		return err
+	})
+}
+
+func (inv *invocation) logger(format, level string) (*slog.Logger, error) {
+	var least slog.Level
+	if err := least.UnmarshalText([]byte(level)); err != nil {
+		return nil, usagef("debug, info, warn or error", "--log-level %q is not known", level)
+	}
+	options := &slog.HandlerOptions{Level: least}
+	switch format {
+	case "text":
+		return slog.New(slog.NewTextHandler(inv.std.Err, options)), nil
+	case "json":
+		return slog.New(slog.NewJSONHandler(inv.std.Err, options)), nil
+	}
+	return nil, usagef("text or json", "--log-format %q is not known", format)
+}
+
+func (inv *invocation) down() *cobra.Command {
+	var keep bool
+	cmd := &cobra.Command{
+		Use:   "down",
+		Short: "End the server, its gateway and all instances",
+		Long: `Down ends the control plane, the gateway and all instances, each within its drain
+time. State stays: the next up starts everything again. With --keep-running it
+ends the control plane only, and traffic goes on without it.`,
+		Example: "  fairlead down\n  fairlead down --keep-running",
+		Args:    exactly(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := inv.client()
+			if err != nil {
+				return err
+			}
+			if err := c.Shutdown(cmd.Context(), !keep); err != nil {
+				return during("down", err)
+			}
+			if err := gone(cmd.Context(), c); err != nil {
+				return during("down", err)
+			}
+			return inv.show(map[string]bool{"down": true, "instancesStopped": !keep}, func(w io.Writer) error {
+				text := "everything has ended"
+				if keep {
+					text = "the control plane has ended; gateway and instances go on"
+				}
+				_, err := fmt.Fprintln(w, text)
+				return err
+			})
+		},
+	}
+	cmd.Flags().BoolVar(&keep, "keep-running", false, "leave gateway and instances running")
+	return cmd
+}
+
+// gone returns when the server no longer answers.
+func gone(ctx context.Context, c *client.Client) error {
+	ticker := time.NewTicker(100 * time.Millisecond)
+	defer ticker.Stop()
+	deadline := time.Now().Add(downPatience)
+	for {
+		if _, err := c.Version(ctx); errors.Is(err, client.ErrNoServer) {
+			return nil
+		}
+		if time.Now().After(deadline) {
+			return fairlead.Errorf(fairlead.Unavailable, "down", "the server still answers after %s", downPatience).WithHint("look at its log")
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-ticker.C:
+		}
+	}
+}

@@ -1,0 +1,137 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/fairlead/fairlead"
+	"github.com/fairlead/fairlead/api/client"
+	"github.com/fairlead/fairlead/cli/progress"
+)
+
+// wait watches a rollout until it needs no more watching, drawing it on a
+// terminal or telling it line by line. It draws nothing with JSON.
+func (inv *invocation) wait(ctx context.Context, c *client.Client, r client.Rollout) (client.Rollout, error) {
+	terminal := progress.OpenTerminal(inv.std.Out, inv.std.Getenv, !inv.flags.noColor)
+	var each func(seen) error
+	switch {
+	case inv.json():
+		each = func(seen) error { return nil }
+	case terminal != nil:
+		each = func(s seen) error { return terminal.Draw(frames([]seen{s}, terminal.Style())) }
+		defer terminal.Close()
+	default:
+		each = teller(inv.std.Out)
+	}
+	last, err := follow(ctx, c, r, each)
+	if terminal != nil && !inv.json() {
+		_ = terminal.Close()
+	}
+	if errors.Is(err, context.Canceled) {
+		inv.note("\nStopped watching; the rollout goes on. Look again with: fairlead status %s", r.App)
+		return last, exitError(ExitInterrupted)
+	}
+	if err != nil {
+		return last, during("watch the rollout of "+r.App, err)
+	}
+	if terminal == nil && !inv.json() {
+		fmt.Fprintln(inv.std.Out, progress.Summary(last))
+	}
+	inv.hintHeld(last)
+	return last, nil
+}
+
+// hintHeld says what a person can do about a held rollout.
+func (inv *invocation) hintHeld(r client.Rollout) {
+	if r.Held != "" && r.Outcome == "" {
+		inv.note("  hint: fairlead explain %s --env %s; then fairlead resume, rollback or abort", r.App, r.Env)
+	}
+}
+
+// teller returns a watcher that writes lines, each once.
+func teller(out io.Writer) func(seen) error {
+	var teller progress.Teller
+	var told time.Time
+	away := false
+	return func(s seen) error {
+		if s.away != away {
+			away = s.away
+			if away {
+				fmt.Fprintln(out, "the control plane does not answer; the traffic goes on without it")
+			}
+		}
+		now := time.Now()
+		due := now.Sub(told) >= tellEvery && !s.away
+		if due {
+			told = now
+		}
+		for _, line := range teller.Tell(*s.site.Rollout, due) {
+			if _, err := fmt.Fprintln(out, line); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+}
+
+// frames draws what several watchers see, one below the other.
+func frames(all []seen, style progress.Style) []string {
+	var lines []string
+	for i, s := range all {
+		if i > 0 {
+			lines = append(lines, "")
+		}
+		lines = append(lines, progress.Frame(s.site, time.Now(), style)...)
+		if s.away {
+			lines = append(lines, style.Paint(progress.Care, "the control plane does not answer; the traffic goes on without it"))
+		}
+	}
+	return lines
+}
+
+// begun shows what was begun and, with wait, how it ends, and returns the exit
+// status as an error.
+func (inv *invocation) begun(ctx context.Context, c *client.Client, d client.Deployed, wait bool) error {
+	name := fmt.Sprintf("%s@%d", d.Release.App, d.Release.Number)
+	switch {
+	case d.Created:
+		inv.note("%s made, %s", name, d.Release.Digest.Short())
+	default:
+		inv.note("%s has this content already, %s", name, d.Release.Digest.Short())
+	}
+	if !wait {
+		inv.note("it is on its way into %s: fairlead status %s", d.Rollout.Env, d.Release.App)
+		if inv.json() {
+			return inv.line(d)
+		}
+		return nil
+	}
+	last, err := inv.wait(ctx, c, d.Rollout)
+	d.Rollout = last
+	if inv.json() && (err == nil || errors.Is(err, exitError(ExitInterrupted))) {
+		if err := inv.line(d); err != nil {
+			return err
+		}
+	}
+	if err != nil {
+		return err
+	}
+	if status := rolloutStatus(last); status != ExitDone {
+		return exitError(status)
+	}
+	return nil
+}
+
+// acted shows the rollout that a person's command changed.
+func (inv *invocation) acted(r client.Rollout) error {
+	return inv.show(r, func(w io.Writer) error {
+		_, err := fmt.Fprintln(w, progress.Summary(r))
+		return err
+	})
+}
+
+var errNoEnv = (&fairlead.Error{Code: fairlead.Invalid, Err: errors.New("an environment must be named")}).
+	WithHint("add --env, such as --env production")
