@@ -1,0 +1,128 @@
+package app
+
+import (
+	"slices"
+	"time"
+
+	"github.com/fairlead/fairlead"
+)
+
+// Complete returns app with every default filled in. It leaves app itself as it
+// is, may be applied twice, and does not check anything.
+func Complete(app fairlead.App) fairlead.App {
+	spec := &app.Spec
+	set(&spec.Port, 8080)
+	set(&spec.Drain, seconds(30))
+	set(&spec.RunLimit, spec.Drain)
+	set(&spec.Timeout, seconds(30))
+	spec.Readiness = completeCheck(spec.Readiness, true)
+	if spec.Health != nil {
+		spec.Health = completeCheck(spec.Health, false)
+	}
+	if spec.Artifact.Git != nil {
+		spec.Artifact.Git = completeGit(*spec.Artifact.Git)
+	}
+	spec.Gates = slices.Clone(spec.Gates)
+	for i := range spec.Gates {
+		set(&spec.Gates[i].Timeout, minutes(5))
+		set(&spec.Gates[i].Expires, fairlead.Duration(24*time.Hour))
+	}
+	completeAssignment(&spec.Assignment)
+	set(&spec.Route.Host, app.Metadata.Name+".localhost")
+	set(&spec.Route.PathPrefix, "/")
+	completeEnvironments(spec)
+	return app
+}
+
+// set fills a field that has its zero value.
+func set[T comparable](field *T, standard T) {
+	var zero T
+	if *field == zero {
+		*field = standard
+	}
+}
+
+func seconds(n int) fairlead.Duration { return fairlead.Duration(time.Duration(n) * time.Second) }
+
+func minutes(n int) fairlead.Duration { return fairlead.Duration(time.Duration(n) * time.Minute) }
+
+func completeCheck(check *fairlead.Check, readiness bool) *fairlead.Check {
+	var full fairlead.Check
+	if check != nil {
+		full = *check
+	}
+	set(&full.Path, "/")
+	set(&full.Interval, seconds(1))
+	set(&full.Timeout, seconds(1))
+	set(&full.Failures, 3)
+	if readiness {
+		set(&full.Deadline, seconds(60))
+	}
+	return &full
+}
+
+func completeGit(source fairlead.GitSource) *fairlead.GitSource {
+	set(&source.Ref, "HEAD")
+	set(&source.Directory, ".")
+	set(&source.Timeout, minutes(10))
+	return &source
+}
+
+func completeAssignment(assignment *fairlead.Assignment) {
+	set(&assignment.By, fairlead.BySession)
+	switch assignment.By {
+	case fairlead.BySession:
+		set(&assignment.Name, "fairlead_session")
+	case fairlead.ByRun:
+		set(&assignment.Name, "Fairlead-Run")
+	}
+}
+
+// completeEnvironments gives each environment but the last a host name of its own
+// in front of the app's.
+func completeEnvironments(spec *fairlead.AppSpec) {
+	spec.Environments = slices.Clone(spec.Environments)
+	if len(spec.Environments) == 0 {
+		spec.Environments = []fairlead.Environment{{Name: "production"}}
+	}
+	last := len(spec.Environments) - 1
+	for i := range spec.Environments {
+		env := &spec.Environments[i]
+		set(&env.Replicas, 1)
+		set(&env.Sandbox, fairlead.SandboxPreferred)
+		host := spec.Route.Host
+		if i != last {
+			host = env.Name + "." + host
+		}
+		set(&env.Route.Host, host)
+		set(&env.Route.PathPrefix, spec.Route.PathPrefix)
+		completeStrategy(&env.Strategy)
+	}
+}
+
+func completeStrategy(s *fairlead.Strategy) {
+	set(&s.Type, fairlead.Canary)
+	set(&s.Alpha, 1.0/300)
+	set(&s.Beta, 1.0/20)
+	set(&s.Tolerance, 1)
+	set(&s.Margin.Ratio, 2)
+	set(&s.Margin.Absolute, 0.01)
+	set(&s.Warmup, seconds(5))
+	set(&s.MinStep, seconds(5))
+	set(&s.MaxStep, minutes(60))
+	set(&s.OnInconclusive, fairlead.OnInconclusiveHold)
+	set(&s.RollbackWindow, minutes(30))
+	if s.Holdback == nil {
+		holdback := fairlead.Percent(5)
+		s.Holdback = &holdback
+	}
+	switch {
+	case s.Adaptive != nil:
+		adaptive := *s.Adaptive
+		set(&adaptive.First, 5)
+		set(&adaptive.Most, 50)
+		s.Adaptive = &adaptive
+	case s.Type == fairlead.Canary && len(s.Steps) == 0:
+		s.Steps = []fairlead.Percent{10, 50}
+	}
+}

@@ -1,0 +1,181 @@
+package app
+
+import (
+	"fmt"
+	"net"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/fairlead/fairlead"
+	"github.com/fairlead/fairlead/internal/strictyaml"
+)
+
+// app applies the rules that bind several fields, or one in a way that no
+// pattern can say.
+func (c *checking) app(app fairlead.App) {
+	spec := app.Spec
+	c.artifact(spec.Artifact)
+	for _, list := range []struct {
+		name  string
+		paths []string
+	}{{"model", spec.Model}, {"prompt", spec.Prompt}, {"config", spec.Config}} {
+		c.paths("spec."+list.name, list.paths)
+	}
+	if spec.Health != nil && spec.Health.Deadline != 0 {
+		c.problem("spec.health.deadline", "is for readiness only")
+	}
+	if spec.RunLimit < spec.Drain {
+		c.problem("spec.runLimit", "want at least drain (%s), found %s", spec.Drain, spec.RunLimit)
+	}
+	c.resources(spec.Resources)
+	for i, reach := range spec.Network.Reach {
+		c.reach(fmt.Sprintf("spec.network.reach[%d]", i), reach)
+	}
+	c.unique("spec.secrets", "name", len(spec.Secrets), func(i int) string { return spec.Secrets[i].Name })
+	c.assignment(spec.Assignment)
+	c.environments(spec.Environments)
+	c.gates(spec)
+}
+
+func (c *checking) artifact(a fairlead.Artifact) {
+	sources := 0
+	for _, set := range []bool{a.Directory != "", a.Image != "", a.Git != nil} {
+		if set {
+			sources++
+		}
+	}
+	if sources != 1 {
+		c.problem("spec.artifact", "want exactly one of directory, image and from, found %d", sources)
+	}
+	if a.Directory != "" {
+		c.path("spec.artifact.directory", path.Clean(a.Directory))
+	}
+	if a.Git != nil {
+		c.path("spec.artifact.from.directory", path.Clean(a.Git.Directory))
+	}
+}
+
+func (c *checking) paths(field string, paths []string) {
+	for i, p := range paths {
+		c.path(fmt.Sprintf("%s[%d]", field, i), p)
+	}
+	for i := range paths {
+		for j := range i {
+			if paths[i] == paths[j] {
+				c.problem(fmt.Sprintf("%s[%d]", field, i), "%q is listed twice", clip(paths[i]))
+			}
+		}
+	}
+}
+
+// path demands a relative path that stays where it begins and has one spelling.
+func (c *checking) path(field, p string) {
+	clean := path.Clean(p)
+	switch {
+	case p == "" || strings.HasPrefix(p, "/"):
+		// the field's own rule has said so
+	case clean == ".." || strings.HasPrefix(clean, "../"):
+		c.problem(field, "%q leaves the directory; paths stay inside it", clip(p))
+	case clean != p:
+		c.problem(field, "%q can be written %q; use that", clip(p), clip(clean))
+	}
+}
+
+func (c *checking) resources(r fairlead.Resources) {
+	if r.CPU != "" && cpuForm.MatchString(r.CPU) {
+		if _, err := ParseCPU(r.CPU); err != nil {
+			c.problem("spec.resources.cpu", "%v", err)
+		}
+	}
+	if r.Memory != "" && memoryForm.MatchString(r.Memory) {
+		if _, err := ParseMemory(r.Memory); err != nil {
+			c.problem("spec.resources.memory", "%v", err)
+		}
+	}
+}
+
+func (c *checking) reach(field, reach string) {
+	_, port, err := net.SplitHostPort(reach)
+	if err != nil {
+		return // the field's own rule has said so
+	}
+	if n, err := strconv.Atoi(port); err == nil && n > 65535 {
+		c.problem(field, "want a port of 1 to 65535, found %d", n)
+	}
+}
+
+func (c *checking) unique(field, key string, n int, name func(int) string) {
+	seen := map[string]bool{}
+	for i := range n {
+		if seen[name(i)] {
+			c.problem(fmt.Sprintf("%s[%d].%s", field, i, key), "%q is used twice", clip(name(i)))
+		}
+		seen[name(i)] = true
+	}
+}
+
+func (c *checking) assignment(a fairlead.Assignment) {
+	switch {
+	case a.By == fairlead.ByHeader && a.Name == "":
+		c.problem("spec.assignment", "by header needs a name: that of the header")
+	case a.By == fairlead.ByAPIKey && a.Name != "":
+		c.problem("spec.assignment.name", "means nothing by apiKey, which reads Authorization and X-API-Key")
+	}
+}
+
+func (c *checking) environments(environments []fairlead.Environment) {
+	const field = "spec.environments"
+	c.unique(field, "name", len(environments), func(i int) string { return environments[i].Name })
+	routes := map[fairlead.Route]string{}
+	for i, env := range environments {
+		at := fmt.Sprintf("%s[%d]", field, i)
+		if other, taken := routes[env.Route]; taken {
+			c.problem(at+".route", "%s%s is the route of %q already", env.Route.Host, env.Route.PathPrefix, other)
+		}
+		routes[env.Route] = env.Name
+		c.strategy(at+".strategy", env.Strategy)
+	}
+}
+
+func (c *checking) gates(spec fairlead.AppSpec) {
+	c.unique("spec.gates", "name", len(spec.Gates), func(i int) string { return spec.Gates[i].Name })
+	var known []string
+	for _, env := range spec.Environments {
+		known = append(known, env.Name)
+	}
+	for i, gate := range spec.Gates {
+		for j, demanded := range gate.Environments {
+			if !slices.Contains(known, demanded) {
+				c.problem(fmt.Sprintf("spec.gates[%d].environments[%d]", i, j), "there is no environment %q%s",
+					clip(demanded), strictyaml.DidYouMean(demanded, known))
+			}
+		}
+	}
+}
+
+func (c *checking) strategy(field string, s fairlead.Strategy) {
+	if s.Type != fairlead.Canary {
+		if len(s.Steps) > 0 {
+			c.problem(field+".steps", "only a canary has steps; this is %s", clip(s.Type))
+		}
+		if s.Adaptive != nil {
+			c.problem(field+".adaptive", "only a canary has steps that adapt; this is %s", clip(s.Type))
+		}
+	}
+	if len(s.Steps) > 0 && s.Adaptive != nil {
+		c.problem(field+".adaptive", "steps and adaptive exclude each other")
+	}
+	for i := 1; i < len(s.Steps); i++ {
+		if s.Steps[i].Weight() <= s.Steps[i-1].Weight() {
+			c.problem(fmt.Sprintf("%s.steps[%d]", field, i), "steps must grow: %g is not more than %g", float64(s.Steps[i]), float64(s.Steps[i-1]))
+		}
+	}
+	if s.Adaptive != nil && s.Adaptive.First > s.Adaptive.Most {
+		c.problem(field+".adaptive.most", "want at least first (%g), found %g", float64(s.Adaptive.First), float64(s.Adaptive.Most))
+	}
+	if s.MaxStep < s.MinStep {
+		c.problem(field+".maxStep", "want at least minStep (%s), found %s", s.MinStep, s.MaxStep)
+	}
+}
