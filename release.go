@@ -72,3 +72,9 @@ func ParseReleaseName(s string) (app string, number int, err error) {
 	}
 	return app, number, nil
 }
+
+// ReleaseRow is the kind of the state rows that hold releases.
+const ReleaseRow = "release"
+
+// ReleaseKey returns the key of a release's row. Keys of one app sort by number.
+func ReleaseKey(app string, number int) string { return fmt.Sprintf("%s/%06d", app, number) }

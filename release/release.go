@@ -1,0 +1,216 @@
+// Package release makes releases: it resolves everything that an App file names
+// (files, secret versions, a Git commit) into one immutable content with a
+// digest, gives it a number, and records it.
+package release
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/fairlead/fairlead"
+)
+
+// Store keeps releases and the ledger.
+type Store interface {
+	Commit(ctx context.Context, c fairlead.Change) ([]fairlead.Entry, error)
+	Rows(ctx context.Context, kind, prefix string) ([]fairlead.Row, error)
+	Row(ctx context.Context, kind, key string) (fairlead.Row, bool, error)
+}
+
+// Files returns the files of a stored tree, digest by path.
+type Files func(ctx context.Context, tree fairlead.Digest) (map[string]fairlead.Digest, error)
+
+// Secrets returns the versions of the secrets that an environment has; those that
+// it does not have are left out.
+type Secrets func(ctx context.Context, env string, refs []fairlead.SecretRef) (map[string]int, error)
+
+// Seal makes personal text storable: subject is whose it is.
+type Seal func(ctx context.Context, subject, text string) (fairlead.Sealed, error)
+
+// Maker makes releases. All fields are required.
+type Maker struct {
+	Store   Store
+	Files   Files
+	Secrets Secrets
+	Seal    Seal
+	Build   Build
+	Now     func() time.Time
+}
+
+// Make returns the release of an app's file and tree, which it records unless the
+// same content is a release already; made says which. For an app from Git the
+// tree is built first. The app must be complete and checked.
+func (m *Maker) Make(ctx context.Context, app fairlead.App, tree fairlead.Digest, by fairlead.Principal) (r fairlead.Release, made bool, err error) {
+	op := "release " + app.Metadata.Name
+	if !by.May(fairlead.Operator) {
+		return r, false, fairlead.Errorf(fairlead.Forbidden, op, "this needs the role %s", fairlead.Operator)
+	}
+	var source *fairlead.Commit
+	if app.Spec.Artifact.Git != nil {
+		built, err := m.Build.run(ctx, *app.Spec.Artifact.Git, m.Seal)
+		if err != nil {
+			return r, false, fmt.Errorf("%s: %w", op, err)
+		}
+		tree, source = built.tree, &built.commit
+	}
+	content, err := m.content(ctx, app, tree)
+	if err != nil {
+		return r, false, fmt.Errorf("%s: %w", op, err)
+	}
+	r = fairlead.Release{
+		App: app.Metadata.Name, Digest: content.Digest(), Content: content, Source: source,
+		Created: m.Now().UTC(), By: by.ID, Policy: app.Spec.Environments,
+	}
+	r, made, err = m.record(ctx, r)
+	if err != nil {
+		return r, false, fmt.Errorf("%s: %w", op, err)
+	}
+	return r, made, nil
+}
+
+// content resolves what the file names. It fails when a named file is not in the
+// tree.
+func (m *Maker) content(ctx context.Context, app fairlead.App, tree fairlead.Digest) (fairlead.Content, error) {
+	s := app.Spec
+	if s.Artifact.Image != "" {
+		return fairlead.Content{}, fairlead.Errorf(fairlead.Unsupported, "", "spec.artifact.image needs a container runtime, which this server does not have").
+			WithHint("name a directory or a Git source under spec.artifact")
+	}
+	named, err := m.named(ctx, s, tree)
+	if err != nil {
+		return fairlead.Content{}, err
+	}
+	secrets, err := m.secrets(ctx, s)
+	if err != nil {
+		return fairlead.Content{}, err
+	}
+	return fairlead.Content{
+		Artifact: tree, Command: s.Command, Port: s.Port, Env: s.Env, Readiness: *s.Readiness, Health: s.Health,
+		Drain: s.Drain, RunLimit: s.RunLimit, Timeout: s.Timeout, Files: named, Secrets: secrets,
+		Resources: s.Resources, Network: s.Network, Gates: s.Gates, Assignment: s.Assignment,
+	}, nil
+}
+
+func (m *Maker) named(ctx context.Context, s fairlead.AppSpec, tree fairlead.Digest) (map[string]fairlead.Digest, error) {
+	files, err := m.Files(ctx, tree)
+	if err != nil {
+		return nil, fmt.Errorf("read the artifact's files: %w", err)
+	}
+	named := map[string]fairlead.Digest{}
+	for kind, paths := range map[string][]string{"model": s.Model, "prompt": s.Prompt, "config": s.Config} {
+		for _, path := range paths {
+			digest, ok := files[path]
+			if !ok {
+				return nil, fairlead.Errorf(fairlead.Invalid, "", "spec.%s names %q, which is not a file of the artifact", kind, path).
+					WithHint("paths are relative to the artifact's directory")
+			}
+			named[kind+"/"+path] = digest
+		}
+	}
+	return named, nil
+}
+
+func (m *Maker) secrets(ctx context.Context, s fairlead.AppSpec) (map[string]map[string]int, error) {
+	if len(s.Secrets) == 0 {
+		return nil, nil
+	}
+	all := map[string]map[string]int{}
+	for _, env := range s.Environments {
+		versions, err := m.Secrets(ctx, env.Name, s.Secrets)
+		if err != nil {
+			return nil, fmt.Errorf("secrets of %s: %w", env.Name, err)
+		}
+		all[env.Name] = versions
+	}
+	return all, nil
+}
+
+// record gives r its number and commits it. Content that is a release already
+// keeps its number; only the environments' policy follows the file.
+func (m *Maker) record(ctx context.Context, r fairlead.Release) (fairlead.Release, bool, error) {
+	all, err := m.List(ctx, r.App)
+	if err != nil {
+		return r, false, err
+	}
+	r.Number = len(all) + 1
+	kind := "release.created"
+	for _, known := range all {
+		if known.Digest == r.Digest {
+			known.Policy = r.Policy
+			r, kind = known, "release.policy"
+		}
+	}
+	value, err := json.Marshal(r)
+	if err != nil {
+		return r, false, fmt.Errorf("encode release: %w", err)
+	}
+	row := fairlead.Row{Kind: fairlead.ReleaseRow, Key: fairlead.ReleaseKey(r.App, r.Number), Value: value}
+	data, err := json.Marshal(map[string]any{"release": r.Name(), "digest": r.Digest})
+	if err != nil {
+		return r, false, fmt.Errorf("encode entry: %w", err)
+	}
+	_, err = m.Store.Commit(ctx, fairlead.Change{Entries: []fairlead.Entry{{
+		Time: m.Now().UTC(), Kind: kind, Site: fairlead.Site{App: r.App}, Principal: r.By, Data: data, Rows: []fairlead.Row{row},
+	}}})
+	return r, kind == "release.created", err
+}
+
+// List returns an app's releases, oldest first.
+func (m *Maker) List(ctx context.Context, app string) ([]fairlead.Release, error) {
+	rows, err := m.Store.Rows(ctx, fairlead.ReleaseRow, app+"/")
+	if err != nil {
+		return nil, fmt.Errorf("list releases: %w", err)
+	}
+	releases := make([]fairlead.Release, len(rows))
+	for i, row := range rows {
+		if err := json.Unmarshal(row.Value, &releases[i]); err != nil {
+			return nil, fairlead.Errorf(fairlead.Corrupt, "list releases", "row %s: %w", row.Key, err)
+		}
+	}
+	return releases, nil
+}
+
+// Get returns one release.
+func (m *Maker) Get(ctx context.Context, app string, number int) (fairlead.Release, error) {
+	var r fairlead.Release
+	row, ok, err := m.Store.Row(ctx, fairlead.ReleaseRow, fairlead.ReleaseKey(app, number))
+	if err != nil {
+		return r, fmt.Errorf("read release: %w", err)
+	}
+	if !ok {
+		return r, fairlead.Errorf(fairlead.NotFound, "find release", "there is no release %s@%d", app, number).
+			WithHint("see which there are with: fairlead releases %s", app)
+	}
+	if err := json.Unmarshal(row.Value, &r); err != nil {
+		return r, fairlead.Errorf(fairlead.Corrupt, "read release", "row %s: %w", row.Key, err)
+	}
+	return r, nil
+}
+
+// Environment returns what a release's file said of an environment; "" names the
+// first one.
+func Environment(r fairlead.Release, name string) (fairlead.Environment, error) {
+	var names []string
+	for _, env := range r.Policy {
+		if env.Name == name || name == "" {
+			return env, nil
+		}
+		names = append(names, env.Name)
+	}
+	return fairlead.Environment{}, fairlead.Errorf(fairlead.NotFound, "find environment", "%s has no environment %q", r.App, name).
+		WithHint("its file names: %v", names)
+}
+
+// MissingSecrets returns the secrets that a file demands and that a release has no
+// version of in an environment.
+func MissingSecrets(r fairlead.Release, refs []fairlead.SecretRef, env string) []string {
+	var missing []string
+	for _, ref := range refs {
+		if r.Content.Secrets[env][ref.Name] == 0 {
+			missing = append(missing, ref.Name)
+		}
+	}
+	return missing
+}

@@ -1,0 +1,252 @@
+package rollout
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/fairlead/fairlead"
+	"github.com/fairlead/fairlead/workload"
+)
+
+// The actions on instances.
+const (
+	startAction = "instance.start"
+	stopAction  = "instance.stop"
+)
+
+// startTries is how often an instance is tried before its release counts as one
+// that cannot be started.
+const startTries = 3
+
+// actions carries out intents beside the loop: an intent is committed first, then
+// the action is done, then its outcome is committed, which deletes the intent.
+type actions struct {
+	loop *Loop
+	wg   sync.WaitGroup
+
+	mu       sync.Mutex
+	pending  map[string]workload.Status // starts under way, by instance
+	stopping map[string]bool
+	failures map[Place]failure
+}
+
+type failure struct {
+	count int
+	why   string
+	next  time.Time
+}
+
+func newActions(l *Loop) *actions {
+	return &actions{
+		loop: l, pending: map[string]workload.Status{}, stopping: map[string]bool{}, failures: map[Place]failure{},
+	}
+}
+
+func (a *actions) wait() { a.wg.Wait() }
+
+// withPending adds the instances whose start is under way to those that exist.
+func (a *actions) withPending(have []workload.Status) []workload.Status {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	exists := map[string]bool{}
+	for _, s := range have {
+		exists[s.ID] = true
+	}
+	for id, s := range a.pending {
+		if !exists[id] {
+			have = append(have, s)
+		}
+	}
+	return have
+}
+
+// cannotStart returns why no instance of a release can be started, or "".
+func (a *actions) cannotStart(p Place) string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if f := a.failures[p]; f.count >= startTries {
+		return "no instance can be started: " + f.why
+	}
+	return ""
+}
+
+// start records and begins the start of a new instance, unless starts of its
+// release fail and must wait.
+func (a *actions) start(ctx context.Context, now time.Time, p Place) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if now.Before(a.failures[p].next) {
+		return
+	}
+	id := instanceID(p)
+	detail, _ := json.Marshal(p) // plain fields
+	intent := fairlead.Intent{ID: "start-" + id, Action: startAction, Site: p.Site, Target: id, Detail: detail, Since: now}
+	a.pending[id] = workload.Status{ID: id, Site: p.Site, Release: p.Release, State: workload.Starting, Started: now}
+	a.wg.Go(func() {
+		err := a.begin(ctx, intent)
+		if err == nil {
+			err = a.doStart(ctx, intent)
+		}
+		a.started(p, id, err)
+	})
+}
+
+func (a *actions) started(p Place, id string, err error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	delete(a.pending, id)
+	if err == nil {
+		delete(a.failures, p)
+	} else {
+		f := a.failures[p]
+		f.count, f.why = f.count+1, err.Error()
+		f.next = a.loop.Now().Add(min(time.Second<<f.count, time.Minute))
+		a.failures[p] = f
+	}
+	a.loop.poke()
+}
+
+// stop records and begins the stop of an instance, once.
+func (a *actions) stop(ctx context.Context, now time.Time, s workload.Status, why string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.stopping[s.ID] {
+		return
+	}
+	a.stopping[s.ID] = true
+	detail, _ := json.Marshal(map[string]any{"release": s.Release, "why": why}) // plain fields
+	intent := fairlead.Intent{ID: "stop-" + s.ID, Action: stopAction, Site: s.Site, Target: s.ID, Detail: detail, Since: now}
+	a.wg.Go(func() {
+		err := a.begin(ctx, intent)
+		if err == nil {
+			err = a.doStop(ctx, intent)
+		}
+		if err != nil && ctx.Err() == nil {
+			a.loop.Log.Warn("an instance could not be stopped; it is tried again", "instance", s.ID, "error", err)
+			pause(ctx, time.Second)
+		}
+		a.mu.Lock()
+		delete(a.stopping, s.ID)
+		a.mu.Unlock()
+		a.loop.poke()
+	})
+}
+
+// begin commits an intent.
+func (a *actions) begin(ctx context.Context, intent fairlead.Intent) error {
+	data, err := json.Marshal(intent)
+	if err != nil {
+		return fmt.Errorf("encode intent %s: %w", intent.ID, err)
+	}
+	_, err = a.loop.Store.Commit(ctx, fairlead.Change{Entries: []fairlead.Entry{{
+		Time: intent.Since, Kind: intent.Action, Site: intent.Site, Principal: "system:rollout",
+		Data: data, Rows: []fairlead.Row{row(IntentRow, intent.ID, intent)},
+	}}})
+	return err
+}
+
+// end commits the outcome of an intent, which deletes the intent.
+func (a *actions) end(ctx context.Context, intent fairlead.Intent, kind string, problem error) error {
+	outcome := map[string]any{"intent": intent.ID, "target": intent.Target}
+	if problem != nil {
+		kind += "Failed"
+		outcome["error"] = problem.Error()
+	}
+	data, err := json.Marshal(outcome)
+	if err != nil {
+		return fmt.Errorf("encode outcome of %s: %w", intent.ID, err)
+	}
+	_, err = a.loop.Store.Commit(ctx, fairlead.Change{Entries: []fairlead.Entry{{
+		Time: a.loop.Now().UTC(), Kind: kind, Site: intent.Site, Principal: "system:rollout",
+		Data: data, Rows: []fairlead.Row{{Kind: IntentRow, Key: intent.ID}},
+	}}})
+	return err
+}
+
+func (a *actions) doStart(ctx context.Context, intent fairlead.Intent) error {
+	var p Place
+	if err := json.Unmarshal(intent.Detail, &p); err != nil {
+		return fairlead.Errorf(fairlead.Corrupt, "start "+intent.Target, "intent cannot be read: %w", err)
+	}
+	problem := a.loop.Fleet.Start(ctx, a.loop.nextOrder(), intent.Target, p)
+	if ctx.Err() != nil {
+		return ctx.Err() // the intent stays open and is driven again at the next start
+	}
+	if err := a.end(ctx, intent, "instance.started", problem); err != nil {
+		return err
+	}
+	return problem
+}
+
+func (a *actions) doStop(ctx context.Context, intent fairlead.Intent) error {
+	problem := a.loop.Fleet.Stop(ctx, a.loop.nextOrder(), intent.Target, stopGrace)
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if err := a.end(ctx, intent, "instance.stopped", problem); err != nil {
+		return err
+	}
+	return problem
+}
+
+// stopGrace is how long an instance has to end by itself once its traffic is gone.
+const stopGrace = 10 * time.Second
+
+// recover drives the intents again that were open when the control plane ended.
+// Shifts of traffic are closed when the gateway has the weight in force.
+func (a *actions) recover(ctx context.Context) error {
+	intents, err := readRows[fairlead.Intent](ctx, a.loop.Store, IntentRow)
+	if err != nil {
+		return err
+	}
+	for _, intent := range intents {
+		var err error
+		switch intent.Action {
+		case startAction:
+			err = a.doStart(ctx, intent)
+		case stopAction:
+			err = a.doStop(ctx, intent)
+		}
+		if err != nil {
+			a.loop.Log.Warn("an open intent was driven again and failed", "intent", intent.ID, "error", err)
+		}
+	}
+	return ctx.Err()
+}
+
+// closeShifts commits the outcome of every shift of traffic that the gateway has
+// in force, or that a newer one has overtaken.
+func (a *actions) closeShifts(ctx context.Context, epochs map[string]uint32) error {
+	intents, err := readRows[fairlead.Intent](ctx, a.loop.Store, IntentRow)
+	if err != nil {
+		return err
+	}
+	for _, intent := range intents {
+		if intent.Action != shiftAction || !a.shifted(intent, epochs) {
+			continue
+		}
+		if err := a.end(ctx, intent, "traffic.shifted", nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// shifted reports whether the weight of an intent is in force: its epoch or a
+// later one is, or the rollout has ended and its split is gone.
+func (a *actions) shifted(intent fairlead.Intent, epochs map[string]uint32) bool {
+	var shift struct {
+		Epoch uint32 `json:"epoch"`
+	}
+	if json.Unmarshal(intent.Detail, &shift) != nil {
+		return false
+	}
+	if epoch, present := epochs[intent.Target]; present {
+		return epoch >= shift.Epoch
+	}
+	state, err := a.loop.Engine.Find(intent.Target)
+	return err == nil && (state.Rollout.Phase == Ended || state.Rollout.Outcome == Promoted)
+}

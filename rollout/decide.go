@@ -1,0 +1,359 @@
+package rollout
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/fairlead/fairlead"
+)
+
+// leaseTTL is how long a gateway keeps a partial split without hearing from the
+// control plane.
+const leaseTTL = 15 * time.Second
+
+// Decision is what became of a rollout by one input. The zero Kind means that
+// nothing was decided and Rollout is unchanged.
+type Decision struct {
+	Kind    string // of the ledger entry, such as "rollout.advanced"
+	Text    string // in a sentence
+	Rollout Rollout
+}
+
+// Decide returns what one input and the judge's verdict make of a rollout. It is
+// pure. Harm is looked at first, then people's commands, then the phase.
+func Decide(r Rollout, in Input, v fairlead.Verdict) Decision {
+	d := decision{r: r, in: in, v: v}
+	d.r.Notes = r.Notes[:len(r.Notes):len(r.Notes)] // never write into the caller's array
+	switch {
+	case r.Phase == Ended:
+	case d.harmed():
+	case in.Command != "":
+		d.obey()
+	case in.Expired && r.Held != HeldLease && partial(r):
+		d.expire()
+	default:
+		d.phase()
+	}
+	if d.kind == "" {
+		return Decision{Rollout: r}
+	}
+	d.r.Verdict = v
+	d.r.note(in.Now, "%s", d.text)
+	return Decision{Kind: d.kind, Text: d.text, Rollout: d.r}
+}
+
+// decision collects one decision in the making.
+type decision struct {
+	r    Rollout
+	in   Input
+	v    fairlead.Verdict
+	kind string
+	text string
+}
+
+func (d *decision) say(kind, format string, args ...any) {
+	d.kind, d.text = kind, fmt.Sprintf(format, args...)
+}
+
+// harmed goes back when the judge has found harm, or when an instance that takes
+// traffic will never serve again. It reports whether it decided.
+func (d *decision) harmed() bool {
+	exposed := d.r.Weight > 0 && d.r.From > 0
+	switch {
+	case exposed && d.v.Finding == fairlead.Harmful && d.guardOnly():
+		if d.r.Held == "" {
+			d.r.Held = "harm seen"
+			d.say("rollout.alerted", "%s is worse: %s; nothing is rolled back, because no holdback remains to compare with",
+				d.name(), evidence(d.v))
+			return true
+		}
+		return false
+	case exposed && d.v.Finding == fairlead.Harmful:
+		d.goBack(RolledBack, "%s is worse: %s", d.name(), evidence(d.v))
+		return true
+	case d.in.New.Broken != "" && exposed && d.r.Phase != Returning:
+		d.goBack(RolledBack, "%s does not stay up: %s", d.name(), d.in.New.Broken)
+		return true
+	case d.in.New.Broken != "" && !exposed && d.r.Phase == Starting:
+		d.end(Failed, "rollout.failed", "%s took no traffic: %s", d.name(), d.in.New.Broken)
+		return true
+	}
+	return false
+}
+
+// guardOnly reports whether the judge has no control arm any more.
+func (d *decision) guardOnly() bool {
+	return d.r.Phase == Watching && d.r.Final() == fairlead.Whole
+}
+
+func (d *decision) obey() {
+	switch d.in.Command {
+	case Pause:
+		if d.r.Moving() && d.r.Held == "" {
+			d.r.Held = HeldPaused
+			d.say("rollout.paused", "paused at %s%s", d.r.Weight, d.because())
+		}
+	case Resume:
+		d.resume()
+	case Abort, Rollback:
+		outcome := RolledBack
+		if d.in.Command == Abort {
+			outcome = Aborted
+		}
+		d.turnBack(outcome)
+	case Supersede:
+		if d.r.Phase == Watching {
+			d.r.Phase, d.r.Weight = Ended, fairlead.Whole
+			d.say("rollout.ended", "the watch of %s ends: %s", d.name(), d.in.Why)
+		}
+	}
+}
+
+func (d *decision) resume() {
+	if d.r.Held == "" {
+		return
+	}
+	was := d.r.Held
+	d.r.Held = ""
+	switch {
+	case was == HeldLease && d.r.Phase == Watching:
+		d.setWeight(d.r.Final())
+	case was == HeldLease:
+		d.r.Phase = Starting // which gives the step's weight again
+	}
+	d.r.StepBegan = d.in.Now
+	d.say("rollout.resumed", "resumed at %s after being held: %s%s", d.r.Weight, was, d.because())
+}
+
+func (d *decision) turnBack(outcome Outcome) {
+	if d.r.Phase == Returning {
+		return
+	}
+	if d.r.Weight == 0 || d.r.From == 0 {
+		d.end(Aborted, "rollout.aborted", "stopped by a person before %s took traffic%s", d.name(), d.because())
+		return
+	}
+	d.goBack(outcome, "stopped by a person%s", d.because())
+}
+
+// expire follows a gateway that went to the fallback weight alone.
+func (d *decision) expire() {
+	d.r.Held = HeldLease
+	d.setWeight(Fallback(d.r))
+	d.say("rollout.held", "held: lease expired; the gateway went to %s for %s while nobody attended it", d.r.Weight, d.name())
+}
+
+func (d *decision) phase() {
+	switch d.r.Phase {
+	case Gating:
+		d.gating()
+	case Starting:
+		d.starting()
+	case Stepping:
+		d.stepping()
+	case Watching:
+		d.watching()
+	case Returning:
+		d.returning()
+	}
+}
+
+func (d *decision) gating() {
+	switch {
+	case d.in.Gates.Failed != "":
+		d.end(Failed, "rollout.failed", "%s took no traffic: %s", d.name(), d.in.Gates.Failed)
+	case d.in.Gates.holds(d.in.Now):
+		d.r.Phase, d.r.Step = Starting, 1
+		d.say("rollout.starting", "every gate holds; instances of %s are starting", d.name())
+	}
+}
+
+// starting waits for the instances that the next weight needs, and then gives it.
+func (d *decision) starting() {
+	if d.r.Held != "" || d.in.New.Ready < d.starters() {
+		return
+	}
+	if d.r.Kind == Forward && !d.in.Gates.holds(d.in.Now) {
+		d.gateLapsed()
+		return
+	}
+	if d.r.FirstTraffic.IsZero() {
+		d.r.FirstTraffic, d.r.Thresholds = d.in.Now, d.in.Frozen
+	}
+	if d.r.Step == len(d.r.Weights) {
+		d.promote()
+		return
+	}
+	d.setWeight(d.r.Weights[d.r.Step-1])
+	d.r.Phase, d.r.StepBegan = Stepping, d.in.Now
+	d.say("rollout.stepped", "step %d of %d: %s of the traffic goes to %s", d.r.Step, len(d.r.Weights), d.r.Weight, d.name())
+}
+
+// gateLapsed waits for evidence that expired before the next weight was given, and
+// ends the rollout if a gate that ran again failed.
+func (d *decision) gateLapsed() {
+	switch {
+	case d.in.Gates.Failed == "":
+	case d.r.Weight > 0:
+		d.goBack(RolledBack, "a gate ran again and failed: %s", d.in.Gates.Failed)
+	default:
+		d.end(Failed, "rollout.failed", "%s took no traffic: %s", d.name(), d.in.Gates.Failed)
+	}
+}
+
+// starters is how many instances the coming weight needs ready.
+func (d *decision) starters() int {
+	if d.r.Kind == Back || d.r.Strategy.Type == fairlead.BlueGreen {
+		return d.r.Replicas
+	}
+	return need(d.r.Replicas, d.r.Weights[d.r.Step-1])
+}
+
+func (d *decision) promote() {
+	d.setWeight(d.r.Final())
+	d.r.Outcome, d.r.Decided, d.r.StepBegan = Promoted, d.in.Now, d.in.Now
+	switch {
+	case d.r.From == 0:
+		d.r.Phase = Ended
+		d.say("rollout.promoted", "%s has all traffic: it is the first release here, so there was nothing to compare it with", d.name())
+	case d.r.Kind == Back:
+		d.r.Phase = Ended
+		d.say("rollout.promoted", "%s has all traffic again", d.name())
+	case d.r.Watched():
+		d.r.Phase = Watching
+		d.say("rollout.promoted", "%s is promoted with %s of the traffic; it is watched for %s", d.name(), d.r.Weight, d.r.Strategy.RollbackWindow)
+	default:
+		d.r.Phase, d.r.Weight = Ended, fairlead.Whole
+		d.say("rollout.promoted", "%s is promoted with all traffic", d.name())
+	}
+}
+
+func (d *decision) stepping() {
+	spent := d.in.Now.Sub(d.r.StepBegan)
+	switch {
+	case d.r.Held != "" && d.r.Held != HeldInconclusive:
+	case d.v.Finding == fairlead.Safe && spent >= d.r.Strategy.MinStep.D():
+		grow(&d.r, spent)
+		d.advance("rollout.advanced", "step %d is safe: %s", d.r.Step, evidence(d.v))
+	case spent >= d.r.Strategy.MaxStep.D() && d.r.Held == "":
+		d.inconclusive()
+	}
+}
+
+// advance makes the next weight due; starting gives it when its instances are ready.
+func (d *decision) advance(kind, format string, args ...any) {
+	d.r.Step++
+	d.r.Phase, d.r.Held = Starting, ""
+	d.say(kind, format, args...)
+}
+
+func (d *decision) inconclusive() {
+	why := fmt.Sprintf("neither safety nor harm was proven in %s (%s)", d.r.Strategy.MaxStep, evidence(d.v))
+	switch d.r.Strategy.OnInconclusive {
+	case fairlead.OnInconclusiveRollback:
+		d.goBack(RolledBack, "inconclusive: %s", why)
+	case fairlead.OnInconclusivePromote:
+		d.advance("rollout.advanced", "inconclusive: %s; it goes on without evidence, because its file says so", why)
+	case fairlead.OnInconclusiveWiden:
+		if d.widen(why) {
+			return
+		}
+		fallthrough
+	default:
+		d.r.Held = HeldInconclusive
+		d.say("rollout.held", "inconclusive: %s; held at %s until evidence or a person decides", why, d.r.Weight)
+	}
+}
+
+func (d *decision) widen(why string) bool {
+	if d.r.Weight >= widest {
+		return false
+	}
+	wider := min(2*d.r.Weight, widest)
+	weights := append([]fairlead.Weight(nil), d.r.Weights...)
+	for i := d.r.Step - 1; i < len(weights) && weights[i] < wider; i++ {
+		weights[i] = wider
+	}
+	d.r.Weights, d.r.Phase = weights, Starting
+	d.say("rollout.widened", "inconclusive: %s; widened to %s to learn faster", why, wider)
+	return true
+}
+
+func (d *decision) watching() {
+	if d.in.Now.Sub(d.r.Decided) < d.r.Strategy.RollbackWindow.D() {
+		return
+	}
+	d.setWeight(fairlead.Whole)
+	d.r.Phase, d.r.Held = Ended, ""
+	d.say("rollout.ended", "the rollback window of %s has passed; %s has all traffic", d.r.Strategy.RollbackWindow, d.name())
+}
+
+// returning ends when the gateway has the weight of nothing in force.
+func (d *decision) returning() {
+	if d.in.Applied < d.r.Epoch {
+		return
+	}
+	d.r.Phase = Ended
+	d.say("rollout.ended", "all traffic is back on %s@%d", d.r.Site.App, d.r.From)
+}
+
+func (d *decision) goBack(outcome Outcome, format string, args ...any) {
+	d.setWeight(0)
+	d.r.Phase, d.r.Outcome, d.r.Decided, d.r.Held = Returning, outcome, d.in.Now, ""
+	kind := "rollout.rolledBack"
+	if outcome == Aborted {
+		kind = "rollout.aborted"
+	}
+	d.say(kind, format, args...)
+}
+
+func (d *decision) end(outcome Outcome, kind, format string, args ...any) {
+	d.r.Weight = 0
+	d.r.Phase, d.r.Outcome, d.r.Decided, d.r.Held = Ended, outcome, d.in.Now, ""
+	d.say(kind, format, args...)
+}
+
+// setWeight opens a new epoch when the weight changes.
+func (d *decision) setWeight(w fairlead.Weight) {
+	if d.r.Weight == w {
+		return
+	}
+	d.r.Weight = w
+	d.r.Epoch++
+}
+
+func (d *decision) name() string { return fmt.Sprintf("%s@%d", d.r.Site.App, d.r.To) }
+
+func (d *decision) because() string {
+	if d.in.Why == "" {
+		return ""
+	}
+	return ": " + d.in.Why
+}
+
+// Fallback is the weight that a gateway gives the new release when the lease
+// runs out: all once it is promoted, what it has while a rolling rollout has
+// given its places away, else nothing.
+func Fallback(r Rollout) fairlead.Weight {
+	switch {
+	case r.Outcome == Promoted:
+		return fairlead.Whole
+	case r.Strategy.Type == fairlead.Rolling:
+		return r.Weight
+	}
+	return 0
+}
+
+func partial(r Rollout) bool { return r.Weight > 0 && r.Weight < fairlead.Whole }
+
+// evidence puts a verdict in words.
+func evidence(v fairlead.Verdict) string {
+	text := fmt.Sprintf("E = %.3g of %.3g needed", v.E, v.Needed)
+	if v.Signal != "" {
+		text = v.Signal + ", " + text
+	}
+	if v.Blocked != "" {
+		text += "; " + v.Blocked
+	}
+	return text
+}

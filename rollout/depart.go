@@ -1,0 +1,67 @@
+package rollout
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/fairlead/fairlead"
+	"github.com/fairlead/fairlead/workload"
+)
+
+// departure is an instance on its way out. It is stopped only after the gateway
+// has a snapshot in force without it and reports nothing in flight there, or its
+// drain time has passed.
+type departure struct {
+	since  time.Time
+	listed bool // runs that began there may still be sent to it
+}
+
+// keepEnded is how long an ended instance's log is kept.
+const keepEnded = 10 * time.Minute
+
+// leaving reports whether an instance takes no new units any more.
+func (l *Loop) leaving(id string) bool { return l.departures[id] != nil }
+
+// unlisted reports whether the gateway shall not know an instance any more.
+func (l *Loop) unlisted(id string) bool {
+	d := l.departures[id]
+	return d != nil && !d.listed
+}
+
+// depart moves departures on: out of the snapshot, then stopped, then forgotten.
+func (l *Loop) depart(ctx context.Context, s scene) error {
+	var problems []error
+	for _, status := range s.have {
+		d := l.departures[status.ID]
+		if d == nil {
+			if status.State == workload.Exited && s.now.Sub(status.Started) > keepEnded {
+				problems = append(problems, l.Fleet.Remove(ctx, l.nextOrder(), status.ID))
+			}
+			continue
+		}
+		release, err := l.release(ctx, status.Site.App, status.Release)
+		if err != nil {
+			problems = append(problems, err)
+			continue
+		}
+		l.departOne(ctx, s, status, d, release)
+	}
+	return errors.Join(problems...)
+}
+
+func (l *Loop) departOne(ctx context.Context, s scene, status workload.Status, d *departure, release fairlead.Release) {
+	limit := max(release.Content.Drain, release.Content.RunLimit).D()
+	late := s.now.Sub(d.since) > limit
+	idle := s.gateway.InFlight[status.ID] == 0
+	switch {
+	case status.State == workload.Exited:
+		delete(l.departures, status.ID)
+	case d.listed && (late || idle || release.Content.Assignment.By != fairlead.ByRun):
+		d.listed = false
+		l.poke()
+	case !d.listed && !l.pushed.names[status.ID] && (late || idle):
+		l.actions.stop(ctx, s.now, status, fmt.Sprintf("idle: %t, drain time over: %t", idle, late))
+	}
+}

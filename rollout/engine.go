@@ -1,0 +1,395 @@
+package rollout
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/fairlead/fairlead"
+)
+
+// Engine holds all rollouts and is the only writer of their rows. Its methods
+// record before they answer, and are safe for concurrent use.
+type Engine struct {
+	store Store
+	now   func() time.Time
+
+	mu       sync.Mutex
+	live     map[fairlead.Site]Live
+	machines map[string]*Machine // of all rollouts of this store, by id
+	newest   map[fairlead.Site]string
+	changed  chan struct{} // closed and replaced after each change
+}
+
+// Open returns the engine of a store, with every rollout as its records say.
+func Open(ctx context.Context, store Store, now func() time.Time) (*Engine, error) {
+	e := &Engine{store: store, now: now, changed: make(chan struct{})}
+	if err := e.load(ctx); err != nil {
+		return nil, err
+	}
+	return e, nil
+}
+
+func (e *Engine) load(ctx context.Context) error {
+	e.live, e.newest = map[fairlead.Site]Live{}, map[fairlead.Site]string{}
+	e.machines = map[string]*Machine{}
+	lives, err := readRows[Live](ctx, e.store, LiveRow)
+	if err != nil {
+		return err
+	}
+	rollouts, err := readRows[Rollout](ctx, e.store, RolloutRow)
+	if err != nil {
+		return err
+	}
+	for _, l := range lives {
+		e.live[l.Site], e.newest[l.Site] = l, l.Rollout
+	}
+	for _, r := range rollouts {
+		if e.machines[r.ID], err = e.restore(ctx, r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// restore folds the recorded inputs of a rollout that has not ended; one that has
+// needs no judge.
+func (e *Engine) restore(ctx context.Context, r Rollout) (*Machine, error) {
+	if r.Phase == Ended {
+		return &Machine{rollout: r}, nil
+	}
+	m := NewMachine(r.atBeginning())
+	for fact, err := range e.store.Facts(ctx, r.ID, 1) {
+		if err != nil {
+			return nil, fmt.Errorf("restore rollout %s: %w", r.ID, err)
+		}
+		if _, err := m.fold(fact); err != nil {
+			return nil, err
+		}
+	}
+	return m, nil
+}
+
+// fold takes a recorded input again.
+func (m *Machine) fold(fact fairlead.Fact) (Decision, error) {
+	var in Input
+	if err := json.Unmarshal(fact.Body, &in); err != nil {
+		return Decision{}, fairlead.Errorf(fairlead.Corrupt, "rollout "+m.rollout.ID, "input %d: %w", fact.N, err)
+	}
+	d, _, err := m.Take(in)
+	return d, err
+}
+
+// atBeginning returns r as it was when it began.
+func (r Rollout) atBeginning() Rollout {
+	return Rollout{
+		ID: r.ID, Site: r.Site, Kind: r.Kind, From: r.From, To: r.To, Digest: r.Digest,
+		Strategy: r.Strategy, Replicas: r.Replicas, Salt: r.Salt, Began: r.Began,
+		Phase: firstPhase(r.Kind), Step: firstStep(r.Kind),
+		Weights: stepWeights(r.Strategy, r.Replicas, r.From, r.Kind),
+		Notes:   r.Notes[:1:1],
+	}
+}
+
+// Going back needs no gate: the release earned its traffic before.
+func firstPhase(k Kind) Phase {
+	if k == Back {
+		return Starting
+	}
+	return Gating
+}
+
+func firstStep(k Kind) int {
+	if k == Back {
+		return 1
+	}
+	return 0
+}
+
+// Beginning is what a new rollout needs.
+type Beginning struct {
+	Site        fairlead.Site
+	Release     int
+	Digest      fairlead.Digest
+	Environment fairlead.Environment
+	Kind        Kind
+	By          fairlead.Principal
+}
+
+// Begin starts a rollout. One that is moving at the same site is a conflict; one
+// that is only being watched is superseded.
+func (e *Engine) Begin(ctx context.Context, b Beginning) (Rollout, error) {
+	op := fmt.Sprintf("bring %s@%d to %s", b.Site.App, b.Release, b.Site.Env)
+	if !b.By.May(fairlead.Operator) {
+		return Rollout{}, fairlead.Errorf(fairlead.Forbidden, op, "this needs the role %s", fairlead.Operator)
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	live := e.live[b.Site]
+	if err := e.supersede(ctx, live, b); err != nil {
+		return Rollout{}, err
+	}
+	r := newRollout(b, live.Stable, e.now().UTC().Round(0))
+	live.Site, live.Route, live.Replicas, live.Rollout = b.Site, b.Environment.Route, b.Environment.Replicas, r.ID
+	data, err := json.Marshal(r)
+	if err != nil {
+		return Rollout{}, fmt.Errorf("%s: encode rollout: %w", op, err)
+	}
+	_, err = e.store.Commit(ctx, fairlead.Change{Entries: []fairlead.Entry{{
+		Time: r.Began, Kind: "rollout.began", Site: b.Site, Principal: b.By.ID, Data: data,
+		Rows: []fairlead.Row{row(RolloutRow, r.ID, r), row(LiveRow, b.Site.String(), live)},
+	}}})
+	if err != nil {
+		return Rollout{}, fmt.Errorf("%s: %w", op, err)
+	}
+	e.live[b.Site], e.newest[b.Site], e.machines[r.ID] = live, r.ID, NewMachine(r)
+	e.signal()
+	return r, nil
+}
+
+func (e *Engine) supersede(ctx context.Context, live Live, b Beginning) error {
+	m := e.machines[live.Rollout]
+	if m == nil || m.rollout.Phase == Ended {
+		return nil
+	}
+	r := m.rollout
+	if r.Phase != Watching {
+		return fairlead.Errorf(fairlead.Conflict, fmt.Sprintf("bring %s@%d to %s", b.Site.App, b.Release, b.Site.Env),
+			"%s@%d is on its way there (%s)", r.Site.App, r.To, r.Phase).
+			WithHint("wait for it, or stop it with: fairlead abort %s --env %s", b.Site.App, b.Site.Env)
+	}
+	why := fmt.Sprintf("%s@%d comes after it", b.Site.App, b.Release)
+	_, err := e.take(ctx, m, Input{Now: e.now(), Command: Supersede, Why: why}, b.By.ID)
+	return err
+}
+
+// newRollout returns the rollout of b beside the live release. When that is the
+// same one, only replicas and route follow the file, and the rollout has ended.
+func newRollout(b Beginning, from int, now time.Time) Rollout {
+	r := Rollout{
+		ID: newID("ro"), Site: b.Site, Kind: b.Kind, From: from, To: b.Release, Digest: b.Digest,
+		Strategy: b.Environment.Strategy, Replicas: b.Environment.Replicas, Salt: randomBytes(32), Began: now,
+	}
+	if from == b.Release {
+		r.note(now, "%s@%d is live in %s already; its replicas and route follow the file", b.Site.App, b.Release, b.Site.Env)
+		r = r.atBeginning()
+		r.Phase, r.Outcome, r.Weight, r.Decided = Ended, Promoted, fairlead.Whole, now
+		return r
+	}
+	r.note(now, "%s@%d is to enter %s", b.Site.App, b.Release, b.Site.Env)
+	return r.atBeginning()
+}
+
+func newID(prefix string) string { return prefix + "-" + hex.EncodeToString(randomBytes(6)) }
+
+func randomBytes(n int) []byte {
+	b := make([]byte, n)
+	rand.Read(b) // never fails, see crypto/rand
+	return b
+}
+
+// Act takes a person's command to a site's newest rollout.
+func (e *Engine) Act(ctx context.Context, site fairlead.Site, c Command, why string, by fairlead.Principal) (Rollout, error) {
+	op := fmt.Sprintf("%s %s", c, site)
+	if !by.May(fairlead.Operator) {
+		return Rollout{}, fairlead.Errorf(fairlead.Forbidden, op, "this needs the role %s", fairlead.Operator)
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	m := e.machines[e.newest[site]]
+	if m == nil || m.rollout.Phase == Ended {
+		return Rollout{}, fairlead.Errorf(fairlead.Conflict, op, "no rollout is moving there").
+			WithHint("see what is there with: fairlead status %s", site.App)
+	}
+	d, err := e.take(ctx, m, Input{Now: e.now(), Command: c, Why: why, New: m.new, Old: m.old}, by.ID)
+	if err != nil {
+		return Rollout{}, fmt.Errorf("%s: %w", op, err)
+	}
+	if d.Kind == "" {
+		return Rollout{}, fairlead.Errorf(fairlead.Conflict, op, "the rollout is %s%s, so there is nothing to do",
+			m.rollout.Phase, heldWords(m.rollout))
+	}
+	return d.Rollout, nil
+}
+
+func heldWords(r Rollout) string {
+	if r.Held == "" {
+		return ""
+	}
+	return ", held: " + r.Held
+}
+
+// Feed takes what was observed of a rollout, and goes on until nothing more is
+// decided. It reports whether anything was.
+func (e *Engine) Feed(ctx context.Context, id string, in Input) (bool, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	decided := false
+	for {
+		m := e.machines[id]
+		if m == nil || m.rollout.Phase == Ended {
+			return decided, nil
+		}
+		in.Blocks = m.Fresh(in.Blocks)
+		d, err := e.take(ctx, m, in, "system:rollout")
+		if err != nil {
+			return decided, err
+		}
+		if d.Kind == "" {
+			return decided, nil
+		}
+		decided, in.Blocks = true, nil
+	}
+}
+
+// take folds one input into a machine and records it, with the decision if there
+// is one. When the record fails the machine is folded again from the store, so
+// that memory is never ahead of the ledger.
+func (e *Engine) take(ctx context.Context, m *Machine, in Input, by fairlead.Sealed) (Decision, error) {
+	in.Now = in.Now.UTC().Round(0) // as it will be read again
+	before := m.rollout
+	d, body, err := m.Take(in)
+	if err != nil || body == nil {
+		return d, err
+	}
+	fact := fairlead.Fact{Stream: before.ID, N: m.facts, Body: body}
+	if d.Kind == "" {
+		err = e.store.Record(ctx, []fairlead.Fact{fact})
+	} else {
+		err = e.commit(ctx, m, before, d, fact, by)
+	}
+	if err != nil {
+		e.machines[before.ID] = nil
+		if again, restoreErr := e.restore(ctx, before); restoreErr == nil {
+			e.machines[before.ID] = again
+		}
+		return Decision{}, fmt.Errorf("record input of rollout %s: %w", before.ID, err)
+	}
+	e.signal()
+	return d, nil
+}
+
+func (e *Engine) commit(ctx context.Context, m *Machine, before Rollout, d Decision, fact fairlead.Fact, by fairlead.Sealed) error {
+	data, err := json.Marshal(decisionData{Rollout: before.ID, Text: d.Text, Verdict: d.Rollout.Verdict, Facts: m.Facts()})
+	if err != nil {
+		return fmt.Errorf("encode decision: %w", err)
+	}
+	live := settle(e.live[before.Site], before, d.Rollout)
+	rows := []fairlead.Row{row(RolloutRow, before.ID, d.Rollout), row(LiveRow, before.Site.String(), live)}
+	if d.Rollout.Epoch != before.Epoch {
+		intent := shiftIntent(d.Rollout, fact.N)
+		rows = append(rows, row(IntentRow, intent.ID, intent))
+	}
+	_, err = e.store.Commit(ctx, fairlead.Change{
+		Entries: []fairlead.Entry{{Time: latest(d.Rollout), Kind: d.Kind, Site: before.Site, Principal: by, Data: data, Rows: rows}},
+		Facts:   []fairlead.Fact{fact},
+	})
+	if err == nil {
+		e.live[before.Site] = live
+	}
+	return err
+}
+
+func latest(r Rollout) time.Time { return r.Notes[len(r.Notes)-1].Time }
+
+// settle returns which release is live after a decision.
+func settle(live Live, before, after Rollout) Live {
+	switch {
+	case before.Outcome != Promoted && after.Outcome == Promoted:
+		live.Stable, live.Previous = after.To, live.Stable
+	case before.Outcome == Promoted && after.Outcome != Promoted:
+		live.Stable, live.Previous = after.From, 0
+	}
+	return live
+}
+
+// shiftAction is the intent to give a rollout's new weight to the gateway.
+const shiftAction = "traffic.shift"
+
+func shiftIntent(r Rollout, n uint64) fairlead.Intent {
+	detail, _ := json.Marshal(map[string]any{"weight": r.Weight, "epoch": r.Epoch, "rollout": r.ID}) // plain numbers
+	return fairlead.Intent{
+		ID: fmt.Sprintf("shift-%s-%d", r.ID, r.Epoch), Action: shiftAction, Site: r.Site,
+		Target: r.ID, Detail: detail, Since: latest(r),
+	}
+}
+
+// State is a site for reading: what is live, its newest rollout and what is known
+// of it.
+type State struct {
+	Live    Live
+	Rollout *Rollout // nil before the first
+	Tally   Tally
+	Verdict fairlead.Verdict
+	Report  json.RawMessage // the judge's, live or as it was at the end; may be nil
+	Old     Group           // totals of the newest recorded input
+	New     Group
+}
+
+// Sites returns the state of every site, sorted.
+func (e *Engine) Sites() []State {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	sites := slices.SortedFunc(maps.Keys(e.live), func(a, b fairlead.Site) int { return compareText(a.String(), b.String()) })
+	states := make([]State, len(sites))
+	for i, site := range sites {
+		states[i] = e.state(e.live[site], e.machines[e.newest[site]])
+	}
+	return states
+}
+
+func compareText(a, b string) int {
+	switch {
+	case a < b:
+		return -1
+	case a > b:
+		return 1
+	}
+	return 0
+}
+
+// Find returns the state of a rollout's site with that rollout.
+func (e *Engine) Find(id string) (State, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	m := e.machines[id]
+	if m == nil {
+		return State{}, fairlead.Errorf(fairlead.NotFound, "find rollout", "there is no rollout %q", id)
+	}
+	return e.state(e.live[m.rollout.Site], m), nil
+}
+
+func (e *Engine) state(live Live, m *Machine) State {
+	s := State{Live: live}
+	if m == nil {
+		return s
+	}
+	r := m.rollout
+	s.Rollout, s.Tally, s.Verdict, s.Report = &r, r.Tally, r.Verdict, r.Evidence
+	if r.Phase == Ended {
+		return s
+	}
+	s.Tally, s.Verdict, s.Old, s.New = m.tally, m.Verdict(), m.old, m.new
+	if report := m.Report(); report != nil {
+		s.Report, _ = json.Marshal(report) // of finite numbers and text
+	}
+	return s
+}
+
+// Changed returns a channel that is closed at the next change.
+func (e *Engine) Changed() <-chan struct{} {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.changed
+}
+
+func (e *Engine) signal() {
+	close(e.changed)
+	e.changed = make(chan struct{})
+}

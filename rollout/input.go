@@ -1,0 +1,57 @@
+package rollout
+
+import (
+	"time"
+
+	"github.com/fairlead/fairlead"
+)
+
+// Input is all that a decision may depend on besides the rollout itself. Inputs
+// that matter are recorded as facts of the rollout, in order, before what they
+// decide is done. They hold no personal field.
+type Input struct {
+	Now     time.Time        `json:"now"`
+	Blocks  []fairlead.Block `json:"blocks,omitempty"` // new ones of this rollout
+	New     Group            `json:"new"`              // instances of the new release
+	Old     Group            `json:"old"`              // instances of the old one
+	Gates   GateState        `json:"gates"`
+	Frozen  [3]float64       `json:"frozen"`            // the old release's p50, p90, p99 of the last minutes, in milliseconds
+	Expired bool             `json:"expired,omitempty"` // the gateway reports that the split's lease ran out
+	Applied uint32           `json:"applied,omitempty"` // newest epoch of this rollout that the gateway has in force
+	Command Command          `json:"command,omitempty"` // of a person
+	Why     string           `json:"why,omitempty"`     // the command's reason, in the person's words with names sealed
+}
+
+// Group is what is known of one release's instances at a site. Totals count from
+// the beginning of the rollout.
+type Group struct {
+	Ready    int     `json:"ready"`
+	Restarts int     `json:"restarts,omitempty"` // total
+	OOMKills int     `json:"oomKills,omitempty"` // total
+	Seconds  float64 `json:"seconds,omitempty"`  // total replica-seconds
+	Broken   string  `json:"broken,omitempty"`   // why an instance will never serve, such as a crash loop
+}
+
+// GateState is what the gates say of the release in the environment.
+type GateState struct {
+	Satisfied bool      `json:"satisfied,omitempty"`
+	Until     time.Time `json:"until,omitzero"`   // when the first evidence expires; zero for never
+	Failed    string    `json:"failed,omitempty"` // which gate failed and how
+}
+
+// holds reports whether every gate holds evidence that is fresh at now.
+func (g GateState) holds(now time.Time) bool {
+	return g.Satisfied && (g.Until.IsZero() || now.Before(g.Until))
+}
+
+// Command is what a person asks of a rollout.
+type Command string
+
+// The commands.
+const (
+	Pause     Command = "pause"     // do not advance
+	Resume    Command = "resume"    // advance again on evidence
+	Abort     Command = "abort"     // go back; the outcome is aborted
+	Rollback  Command = "rollback"  // go back; the outcome is rolled back
+	Supersede Command = "supersede" // a newer release ends the watch
+)

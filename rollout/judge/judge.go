@@ -1,0 +1,162 @@
+// Package judge decides from observation blocks whether a release is harmful,
+// safe, or neither is proven yet.
+//
+// It compares the canary with the stable arm at the same time, never with the
+// past. Its evidence are e-processes: numbers that grow beyond 1/alpha with
+// probability at most alpha if the hypothesis they speak against is true,
+// however often one looks (Ville's inequality). What they mean, their sources
+// and the choices taken stand in docs/design/judge.md.
+//
+// A judge is a pure function of the calls it got, in their order: no clock, no
+// chance, no I/O, so that a recorded rollout replays to the same verdicts. It is
+// not safe for concurrent use. A rollout has one judge:
+//
+//	j := judge.New(config)
+//	j.Step(1, 1000, warmUntil)
+//	for each block { j.Observe(block); act on j.Verdict() }
+package judge
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/fairlead/fairlead"
+)
+
+// Config is what a rollout's strategy says of judging. New fills nothing in and
+// checks nothing: Alpha and Beta lie in (0,1), Tolerance is positive, MarginRatio
+// above Tolerance and MarginAbsolute in (0,1).
+type Config struct {
+	Alpha          float64 // highest probability of calling a release harmful that is no worse
+	Beta           float64 // highest probability of calling one safe that is beyond the margins
+	Tolerance      float64 // odds ratio up to which a release is no worse
+	MarginRatio    float64 // odds ratio that must be excluded
+	MarginAbsolute float64 // risk difference that must be excluded, as a share
+	Latency        bool    // thresholds are known: latency is judged, and protected
+}
+
+// Judge is the evidence of one rollout. Make it with New.
+type Judge struct {
+	config Config
+
+	epoch, first uint32 // now, and of the first step
+	begun        bool
+	weight       fairlead.Weight
+	warmUntil    int64
+
+	streams streams
+	cells   map[cellKey]*cell // that are not complete
+	newest  int64             // second of the newest cell
+
+	// Evidence of harm, of the whole rollout.
+	failed   seen
+	open     *group // takes the units that arrive
+	harm     [fairlead.Signals]*harm
+	restarts *harm
+	worst    fairlead.Verdict // once harmful, always harmful
+	// Evidence of safety, of the step or since the last interruption.
+	queue     []*cell // of the epoch, in order of arrival, not judged yet
+	from      int64   // cells of earlier seconds are left out
+	hit       seen
+	merged    *group // takes complete cells
+	safe      [fairlead.Signals]*safety
+	afresh    string // why evidence of safety was started afresh in this step
+	share     *share
+	incident  incident
+	progress  progress
+	totals    totals
+	estimates [fairlead.Signals]estimate
+}
+
+// New returns a judge without evidence. It takes no evidence before Step.
+func New(c Config) *Judge {
+	j := &Judge{
+		config:   c,
+		streams:  streams{next: map[string]uint64{}},
+		cells:    map[cellKey]*cell{},
+		failed:   seen{},
+		restarts: newHarm(c.Tolerance),
+	}
+	for s := range j.harm {
+		j.harm[s] = newHarm(c.Tolerance)
+	}
+	j.startSafety(0)
+	return j
+}
+
+// Step begins a step: an epoch at a weight. Evidence of safety starts afresh;
+// evidence of harm stays. Latency in cells of seconds before warmUntil (Unix
+// time) is not judged; failures always are.
+func (j *Judge) Step(epoch uint32, weight fairlead.Weight, warmUntil int64) {
+	if !j.begun {
+		j.begun, j.first = true, epoch
+	}
+	j.epoch, j.weight, j.warmUntil, j.afresh = epoch, weight, warmUntil, ""
+	j.share = newShare(weight)
+	j.startSafety(0)
+}
+
+// Interrupt starts evidence of safety afresh because of reason, such as a lease
+// that ran out; evidence of harm stays. Cells that have begun do not count for
+// safety any more.
+func (j *Judge) Interrupt(reason string) {
+	j.afresh = reason
+	j.startSafety(j.newest + 1)
+}
+
+// startSafety forgets all evidence of safety and takes only cells of seconds
+// from from on.
+func (j *Judge) startSafety(from int64) {
+	j.queue, j.merged, j.hit = nil, nil, seen{}
+	j.from = from
+	for s := range j.safe {
+		j.safe[s] = newSafety(j.config)
+	}
+	j.progress.forget()
+}
+
+// Restarts is how often instances ended by themselves in each arm since the last
+// report, and how much they ran.
+type Restarts struct {
+	Stable ArmRestarts `json:"stable"`
+	Canary ArmRestarts `json:"canary"`
+}
+
+// ArmRestarts is one arm's part. An OOM kill that led to a restart may be in both
+// counts: the larger one is taken. An instance that fails again and again is one
+// fault, so the caller does well to leave out what a crash loop repeats.
+type ArmRestarts struct {
+	Restarts       int     `json:"restarts"`
+	OOMKills       int     `json:"oomKills,omitempty"`
+	ReplicaSeconds float64 `json:"replicaSeconds"`
+}
+
+func (a ArmRestarts) events() int { return max(a.Restarts, a.OOMKills, 0) }
+
+// Restarts takes what happened since the last call. Restarts speak for harm only.
+func (j *Judge) Restarts(r Restarts) {
+	exposure := r.Stable.ReplicaSeconds + r.Canary.ReplicaSeconds
+	if !(exposure > 0) || math.IsInf(exposure, 0) {
+		return // nothing ran, so that nothing can be compared
+	}
+	j.totals.addRestarts(r)
+	j.restarts.counts([2]int{r.Stable.events(), r.Canary.events()}, r.Canary.ReplicaSeconds/exposure)
+	j.conclude()
+}
+
+// judged reports whether a signal counts in this rollout.
+func (j *Judge) judged(s fairlead.Signal) bool { return s == fairlead.Failures || j.config.Latency }
+
+// blind returns the signals that do not count in a second, a bit each.
+func (j *Judge) blind(second int64) uint8 {
+	if j.config.Latency && second >= j.warmUntil {
+		return 0
+	}
+	return 1<<fairlead.SlowP50 | 1<<fairlead.SlowP90 | 1<<fairlead.SlowP99
+}
+
+// gap starts evidence of safety afresh because blocks or outcomes were lost.
+func (j *Judge) gap(format string, args ...any) {
+	j.totals.gaps++
+	j.Interrupt(fmt.Sprintf(format, args...))
+}

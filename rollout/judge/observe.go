@@ -1,0 +1,253 @@
+package judge
+
+import "github.com/fairlead/fairlead"
+
+// streams follows the block numbers of gateways.
+type streams struct {
+	next  map[string]uint64 // by boot: the number to come
+	last  string            // boot of the newest block
+	final bool              // last stopped in order
+}
+
+// cellKey names a cell: gateways see the same second apart from each other.
+type cellKey struct {
+	boot   string
+	second int64
+	epoch  uint32
+}
+
+// cell is a cell that has begun.
+type cell struct {
+	key      cellKey
+	blind    uint8
+	groups   []*group // those that took its units, for evidence of harm
+	safety   bool     // it counts, or counted, for safety
+	complete bool
+	units    [2]fairlead.Units // all of them; kept for safety only
+	hits     []hit             // likewise
+}
+
+// Observe takes a block. The caller gives each block once, those of one gateway
+// in order; a block whose number was seen is ignored. A missing number, and a
+// gateway that ended without a final block, start evidence of safety afresh.
+// Cells of epochs before the first step are ignored. Observe keeps nothing of b.
+func (j *Judge) Observe(b fairlead.Block) {
+	if !j.begun || !j.follow(b) {
+		return
+	}
+	var counts requests
+	for i := range b.Cells {
+		if c := &b.Cells[i]; c.Epoch >= j.first {
+			j.arrive(b.Gateway, c)
+			j.totals.addCell(c)
+			counts.add(requestsOf(c), 1)
+		}
+	}
+	var touched []*group // with outcomes, in their order
+	for i := range b.Cells {
+		if c := &b.Cells[i]; c.Epoch >= j.first {
+			touched = j.outcomes(b.Gateway, c, touched)
+		}
+	}
+	if j.open != nil && j.open.full(j.failed) {
+		j.close()
+	}
+	for _, g := range touched {
+		if g.closed && len(g.hits) > 0 {
+			j.judgeHarm(g)
+		}
+	}
+	j.judgeSafety()
+	if b.Final {
+		j.end(b.Gateway)
+	}
+	j.share.test()
+	j.incident.add(counts)
+	j.progress.add(point{b.At, j.logHarm(), j.logSafety()})
+	j.conclude()
+}
+
+// follow checks the block's number and reports whether the block is new.
+func (j *Judge) follow(b fairlead.Block) bool {
+	s := &j.streams
+	next, known := s.next[b.Gateway]
+	if known && b.Seq < next {
+		return false
+	}
+	for _, c := range b.Cells {
+		j.newest = max(j.newest, c.Second)
+	}
+	switch first := len(s.next) == 0; {
+	case known && b.Seq > next:
+		j.gap("blocks %d to %d of gateway %s are missing", next, b.Seq-1, b.Gateway)
+	case known || first: // whatever went before the rollout does not matter
+	case !s.final:
+		j.gap("gateway %s ended without a final block", s.last)
+	case b.Seq != 1:
+		j.gap("blocks 1 to %d of gateway %s are missing", b.Seq-1, b.Gateway)
+	}
+	if !known {
+		j.forget(s.last, b.Gateway)
+	}
+	s.next[b.Gateway] = b.Seq + 1
+	s.last, s.final = b.Gateway, b.Final
+	return true
+}
+
+// forget drops what is left of gateways other than the two newest boots, which
+// may run side by side while one takes over from the other.
+func (j *Judge) forget(keep ...string) {
+	for key := range j.cells { // the order does not matter
+		if key.boot != keep[0] && key.boot != keep[1] {
+			delete(j.cells, key)
+		}
+	}
+}
+
+// end closes the cells of a gateway that stopped in order. Outcomes it did not
+// wait for are lost.
+func (j *Judge) end(boot string) {
+	lost := false
+	for key := range j.cells { // the order does not matter
+		if key.boot == boot {
+			delete(j.cells, key)
+			lost = true
+		}
+	}
+	if lost {
+		j.gap("gateway %s stopped before all of its requests had ended", boot)
+	}
+}
+
+// arrive takes the units of a cell of a block: into the open test block, and to
+// the cell for safety.
+func (j *Judge) arrive(boot string, b *fairlead.Cell) {
+	key := cellKey{boot, b.Second, b.Epoch}
+	c := j.cells[key]
+	if c == nil {
+		c = &cell{key: key, blind: j.blind(b.Second)}
+		c.safety = b.Epoch == j.epoch && b.Second >= j.from
+		j.cells[key] = c
+		if c.safety {
+			j.queue = append(j.queue, c)
+		}
+	}
+	if len(b.Stable.Units)+len(b.Canary.Units) == 0 {
+		return
+	}
+	if j.open != nil && (j.open.epoch != b.Epoch || j.open.blind != c.blind) {
+		j.close()
+	}
+	if j.open == nil {
+		j.open = newGroup(b.Epoch, c.blind)
+	}
+	if n := len(c.groups); n == 0 || c.groups[n-1] != j.open {
+		c.groups = append(c.groups, j.open)
+	}
+	for arm, units := range [2]fairlead.Units{b.Stable.Units, b.Canary.Units} {
+		j.open.add(uint8(arm), units)
+		if c.safety {
+			c.units[arm] = append(c.units[arm], units...)
+		}
+		if b.Epoch == j.epoch {
+			j.share.add(arm, units)
+		}
+	}
+}
+
+// outcomes takes the hits of a cell of a block and returns touched with the
+// groups that they belong to. A hit of a unit that its cell does not know came
+// after a gap and is left out: its risk set is unknown.
+func (j *Judge) outcomes(boot string, b *fairlead.Cell, touched []*group) []*group {
+	c := j.cells[cellKey{boot, b.Second, b.Epoch}]
+	for _, arm := range [2]*fairlead.Arm{&b.Stable, &b.Canary} {
+		for s, units := range arm.Hits {
+			if c.blind>>s&1 == 1 {
+				continue
+			}
+			for _, u := range units {
+				h := hit{u, fairlead.Signal(s)}
+				if c.safety {
+					c.hits = append(c.hits, h)
+				}
+				for _, g := range c.groups {
+					if g.has(u) {
+						if len(g.hits) == 0 {
+							touched = append(touched, g)
+						}
+						g.hits = append(g.hits, h)
+						break
+					}
+				}
+			}
+		}
+	}
+	if b.Complete {
+		c.complete = true
+		delete(j.cells, c.key)
+	}
+	return touched
+}
+
+// close ends the open test block and judges the outcomes that came so far.
+func (j *Judge) close() {
+	g := j.open
+	j.open = nil
+	g.closed = true
+	j.totals.addExposure(j.judgeHarm(g))
+}
+
+// judgeHarm takes a group's new outcomes as evidence of harm. Each time new
+// outcomes of a group come, they and the units of the group still at risk are
+// one factor: given how many hit the signal now, the canary's part among them is
+// Fisher's hypergeometric with the odds ratio of the two arms' hazards, whatever
+// came before, because that is in the risk set. So the product over a group's
+// factors is a supermartingale under "at each delay after its arrival a canary
+// unit's odds are at most the tolerance times a stable unit's", and no factor
+// waits for requests that have not ended. The units of a group are settled
+// before its first factor: later ones had less time to fail.
+func (j *Judge) judgeHarm(g *group) tables {
+	t := g.take(j.failed)
+	for s := range t {
+		j.harm[s].table(t[s])
+		j.estimates[s].table(t[s])
+	}
+	j.totals.addHits(t)
+	return t
+}
+
+// judgeSafety takes cells as evidence of safety in the order in which they
+// arrived, each when all its outcomes are known and those of all before it:
+// cells that end early are those without timeouts, so that taking them first
+// would choose the good ones.
+func (j *Judge) judgeSafety() {
+	for len(j.queue) > 0 && j.queue[0].complete {
+		c := j.queue[0]
+		j.queue = j.queue[1:]
+		if j.merged != nil && j.merged.blind != c.blind {
+			j.closeMerged()
+		}
+		if j.merged == nil {
+			j.merged = newGroup(c.key.epoch, c.blind)
+		}
+		for arm, units := range c.units {
+			j.merged.add(uint8(arm), units)
+		}
+		for _, h := range c.hits {
+			if j.merged.has(h.unit) {
+				j.merged.hits = append(j.merged.hits, h)
+			}
+		}
+		if j.merged.full(j.hit) {
+			j.closeMerged()
+		}
+	}
+}
+
+func (j *Judge) closeMerged() {
+	t := j.merged.take(j.hit)
+	j.merged = nil
+	for s := range t {
+		j.safe[s].table(t[s])
+	}
+}

@@ -1,0 +1,207 @@
+package judge
+
+import (
+	"math"
+
+	"github.com/fairlead/fairlead"
+)
+
+// Report is the evidence for people. It is a copy, in no way tied to the judge.
+type Report struct {
+	Verdict  fairlead.Verdict `json:"verdict"`
+	Epoch    uint32           `json:"epoch"`
+	Weight   fairlead.Weight  `json:"weight"`
+	Harm     Evidence         `json:"harm"`               // the average over signals, of the whole rollout
+	Safety   Evidence         `json:"safety"`             // the least protected signal's, of this step
+	Expected *float64         `json:"expected,omitempty"` // seconds until the verdict's evidence is enough, if it grows as now
+	Blocked  string           `json:"blocked,omitempty"`  // why safe cannot be concluded whatever the evidence
+	Afresh   string           `json:"afresh,omitempty"`   // why evidence of safety was started afresh in this step
+	Gaps     int              `json:"gaps,omitempty"`     // losses of blocks or outcomes in this rollout
+	Waiting  int              `json:"waiting"`            // seconds of traffic whose outcomes are not all known
+	Shared   bool             `json:"shared,omitempty"`   // both releases fail far more than before
+	Share    Share            `json:"share"`
+	Stable   ArmTotals        `json:"stable"`
+	Canary   ArmTotals        `json:"canary"`
+	Signals  []SignalReport   `json:"signals"` // those that are judged
+	Restarts RestartReport    `json:"restarts"`
+}
+
+// Evidence is an e-value and the threshold it must reach.
+type Evidence struct {
+	E      float64 `json:"e"` // at most 1e300
+	Needed float64 `json:"needed"`
+}
+
+// Share says whether the canary's share of the epoch's units fits the weight.
+type Share struct {
+	StableUnits int     `json:"stableUnits"` // distinct, in this epoch
+	CanaryUnits int     `json:"canaryUnits"`
+	E           float64 `json:"e"` // against the weight
+	Needed      float64 `json:"needed"`
+	Mismatch    bool    `json:"mismatch,omitempty"`
+}
+
+// ArmTotals counts an arm's requests since the rollout began.
+type ArmTotals struct {
+	Requests uint64            `json:"requests"`
+	Failed   map[string]uint64 `json:"failed"` // by class
+}
+
+// SignalReport is the evidence of one signal.
+type SignalReport struct {
+	Name      string     `json:"name"`
+	Stable    ArmSignal  `json:"stable"`
+	Canary    ArmSignal  `json:"canary"`
+	OddsRatio *Interval  `json:"oddsRatio,omitempty"` // canary to stable, if it is constant
+	Harm      float64    `json:"harm"`                // e-value for "worse than the tolerance"
+	Safety    SafetyPart `json:"safety"`
+}
+
+// SafetyPart is a signal's evidence of safety in this step: E is the mean of the
+// other two.
+type SafetyPart struct {
+	E        float64 `json:"e"`
+	Ratio    float64 `json:"ratio"`    // e-value against the margin's odds ratio
+	Absolute float64 `json:"absolute"` // e-value against the margin's risk difference
+}
+
+// ArmSignal counts an arm's units since the rollout began.
+type ArmSignal struct {
+	AtRisk int     `json:"atRisk"` // units at risk, summed over test blocks
+	Hit    int     `json:"hit"`    // units that hit the signal, each once
+	Rate   float64 `json:"rate"`   // Hit / AtRisk: the risk of a unit in a test block
+}
+
+// Interval is an estimate with an interval that holds at all times at once: it
+// misses the truth, at any time, with probability at most Error.
+type Interval struct {
+	Estimate float64 `json:"estimate"`
+	Low      float64 `json:"low"`
+	High     float64 `json:"high"`
+	LowOpen  bool    `json:"lowOpen,omitempty"`  // it may be below Low
+	HighOpen bool    `json:"highOpen,omitempty"` // it may be above High
+	Error    float64 `json:"error"`
+}
+
+// RestartReport is the evidence of restarts and OOM kills.
+type RestartReport struct {
+	Stable ArmRestarts `json:"stable"`
+	Canary ArmRestarts `json:"canary"`
+	Harm   float64     `json:"harm"` // e-value for "worse than the tolerance"
+}
+
+// totals counts for reports.
+type totals struct {
+	gaps     int
+	requests [2]uint64
+	failed   [2][fairlead.Classes]uint64
+	atRisk   [fairlead.Signals][2]int
+	hits     [fairlead.Signals][2]int
+	restarts Restarts
+}
+
+func (t *totals) addCell(c *fairlead.Cell) {
+	for a, arm := range [2]*fairlead.Arm{&c.Stable, &c.Canary} {
+		t.requests[a] += uint64(arm.Requests)
+		for class, n := range arm.Failed {
+			t.failed[a][class] += uint64(n)
+		}
+	}
+}
+
+func (t *totals) addExposure(of tables) {
+	for s := range of {
+		for arm, n := range of[s].n {
+			t.atRisk[s][arm] += n
+		}
+	}
+}
+
+func (t *totals) addHits(of tables) {
+	for s := range of {
+		for arm, y := range of[s].y {
+			t.hits[s][arm] += y
+		}
+	}
+}
+
+func (t *totals) addRestarts(r Restarts) {
+	add := func(to *ArmRestarts, a ArmRestarts) {
+		to.Restarts += a.Restarts
+		to.OOMKills += a.OOMKills
+		to.ReplicaSeconds += a.ReplicaSeconds
+	}
+	add(&t.restarts.Stable, r.Stable)
+	add(&t.restarts.Canary, r.Canary)
+}
+
+// requestsOf returns a cell's requests and failures.
+func requestsOf(c *fairlead.Cell) requests {
+	var r requests
+	for a, arm := range [2]*fairlead.Arm{&c.Stable, &c.Canary} {
+		r.all[a] = float64(arm.Requests)
+		for _, n := range arm.Failed {
+			r.failed[a] += float64(n)
+		}
+	}
+	return r
+}
+
+func (t *totals) arm(a int) ArmTotals {
+	r := ArmTotals{Requests: t.requests[a], Failed: map[string]uint64{}}
+	for class, n := range t.failed[a] {
+		r.Failed[fairlead.Class(class).String()] = n
+	}
+	return r
+}
+
+func (t *totals) signal(s, arm int) ArmSignal {
+	r := ArmSignal{AtRisk: t.atRisk[s][arm], Hit: t.hits[s][arm]}
+	if r.AtRisk > 0 {
+		r.Rate = float64(r.Hit) / float64(r.AtRisk)
+	}
+	return r
+}
+
+// Report returns the evidence for people and for JSON. Its numbers are finite.
+func (j *Judge) Report() Report {
+	r := Report{
+		Verdict: j.Verdict(), Epoch: j.epoch, Weight: j.weight,
+		Harm:    Evidence{capped(j.logHarm()), 1 / j.config.Alpha},
+		Safety:  Evidence{capped(j.logSafety()), 1 / j.config.Beta},
+		Blocked: j.blocked(), Afresh: j.afresh, Gaps: j.totals.gaps, Waiting: len(j.queue), Shared: j.incident.shared,
+		Stable: j.totals.arm(stable), Canary: j.totals.arm(canary),
+		Restarts: RestartReport{j.totals.restarts.Stable, j.totals.restarts.Canary, capped(j.restarts.log())},
+	}
+	r.Expected = j.expected(r.Verdict)
+	if j.share != nil {
+		r.Share = Share{j.share.units[stable], j.share.units[canary], capped(j.share.logE()), 1 / shareError, j.share.mismatch}
+	}
+	for s := range j.harm {
+		if signal := fairlead.Signal(s); j.judged(signal) {
+			r.Signals = append(r.Signals, j.signalReport(signal))
+		}
+	}
+	return r
+}
+
+func (j *Judge) signalReport(s fairlead.Signal) SignalReport {
+	safe := j.safe[s]
+	return SignalReport{
+		Name: s.String(), Stable: j.totals.signal(int(s), stable), Canary: j.totals.signal(int(s), canary),
+		OddsRatio: j.estimates[s].ratio(), Harm: capped(j.harm[s].log()),
+		Safety: SafetyPart{capped(safe.log()), capped(safe.ratio.log()), capped(safe.absolute.logE)},
+	}
+}
+
+// expected returns the seconds until the verdict's evidence reaches its
+// threshold, nil when unknown or when the verdict stands.
+func (j *Judge) expected(v fairlead.Verdict) *float64 {
+	if v.Finding != fairlead.Inconclusive || j.blocked() != "" {
+		return nil
+	}
+	if v.Needed == 1/j.config.Alpha && v.E == capped(j.logHarm()) {
+		return j.progress.left(func(p point) float64 { return p.harm }, -math.Log(j.config.Alpha))
+	}
+	return j.progress.left(func(p point) float64 { return p.safe }, -math.Log(j.config.Beta))
+}

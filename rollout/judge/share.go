@@ -1,0 +1,60 @@
+package judge
+
+import (
+	"math"
+
+	"github.com/fairlead/fairlead"
+)
+
+const (
+	shareError = 1.0 / 1000 // highest probability of a false mismatch in an epoch
+	sharePrior = 100        // units' worth of belief in the weight
+	shareMost  = 1 << 20    // units after which the test has said all it can say
+)
+
+// share tests whether the canary has the share of an epoch's units that its
+// weight says: the likelihood of a beta-binomial mixture about the weight over
+// that of the weight itself, which is an e-process (Lindon & Malek, NeurIPS
+// 2022). A mismatch means that units were lost, kept or assigned unevenly, so
+// that the arms may not be alike.
+type share struct {
+	weight   float64
+	seen     map[uint64]struct{}
+	units    [2]int // distinct, by arm
+	mismatch bool   // once it is found it stays, until the next epoch
+}
+
+func newShare(w fairlead.Weight) *share {
+	return &share{weight: float64(w) / float64(fairlead.Whole), seen: map[uint64]struct{}{}}
+}
+
+// add takes units of the epoch, new ones and known ones.
+func (s *share) add(arm int, units fairlead.Units) {
+	for _, u := range units {
+		if len(s.seen) >= shareMost {
+			return
+		}
+		if _, known := s.seen[u]; !known {
+			s.seen[u] = struct{}{}
+			s.units[arm]++
+		}
+	}
+}
+
+// test looks again.
+func (s *share) test() { s.mismatch = s.mismatch || s.logE() >= -math.Log(shareError) }
+
+// logE returns the log e-value against the weight. A weight of nothing or all
+// allows no unit on the other arm.
+func (s *share) logE() float64 {
+	n, k := float64(s.units[stable]+s.units[canary]), float64(s.units[canary])
+	if s.weight <= 0 || s.weight >= 1 {
+		if s.weight <= 0 && k > 0 || s.weight >= 1 && k < n {
+			return logMost
+		}
+		return 0
+	}
+	a, b := sharePrior*s.weight, sharePrior*(1-s.weight)
+	logBeta := func(a, b float64) float64 { return logGamma(a) + logGamma(b) - logGamma(a+b) }
+	return logBeta(a+k, b+n-k) - logBeta(a, b) - k*math.Log(s.weight) - (n-k)*math.Log1p(-s.weight)
+}

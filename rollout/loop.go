@@ -1,0 +1,401 @@
+package rollout
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/fairlead/fairlead"
+	"github.com/fairlead/fairlead/gateway"
+	"github.com/fairlead/fairlead/workload"
+)
+
+// Fleet runs the instances of releases.
+type Fleet interface {
+	List(ctx context.Context) ([]workload.Status, error)
+	// Start starts an instance of a release and returns when it is supervised. It is
+	// idempotent by id.
+	Start(ctx context.Context, order fairlead.Order, id string, p Place) error
+	Stop(ctx context.Context, order fairlead.Order, id string, grace time.Duration) error
+	Remove(ctx context.Context, order fairlead.Order, id string) error
+}
+
+// Traffic is the control side of a gateway.
+type Traffic interface {
+	Apply(ctx context.Context, s gateway.Snapshot) error // returns when it is in force
+	Renew(ctx context.Context, order fairlead.Order) error
+	Status(ctx context.Context) (gateway.Status, error)
+	Blocks(ctx context.Context, wait time.Duration) ([]fairlead.Block, error)
+	Ack(ctx context.Context, acks []gateway.Ack) error
+}
+
+// Gates proves a release's gates in an environment. Prove returns at once when
+// the evidence is fresh, else when every gate has run.
+type Gates interface {
+	Prove(ctx context.Context, r fairlead.Release, env string) (GateState, error)
+}
+
+// Releases reads a release.
+type Releases func(ctx context.Context, app string, number int) (fairlead.Release, error)
+
+// Config is what a Loop needs. All fields are required.
+type Config struct {
+	Engine   *Engine
+	Store    Store
+	Fleet    Fleet
+	Traffic  Traffic
+	Gates    Gates
+	Releases Releases
+	Term     uint64 // of this start of the control plane
+	Now      func() time.Time
+	Log      *slog.Logger
+}
+
+// tickEvery is how often the loop looks at the world when nothing wakes it.
+const tickEvery = 200 * time.Millisecond
+
+// Loop makes the world what the engine decided: it observes instances and
+// traffic, feeds the engine, starts and stops instances, and gives the gateway
+// its snapshots. It owns the goroutines of its actions and awaits them.
+type Loop struct {
+	Config
+	seq        uint64 // of the newest order; guarded by mu
+	mu         sync.Mutex
+	wake       chan struct{}
+	inbox      chan batch
+	actions    *actions
+	departures map[string]*departure
+	counters   map[string]*counters
+	baselines  map[armKey]*baseline
+	gates      gateRuns
+	pushed     pushed
+	releases   map[string]fairlead.Release // read so far; they never change
+}
+
+// NewLoop returns a loop that does nothing before Run.
+func NewLoop(c Config) *Loop {
+	l := &Loop{
+		Config: c, wake: make(chan struct{}, 1), inbox: make(chan batch),
+		departures: map[string]*departure{}, counters: map[string]*counters{},
+		baselines: map[armKey]*baseline{}, releases: map[string]fairlead.Release{},
+	}
+	l.actions = newActions(l)
+	l.gates.states = map[string]GateState{}
+	return l
+}
+
+// Run works until ctx ends, and returns when all its actions have ended. Errors of
+// single rounds are logged and tried again: the world may be away for a while.
+func (l *Loop) Run(ctx context.Context) error {
+	var workers sync.WaitGroup
+	defer workers.Wait()
+	defer l.actions.wait()
+	if err := l.actions.recover(ctx); err != nil {
+		return fmt.Errorf("drive open intents: %w", err)
+	}
+	workers.Go(func() { l.pump(ctx) })
+	ticker := time.NewTicker(tickEvery)
+	defer ticker.Stop()
+	var got batch
+	for {
+		if err := l.round(ctx, got); err != nil && ctx.Err() == nil {
+			l.Log.Warn("a round of the rollout loop failed; it is tried again", "error", err)
+		}
+		changed := l.Engine.Changed()
+		got = batch{}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticker.C:
+		case <-l.wake:
+		case <-changed:
+		case got = <-l.inbox:
+		}
+	}
+}
+
+// batch is blocks from the gateway; done is closed when they are recorded.
+type batch struct {
+	blocks []fairlead.Block
+	done   chan error
+}
+
+// pump takes blocks from the gateway and acknowledges them once they are recorded.
+func (l *Loop) pump(ctx context.Context) {
+	for ctx.Err() == nil {
+		blocks, err := l.Traffic.Blocks(ctx, time.Second)
+		if err == nil && len(blocks) > 0 {
+			err = l.deliver(ctx, blocks)
+		}
+		if err != nil {
+			pause(ctx, tickEvery)
+		}
+	}
+}
+
+func (l *Loop) deliver(ctx context.Context, blocks []fairlead.Block) error {
+	b := batch{blocks: blocks, done: make(chan error, 1)}
+	select {
+	case l.inbox <- b:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	select {
+	case err := <-b.done:
+		if err != nil {
+			return err
+		}
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	return l.Traffic.Ack(ctx, acksFor(blocks))
+}
+
+func acksFor(blocks []fairlead.Block) []gateway.Ack {
+	newest := map[gateway.Ack]uint64{}
+	for _, b := range blocks {
+		key := gateway.Ack{Gateway: b.Gateway, Site: b.Site}
+		newest[key] = max(newest[key], b.Seq)
+	}
+	var acks []gateway.Ack
+	for key, seq := range newest {
+		key.Seq = seq
+		acks = append(acks, key)
+	}
+	return acks
+}
+
+func pause(ctx context.Context, d time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(d):
+	}
+}
+
+// poke makes the loop look again soon.
+func (l *Loop) poke() {
+	select {
+	case l.wake <- struct{}{}:
+	default:
+	}
+}
+
+// nextOrder returns an order after all that this loop gave.
+func (l *Loop) nextOrder() fairlead.Order {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.seq++
+	return fairlead.Order{Term: l.Term, Seq: l.seq}
+}
+
+// scene is what one round sees of the world.
+type scene struct {
+	now     time.Time
+	have    []workload.Status // with those whose start is under way
+	gateway gateway.Status
+	reached bool // the gateway answered
+	blocks  []fairlead.Block
+}
+
+// round observes, decides and acts once. The gateway's own doings (an expired
+// lease) are taken in before anything is decided or pushed.
+func (l *Loop) round(ctx context.Context, got batch) error {
+	s, err := l.observe(ctx, got)
+	if err == nil {
+		l.learn(s)
+		err = l.decide(ctx, s)
+	}
+	if got.done != nil {
+		got.done <- err
+	}
+	if err != nil {
+		return err
+	}
+	states := l.Engine.Sites()
+	l.converge(ctx, s, states)
+	if !s.reached {
+		return nil
+	}
+	return errors.Join(l.push(ctx, s, states), l.depart(ctx, s))
+}
+
+func (l *Loop) observe(ctx context.Context, got batch) (scene, error) {
+	s := scene{now: l.Now(), blocks: got.blocks}
+	have, err := l.Fleet.List(ctx)
+	if err != nil {
+		return s, fmt.Errorf("list instances: %w", err)
+	}
+	s.have = l.actions.withPending(have)
+	s.gateway, err = l.Traffic.Status(ctx)
+	s.reached = err == nil
+	return s, nil
+}
+
+// decide feeds each moving rollout what was seen of it.
+func (l *Loop) decide(ctx context.Context, s scene) error {
+	for _, state := range l.Engine.Sites() {
+		r := state.Rollout
+		if r == nil || r.Phase == Ended {
+			continue
+		}
+		l.proveGates(ctx, *r, s.now)
+		if _, err := l.Engine.Feed(ctx, r.ID, l.input(state, s)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (l *Loop) input(state State, s scene) Input {
+	r := state.Rollout
+	here := at(s.have, r.Site)
+	count := l.counters[r.ID]
+	if count == nil {
+		count = newCounters(state, here)
+		l.counters[r.ID] = count
+	}
+	count.update(s.now, here)
+	in := Input{
+		Now: s.now, Blocks: s.blocks, Gates: l.gates.state(r.ID), Applied: l.pushed.epochs[r.ID],
+		New: groupOf(r.To, here, l.leaving), Old: groupOf(r.From, here, l.leaving),
+		Frozen: l.frozen(armKey{r.Site, r.From}),
+	}
+	in.New.take(count.of(r.To))
+	in.Old.take(count.of(r.From))
+	if why := l.actions.cannotStart(Place{r.Site, r.To}); why != "" && in.New.Broken == "" {
+		in.New.Broken = why
+	}
+	for _, site := range s.gateway.Expired {
+		in.Expired = in.Expired || site == r.Site
+	}
+	return in
+}
+
+func at(have []workload.Status, site fairlead.Site) []workload.Status {
+	var here []workload.Status
+	for _, s := range have {
+		if s.Site == site {
+			here = append(here, s)
+		}
+	}
+	return here
+}
+
+// converge starts what is missing and lets go of what is too much.
+func (l *Loop) converge(ctx context.Context, s scene, states []State) {
+	for _, state := range states {
+		start, release := Converge(s.now, state.Live.Site, Desire(state.Live, state.Rollout), at(s.have, state.Live.Site), l.leaving)
+		for _, p := range start {
+			l.actions.start(ctx, s.now, p)
+		}
+		for _, id := range release {
+			l.departures[id] = &departure{since: s.now, listed: true}
+		}
+	}
+}
+
+// pushed is the snapshot that the gateway has in force, as far as known.
+type pushed struct {
+	order   fairlead.Order
+	routes  []byte
+	epochs  map[string]uint32 // by rollout
+	names   map[string]bool   // instances in it
+	renewed time.Time
+}
+
+// push gives the gateway a snapshot when it differs from the one in force, and
+// otherwise renews the leases.
+func (l *Loop) push(ctx context.Context, s scene, states []State) error {
+	snapshot, encoded, err := l.snapshot(ctx, s, states)
+	if err != nil {
+		return err
+	}
+	same := bytes.Equal(encoded, l.pushed.routes) && s.gateway.Applied == l.pushed.order && len(s.gateway.Expired) == 0
+	switch {
+	case !same:
+		snapshot.Order = l.nextOrder()
+		if err := l.Traffic.Apply(ctx, snapshot); err != nil {
+			return fmt.Errorf("apply snapshot %s: %w", snapshot.Order, err)
+		}
+		l.pushed = describe(snapshot, encoded, s.now)
+		l.poke()
+	case s.now.Sub(l.pushed.renewed) > leaseTTL/5:
+		if err := l.Traffic.Renew(ctx, l.nextOrder()); err != nil {
+			return fmt.Errorf("renew leases: %w", err)
+		}
+		l.pushed.renewed = s.now
+	}
+	return l.actions.closeShifts(ctx, l.pushed.epochs)
+}
+
+func (l *Loop) snapshot(ctx context.Context, s scene, states []State) (gateway.Snapshot, []byte, error) {
+	snapshot := gateway.Snapshot{Format: 1, Routes: []gateway.Route{}}
+	for _, state := range states {
+		here := at(s.have, state.Live.Site)
+		releases, err := l.releasesOf(ctx, state, here)
+		if err != nil {
+			return snapshot, nil, err
+		}
+		if route, ok := RouteOf(state, releases, here, l.unlisted); ok {
+			snapshot.Routes = append(snapshot.Routes, route)
+		}
+	}
+	encoded, err := json.Marshal(snapshot.Routes)
+	return snapshot, encoded, err
+}
+
+func (l *Loop) releasesOf(ctx context.Context, state State, here []workload.Status) (map[int]fairlead.Release, error) {
+	numbers := []int{state.Live.Stable}
+	if state.Rollout != nil {
+		numbers = append(numbers, state.Rollout.From, state.Rollout.To)
+	}
+	for _, s := range here {
+		numbers = append(numbers, s.Release)
+	}
+	releases := map[int]fairlead.Release{}
+	for _, number := range numbers {
+		if number == 0 || releases[number].Number == number {
+			continue
+		}
+		r, err := l.release(ctx, state.Live.Site.App, number)
+		if err != nil {
+			return nil, err
+		}
+		releases[number] = r
+	}
+	return releases, nil
+}
+
+func (l *Loop) release(ctx context.Context, app string, number int) (fairlead.Release, error) {
+	key := fairlead.ReleaseKey(app, number)
+	if r, ok := l.releases[key]; ok {
+		return r, nil
+	}
+	r, err := l.Releases(ctx, app, number)
+	if err == nil {
+		l.releases[key] = r
+	}
+	return r, err
+}
+
+func describe(s gateway.Snapshot, encoded []byte, now time.Time) pushed {
+	p := pushed{order: s.Order, routes: encoded, epochs: map[string]uint32{}, names: map[string]bool{}, renewed: now}
+	for _, route := range s.Routes {
+		backends := append([]gateway.Backend{route.Stable}, route.Leaving...)
+		if route.Split != nil {
+			p.epochs[route.Split.Rollout] = route.Split.Epoch
+			backends = append(backends, route.Split.Canary)
+		}
+		for _, b := range backends {
+			for _, i := range b.Instances {
+				p.names[i.ID] = true
+			}
+		}
+	}
+	return p
+}

@@ -1,0 +1,172 @@
+package rollout
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"github.com/fairlead/fairlead"
+	"github.com/fairlead/fairlead/ledger"
+	"github.com/fairlead/fairlead/rollout/judge"
+)
+
+// Machine is a rollout with its judge: the fold of the rollout's recorded inputs.
+// Two machines that took the same inputs are in the same state. A machine is not
+// safe for concurrent use.
+type Machine struct {
+	rollout Rollout
+	judge   *judge.Judge      // nil before the first traffic
+	seen    map[string]uint64 // newest block taken, by gateway boot
+	old     Group             // totals of the newest recorded input
+	new     Group
+	facts   uint64 // inputs recorded
+	digest  fairlead.Digest
+	tally   Tally
+}
+
+// NewMachine returns the machine of a rollout that has just begun.
+func NewMachine(r Rollout) *Machine {
+	return &Machine{rollout: r, seen: map[string]uint64{}, digest: ledger.FactsStart(r.ID)}
+}
+
+// Rollout returns the rollout as of the newest input. The caller must not change
+// what it points to.
+func (m *Machine) Rollout() Rollout { return m.rollout }
+
+// Facts returns how an entry commits to the inputs recorded so far.
+func (m *Machine) Facts() ledger.FactsRef {
+	return ledger.FactsRef{Stream: m.rollout.ID, N: m.facts, Digest: m.digest}
+}
+
+// Report returns the judge's report, or nil before the first traffic.
+func (m *Machine) Report() *judge.Report {
+	if m.judge == nil {
+		return nil
+	}
+	report := m.judge.Report()
+	return &report
+}
+
+// Verdict returns the judge's verdict; before the first traffic it is inconclusive.
+func (m *Machine) Verdict() fairlead.Verdict {
+	if m.judge == nil {
+		return fairlead.Verdict{Finding: fairlead.Inconclusive, Needed: 1 / m.rollout.Strategy.Beta}
+	}
+	return m.judge.Verdict()
+}
+
+// Fresh returns the blocks that the machine has not taken yet and that belong to
+// its rollout, oldest first.
+func (m *Machine) Fresh(blocks []fairlead.Block) []fairlead.Block {
+	var fresh []fairlead.Block
+	newest := map[string]uint64{}
+	for _, b := range blocks {
+		if b.Rollout == m.rollout.ID && b.Seq > max(m.seen[b.Gateway], newest[b.Gateway]) {
+			fresh = append(fresh, b)
+			newest[b.Gateway] = b.Seq
+		}
+	}
+	return fresh
+}
+
+// Take folds one input, whose blocks are Fresh. When the input matters, recorded
+// is its body as the fact to record; otherwise the machine is unchanged, nothing
+// was decided and recorded is nil. A caller that cannot commit the fact must drop
+// the machine and fold the store's facts again.
+func (m *Machine) Take(in Input) (d Decision, recorded []byte, err error) {
+	if m.evidential(in) {
+		m.weigh(in)
+	} else if d = Decide(m.rollout, in, m.Verdict()); d.Kind == "" {
+		return d, nil, nil
+	}
+	recorded, err = json.Marshal(in)
+	if err != nil {
+		return Decision{}, nil, fmt.Errorf("rollout %s: encode input: %w", m.rollout.ID, err)
+	}
+	d = Decide(m.rollout, in, m.Verdict())
+	m.record(in, recorded)
+	m.become(&d, in)
+	return d, recorded, nil
+}
+
+// evidential reports whether in holds anything that the judge has not seen.
+func (m *Machine) evidential(in Input) bool {
+	return len(in.Blocks) > 0 || m.judge != nil && (failures(in.New) != failures(m.new) || failures(in.Old) != failures(m.old))
+}
+
+func failures(g Group) int { return g.Restarts + g.OOMKills }
+
+func (m *Machine) weigh(in Input) {
+	for _, b := range in.Blocks {
+		m.seen[b.Gateway] = b.Seq
+		m.tally.add(b)
+		if m.judge != nil {
+			m.judge.Observe(b)
+		}
+	}
+	if m.judge == nil {
+		return
+	}
+	m.judge.Restarts(judge.Restarts{
+		Canary:        max(0, failures(in.New)-failures(m.new)),
+		Stable:        max(0, failures(in.Old)-failures(m.old)),
+		CanarySeconds: max(0, in.New.Seconds-m.new.Seconds),
+		StableSeconds: max(0, in.Old.Seconds-m.old.Seconds),
+	})
+}
+
+func (t *Tally) add(b fairlead.Block) {
+	for _, c := range b.Cells {
+		t.Stable.add(c.Stable)
+		t.Canary.add(c.Canary)
+	}
+}
+
+func (t *ArmTally) add(a fairlead.Arm) {
+	t.Requests += uint64(a.Requests)
+	for _, n := range a.Failed {
+		t.Failed += uint64(n)
+	}
+}
+
+func (m *Machine) record(in Input, body []byte) {
+	m.facts++
+	m.digest = ledger.FactsNext(m.digest, body)
+	m.old, m.new = in.Old, in.New
+}
+
+// become takes over what was decided and tells the judge of a new step.
+func (m *Machine) become(d *Decision, in Input) {
+	if d.Kind == "" {
+		return
+	}
+	before := m.rollout
+	if report := m.Report(); report != nil {
+		d.Rollout.Evidence, _ = json.Marshal(report) // of finite numbers and text
+	}
+	d.Rollout.Tally = m.tally
+	m.rollout = d.Rollout
+	r := m.rollout
+	if m.judge == nil && !r.FirstTraffic.IsZero() && r.From > 0 && r.Kind == Forward {
+		m.judge = judge.New(judgeConfig(r))
+	}
+	if m.judge == nil {
+		return
+	}
+	switch {
+	case r.Epoch != before.Epoch && r.Weight > 0:
+		m.judge.Step(r.Epoch, r.Weight, in.Now.Add(r.Strategy.Warmup.D()).Unix())
+	case before.Held == HeldLease || before.Held == HeldPaused && r.Held == "":
+		m.judge.Interrupt("resumed")
+	}
+}
+
+func judgeConfig(r Rollout) judge.Config {
+	return judge.Config{
+		Alpha:          r.Strategy.Alpha,
+		Beta:           r.Strategy.Beta,
+		Tolerance:      r.Strategy.Tolerance,
+		MarginRatio:    r.Strategy.Margin.Ratio,
+		MarginAbsolute: r.Strategy.Margin.Absolute,
+		Latency:        r.Thresholds[2] > 0,
+	}
+}

@@ -1,0 +1,139 @@
+// Package rollout takes a release into an environment: a step at a time, on
+// evidence, and back when the evidence says so.
+//
+// The package decides and records; it never touches a process or a socket. What
+// it decides is a pure function of recorded inputs: [Decide] takes the rollout,
+// an [Input] and the judge's verdict, and returns the rollout after it. A
+// [Machine] folds inputs in order, so that a crashed control plane, and
+// [Replay], reach the same state from the same records. [Loop] carries decisions
+// out through the consumer-owned interfaces [Fleet], [Traffic] and [Gates].
+package rollout
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/fairlead/fairlead"
+)
+
+// Phase is where a rollout is.
+type Phase string
+
+// The phases, in order.
+const (
+	Gating    Phase = "gating"    // gates are being proven
+	Starting  Phase = "starting"  // instances for the next weight are coming up
+	Stepping  Phase = "stepping"  // a weight is being earned
+	Watching  Phase = "watching"  // promoted; judging goes on through the rollback window
+	Returning Phase = "returning" // traffic is going back to the old release
+	Ended     Phase = "ended"
+)
+
+// Outcome is how a rollout was decided; empty until then. A promoted rollout can
+// still become rolled back while it is watched.
+type Outcome string
+
+// The outcomes.
+const (
+	Promoted   Outcome = "promoted"
+	RolledBack Outcome = "rolledBack"
+	Failed     Outcome = "failed"  // it never took traffic
+	Aborted    Outcome = "aborted" // a person stopped it
+)
+
+// Why a rollout is held: it does not advance, though harm still turns it back.
+const (
+	HeldPaused       = "paused"
+	HeldInconclusive = "inconclusive"
+	HeldLease        = "lease expired"
+)
+
+// Kind is why a rollout was begun.
+type Kind string
+
+// The kinds.
+const (
+	Forward Kind = "release"  // a release has to earn its traffic
+	Back    Kind = "rollback" // a release that had the traffic gets it again at once
+)
+
+// Rollout is a release entering an environment. It is a state row of kind
+// "rollout", keyed by its ID, written only by this package.
+type Rollout struct {
+	ID       string            `json:"id"`
+	Site     fairlead.Site     `json:"site"`
+	Kind     Kind              `json:"kind"`
+	From     int               `json:"from"` // release that had the traffic, 0 for none
+	To       int               `json:"to"`
+	Digest   fairlead.Digest   `json:"digest"` // of To
+	Strategy fairlead.Strategy `json:"strategy"`
+	Replicas int               `json:"replicas"`
+	Salt     []byte            `json:"salt"` // keys the assignment of units in this rollout
+
+	Phase      Phase             `json:"phase"`
+	Outcome    Outcome           `json:"outcome,omitempty"`
+	Held       string            `json:"held,omitempty"`
+	Weights    []fairlead.Weight `json:"weights"`    // of the steps; the last is what a promotion gives
+	Step       int               `json:"step"`       // from 1; 0 before the first
+	Weight     fairlead.Weight   `json:"weight"`     // share of To, as ordered from the gateway
+	Epoch      uint32            `json:"epoch"`      // grows with each change of weight
+	Thresholds [3]float64        `json:"thresholds"` // From's frozen p50, p90, p99 in milliseconds; 0 if it had too little traffic
+
+	Began        time.Time `json:"began"`
+	StepBegan    time.Time `json:"stepBegan,omitzero"`
+	FirstTraffic time.Time `json:"firstTraffic,omitzero"`
+	Decided      time.Time `json:"decided,omitzero"` // when the outcome was
+
+	Notes    []Note           `json:"notes"`              // what happened, oldest first
+	Verdict  fairlead.Verdict `json:"verdict"`            // at the newest decision
+	Evidence json.RawMessage  `json:"evidence,omitempty"` // the judge's report at the newest decision
+}
+
+// Note is one sentence of a rollout's story.
+type Note struct {
+	Time time.Time `json:"time"`
+	Text string    `json:"text"`
+}
+
+// Live is which release of an app has the traffic of an environment. It is a
+// state row of kind "live", keyed by the site.
+type Live struct {
+	Site     fairlead.Site  `json:"site"`
+	Route    fairlead.Route `json:"route"`
+	Stable   int            `json:"stable"`             // 0 before the first release
+	Previous int            `json:"previous,omitempty"` // what a rollback returns to
+	Replicas int            `json:"replicas"`
+	Rollout  string         `json:"rollout,omitempty"` // the newest rollout's id
+}
+
+// The kinds of this package's rows.
+const (
+	RolloutRow = "rollout"
+	LiveRow    = "live"
+	IntentRow  = "intent"
+)
+
+// Moving reports whether r still decides: it is neither ended nor only watched.
+func (r Rollout) Moving() bool { return r.Phase != Ended && r.Phase != Watching }
+
+// Final returns the weight that a promotion gives: all, less the holdback.
+func (r Rollout) Final() fairlead.Weight { return r.Weights[len(r.Weights)-1] }
+
+// Watched reports whether the old release keeps a share after promotion, so that
+// judging has a control arm.
+func (r Rollout) Watched() bool {
+	return r.From > 0 && r.Kind == Forward && r.Strategy.RollbackWindow > 0
+}
+
+func (r *Rollout) note(now time.Time, format string, args ...any) {
+	r.Notes = append(r.Notes, Note{Time: now, Text: fmt.Sprintf(format, args...)})
+}
+
+func row(kind, key string, value any) fairlead.Row {
+	data, err := json.Marshal(value)
+	if err != nil {
+		panic(fmt.Sprintf("row %s %s of plain fields does not marshal: %v", kind, key, err)) // cannot happen
+	}
+	return fairlead.Row{Kind: kind, Key: key, Value: data}
+}

@@ -1,0 +1,106 @@
+package rollout
+
+import (
+	"math"
+	"time"
+
+	"github.com/fairlead/fairlead"
+)
+
+// widest is the largest share a partial step gives a release on widening: at one
+// half both arms learn equally fast.
+const widest = fairlead.Whole / 2
+
+// stepWeights returns the weights that a rollout has to pass, the last of which
+// is the promotion. A release with nothing to compare with goes at once.
+func stepWeights(s fairlead.Strategy, replicas, from int, kind Kind) []fairlead.Weight {
+	if from == 0 || kind == Back {
+		return []fairlead.Weight{fairlead.Whole}
+	}
+	final := fairlead.Whole
+	if s.Holdback != nil {
+		final -= s.Holdback.Weight()
+	}
+	partial := partialSteps(s, replicas)
+	if len(partial) == 0 {
+		partial = []fairlead.Weight{final} // all at once, yet promoted on evidence only
+	}
+	return append(partial, final)
+}
+
+func partialSteps(s fairlead.Strategy, replicas int) []fairlead.Weight {
+	var weights []fairlead.Weight
+	switch {
+	case s.Type == fairlead.BlueGreen:
+	case s.Type == fairlead.Rolling:
+		for k := 1; k < replicas; k++ {
+			weights = append(weights, fairlead.Weight(int(fairlead.Whole)*k/replicas))
+		}
+	case s.Adaptive != nil:
+		weights = append(weights, s.Adaptive.First.Weight())
+	default:
+		for _, p := range s.Steps {
+			weights = append(weights, p.Weight())
+		}
+	}
+	return weights
+}
+
+// grow inserts an adaptive rollout's next weight before the last one: four times
+// the present share when the step was proven within a minute, else twice.
+func grow(r *Rollout, took time.Duration) {
+	a := r.Strategy.Adaptive
+	if a == nil || r.Step != len(r.Weights)-1 || r.Weight >= a.Most.Weight() {
+		return
+	}
+	factor := fairlead.Weight(2)
+	if took < time.Minute {
+		factor = 4
+	}
+	next := min(r.Weight*factor, a.Most.Weight())
+	r.Weights = append(r.Weights[:r.Step:r.Step], next, r.Final())
+}
+
+// Want is how many instances each release of a site should have.
+type Want map[int]int
+
+// Desire returns the instances that a site should have now. It is what the loop
+// converges to.
+func Desire(live Live, r *Rollout) Want {
+	want := Want{}
+	if r == nil || r.Phase == Ended {
+		if live.Stable > 0 {
+			want[live.Stable] = live.Replicas
+		}
+		return want
+	}
+	want[r.To] = newReplicas(*r)
+	if r.From > 0 {
+		want[r.From] = oldReplicas(*r)
+	}
+	return want
+}
+
+func newReplicas(r Rollout) int {
+	switch {
+	case r.Phase == Gating:
+		return 0
+	case r.Kind == Back || r.Strategy.Type == fairlead.BlueGreen || r.Outcome == Promoted:
+		return r.Replicas
+	}
+	return need(r.Replicas, max(r.Weight, r.Weights[max(r.Step, 1)-1]))
+}
+
+// oldReplicas keeps the old release whole until the rollout ends, so that it can
+// take all traffic back at once; a rolling rollout gives its places to the new one.
+func oldReplicas(r Rollout) int {
+	if r.Strategy.Type != fairlead.Rolling || r.Kind == Back || r.Phase == Returning {
+		return r.Replicas
+	}
+	return max(need(r.Replicas, fairlead.Whole-r.Weight), 1)
+}
+
+// need returns how many of replicas instances carry a weight, at least one.
+func need(replicas int, w fairlead.Weight) int {
+	return max(1, int(math.Ceil(float64(replicas)*float64(w)/float64(fairlead.Whole))))
+}
