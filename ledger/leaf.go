@@ -33,3 +33,11 @@ func Commit(salt Salt, body []byte) Commitment {
 
 // Hash returns the commitment's leaf hash in the tree (RFC 6962, section 2.1).
 func (c Commitment) Hash() tlog.Hash { return tlog.RecordHash(c[:]) }
+
+// Leaf is an entry as a store keeps it.
+type Leaf struct {
+	Seq    uint64
+	Salt   Salt
+	Body   []byte
+	Hashes []tlog.Hash // the stored hashes that it completes, its own first
+}

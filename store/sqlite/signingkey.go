@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/fairlead/fairlead"
+	"github.com/fairlead/fairlead/internal/atomicfile"
 	"github.com/fairlead/fairlead/ledger"
 )
 
@@ -32,7 +33,7 @@ func signingKey(ctx context.Context, dir string, db *sql.DB) (*ledger.Signer, st
 			return nil, "", err
 		}
 		key = []byte(text + "\n")
-		if err := writeFile(path, key, 0o600); err != nil {
+		if err := atomicfile.Write(path, key, 0o600); err != nil {
 			return nil, "", err
 		}
 	case err != nil:
@@ -71,26 +72,5 @@ func keepVerifier(ctx context.Context, dir string, db *sql.DB, verifier string) 
 	if old, err := os.ReadFile(path); err == nil && strings.TrimSpace(string(old)) == verifier {
 		return nil
 	}
-	return writeFile(path, []byte(verifier+"\n"), 0o644)
-}
-
-// writeFile replaces path whole and durably: temporary file, fsync, rename,
-// fsync of the directory.
-func writeFile(path string, data []byte, mode fs.FileMode) error {
-	f, err := os.OpenFile(path+".new", os.O_CREATE|os.O_TRUNC|os.O_WRONLY, mode)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(data)
-	if err = errors.Join(err, f.Chmod(mode), f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	if err := os.Rename(path+".new", path); err != nil {
-		return err
-	}
-	d, err := os.Open(filepath.Dir(path))
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
+	return atomicfile.Write(path, []byte(verifier+"\n"), 0o644)
 }
