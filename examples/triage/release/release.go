@@ -9,8 +9,8 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path"
 	"path/filepath"
+	"slices"
 )
 
 //go:embed v1 v2 v3 v4 v5 v6
@@ -47,8 +47,12 @@ func Versions() []Version {
 // Write lays out a release in dir, which it creates if need be: the files of v1
 // and over them those of version, and the program, copied from the file binary.
 // Files of the same names are replaced; nothing is synced, as all of it can be
-// made again.
+// made again. An unknown version is an error.
 func Write(dir, binary, version string) error {
+	known := slices.ContainsFunc(Versions(), func(v Version) bool { return v.Name == version })
+	if !known {
+		return fmt.Errorf("write release: there is no version %q", version)
+	}
 	for _, from := range []string{base, version} {
 		if err := overlay(dir, from); err != nil {
 			return fmt.Errorf("write release %s: %w", version, err)
@@ -62,9 +66,6 @@ func Write(dir, binary, version string) error {
 
 // overlay copies the embedded files of a version over dir.
 func overlay(dir, version string) error {
-	if path.Base(version) != version {
-		return fmt.Errorf("%q is not a version", version)
-	}
 	tree, err := fs.Sub(files, version)
 	if err != nil {
 		return err

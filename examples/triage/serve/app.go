@@ -137,8 +137,11 @@ func (a *app) answer(ctx context.Context, text string) (string, error) {
 	})
 }
 
-// fail logs why a request failed and answers it.
+// fail logs why a request failed and answers it, unless nobody waits any more.
 func (a *app) fail(w http.ResponseWriter, r *http.Request, err error) {
+	if r.Context().Err() != nil {
+		return // the client is gone, nobody failed it
+	}
 	answer := apiError{http.StatusInternalServerError, "the reply could not be written", "server_error", "reply_failed"}
 	if upstream := (*upstreamError)(nil); errors.As(err, &upstream) {
 		answer = apiError{upstream.status, upstream.Error(), "server_error", "upstream_failed"}
