@@ -4,54 +4,50 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"io"
 	"os"
+	"path/filepath"
+	"slices"
 
 	"github.com/fairlead/fairlead"
 	"github.com/fairlead/fairlead/api/client"
+	"github.com/fairlead/fairlead/artifact"
 )
 
 const missingAtOnce = 5000 // digests that one question to the server names
 
-// tree is a directory as it will be uploaded.
-type tree struct {
-	digest   fairlead.Digest // of manifest
-	manifest []byte
-	files    map[fairlead.Digest]string // path of a file with each content
-}
-
 // upload sends what the server does not hold yet of a directory, and returns the
 // digest of the tree. The manifest goes last, so that a tree is never half there.
 func (inv *invocation) upload(ctx context.Context, c *client.Client, dir string) (fairlead.Digest, error) {
-	t, err := scan(dir)
+	manifest, err := artifact.Scan(ctx, dir, artifact.Limits{})
 	if err != nil {
 		return "", err
 	}
-	digests := make([]fairlead.Digest, 0, len(t.files))
-	for digest := range t.files {
-		digests = append(digests, digest)
+	paths := map[fairlead.Digest]string{} // of one file with each content
+	for _, f := range manifest.Files {
+		if f.Link == "" {
+			paths[f.Digest] = filepath.Join(dir, filepath.FromSlash(f.Path))
+		}
 	}
-	sent := 0
-	for len(digests) > 0 {
-		n := min(len(digests), missingAtOnce)
-		missing, err := c.Missing(ctx, digests[:n])
+	sent, all := 0, manifest.Blobs()
+	for part := range slices.Chunk(all, missingAtOnce) {
+		missing, err := c.Missing(ctx, part)
 		if err != nil {
 			return "", err
 		}
 		for _, digest := range missing {
-			if err := putFile(ctx, c, digest, t.files[digest]); err != nil {
+			if err := putFile(ctx, c, digest, paths[digest]); err != nil {
 				return "", err
 			}
 		}
-		sent, digests = sent+len(missing), digests[n:]
+		sent += len(missing)
 	}
-	if err := c.PutBlob(ctx, t.digest, bytes.NewReader(t.manifest)); err != nil {
+	if err := c.PutBlob(ctx, manifest.Digest(), bytes.NewReader(manifest.JSON())); err != nil {
 		return "", err
 	}
 	if sent > 0 {
-		inv.note("uploaded %d of %d files of %s", sent, len(t.files), dir)
+		inv.note("uploaded %d of %d files of %s", sent, len(all), dir)
 	}
-	return t.digest, nil
+	return manifest.Digest(), nil
 }
 
 func putFile(ctx context.Context, c *client.Client, digest fairlead.Digest, path string) error {
@@ -63,10 +59,5 @@ func putFile(ctx context.Context, c *client.Client, digest fairlead.Digest, path
 		return fmt.Errorf("upload: %w", err)
 	}
 	defer f.Close()
-	return c.PutBlob(ctx, digest, io.NopCloser(f))
-}
-
-// scan reads a directory.
-func scan(dir string) (tree, error) {
-	return tree{}, fairlead.Errorf(fairlead.Unsupported, "read "+dir, "package artifact is not here yet")
+	return c.PutBlob(ctx, digest, f)
 }

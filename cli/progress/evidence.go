@@ -27,7 +27,9 @@ type Evidence struct {
 // read, and otherwise the verdict, which holds one of the two values.
 func EvidenceOf(r client.Rollout) Evidence {
 	e := reported(r.Evidence)
-	e.Blocked = r.Verdict.Blocked
+	if r.Verdict.Blocked != "" {
+		e.Blocked = r.Verdict.Blocked
+	}
 	value := EValue{r.Verdict.E, r.Verdict.Needed}
 	switch {
 	case value.Needed <= 0:
@@ -41,19 +43,22 @@ func EvidenceOf(r client.Rollout) Evidence {
 	return e
 }
 
-// reported reads the judge's report. A report of another shape gives nothing.
+// reported reads the parts of the judge's report that are drawn. A report of
+// another shape gives nothing.
 func reported(report json.RawMessage) Evidence {
+	type value struct {
+		E      float64 `json:"e"`
+		Needed float64 `json:"needed"`
+	}
 	var shape struct {
-		Safe    fairlead.Verdict `json:"safe"`
-		Harmful fairlead.Verdict `json:"harmful"`
+		Harm    value  `json:"harm"`
+		Safety  value  `json:"safety"`
+		Blocked string `json:"blocked"`
 	}
 	if len(report) == 0 || json.Unmarshal(report, &shape) != nil {
 		return Evidence{}
 	}
-	return Evidence{
-		Safety: EValue{shape.Safe.E, shape.Safe.Needed},
-		Harm:   EValue{shape.Harmful.E, shape.Harmful.Needed},
-	}
+	return Evidence{Safety: EValue(shape.Safety), Harm: EValue(shape.Harm), Blocked: shape.Blocked}
 }
 
 // Progress returns how far e has come, 0 to 1, on the scale of its logarithm.

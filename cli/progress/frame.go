@@ -48,10 +48,8 @@ func rolloutTitle(r client.Rollout, now time.Time, style Style) string {
 
 func traffic(r client.Rollout, style Style) string {
 	row := style.Row().Add(Quiet, "traffic").To(label)
-	columns := barColumns(style)
-	bar := []rune(style.Bar(float64(r.Weight)/float64(fairlead.Whole), columns))
-	split := int(float64(columns)*float64(r.Weight)/float64(fairlead.Whole) + 0.999)
-	row.Add(New, string(bar[:min(split, columns)])).Add(Quiet, string(bar[min(split, columns):]))
+	full, rest := style.SplitBar(float64(r.Weight)/float64(fairlead.Whole), barColumns(style))
+	row.Add(New, full).Add(Quiet, rest)
 	row.Add(New, fmt.Sprintf("  new %s", r.Weight))
 	return row.Add(Quiet, fmt.Sprintf("  old %s", fairlead.Whole-r.Weight)).String()
 }
@@ -90,7 +88,7 @@ func evidence(r client.Rollout, style Style) []string {
 	}
 	lines = append(lines, verdict.String())
 	if e.Blocked != "" {
-		lines = append(lines, paragraph("", "safe cannot be concluded: "+e.Blocked, Care, style)...)
+		lines = append(lines, Paragraph("", "safe cannot be concluded: "+e.Blocked, Care, style)...)
 	}
 	return lines
 }
@@ -115,11 +113,8 @@ func evidenceRow(name string, e EValue, tone Tone, style Style) string {
 	if e.Needed == 0 {
 		return row.Add(Quiet, "not known").String()
 	}
-	bar, columns := style.Bar(e.Progress(), barColumns(style)), barColumns(style)
-	full := int(e.Progress()*float64(columns) + 0.999)
-	runes := []rune(bar)
-	row.Add(tone, string(runes[:min(full, columns)])).Add(Quiet, string(runes[min(full, columns):]))
-	return row.Add(Plain, "  "+e.String()).String()
+	full, rest := style.SplitBar(e.Progress(), barColumns(style))
+	return row.Add(tone, full).Add(Quiet, rest).Add(Plain, "  "+e.String()).String()
 }
 
 func arms(r client.Rollout, style Style) []string {
@@ -162,7 +157,7 @@ func instances(site client.Site, style Style) []string {
 	for _, release := range releases {
 		parts = append(parts, fmt.Sprintf("%s@%d: %s", site.App, release, states(counts[release], restarts[release])))
 	}
-	return paragraph("instances", strings.Join(parts, "; "), Plain, style)
+	return Paragraph("instances", strings.Join(parts, "; "), Plain, style)
 }
 
 // states lists how many instances are in which state, in the order of a life.
@@ -188,17 +183,17 @@ func states(counts map[workload.State]int, restarts int) string {
 func ending(r client.Rollout, style Style) []string {
 	switch {
 	case r.Outcome == client.Promoted:
-		return paragraph("outcome", Summary(r), Good, style)
+		return Paragraph("outcome", Summary(r), Good, style)
 	case r.Outcome != "":
-		return paragraph("outcome", Summary(r), Bad, style)
+		return Paragraph("outcome", Summary(r), Bad, style)
 	case r.Held != "":
-		return append(paragraph("held", r.Held, Care, style), paragraph("why", r.Reason, Plain, style)...)
+		return append(Paragraph("held", r.Held, Care, style), Paragraph("why", r.Reason, Plain, style)...)
 	}
-	return paragraph("now", r.Reason, Plain, style)
+	return Paragraph("now", r.Reason, Plain, style)
 }
 
-// paragraph writes text beside a name, wrapped, and nothing for no text.
-func paragraph(name, text string, tone Tone, style Style) []string {
+// Paragraph writes text beside a name, wrapped, and nothing for no text.
+func Paragraph(name, text string, tone Tone, style Style) []string {
 	var lines []string
 	for i, part := range wrap(text, max(20, style.Width)-label) {
 		if i > 0 {

@@ -90,12 +90,14 @@ func (s Style) Bar(share float64, columns int) string {
 	return bar + strings.Repeat("░", columns-full)
 }
 
-// Mark returns a sign for a state: the first for UTF-8, the second for ASCII.
-func (s Style) Mark(utf8, ascii string) string {
-	if s.UTF8 {
-		return utf8
+// SplitBar returns a bar in two parts: what is reached, and the rest.
+func (s Style) SplitBar(share float64, columns int) (full, rest string) {
+	bar := []rune(s.Bar(share, columns))
+	n := 0
+	for n < len(bar) && bar[n] != '░' && bar[n] != '.' {
+		n++
 	}
-	return ascii
+	return string(bar[:n]), string(bar[n:])
 }
 
 // wrap breaks text into lines of at most columns, at spaces where it can.

@@ -7,10 +7,12 @@ import (
 	"context"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"runtime/debug"
 	"syscall"
 
 	"github.com/fairlead/fairlead/cli"
+	"github.com/fairlead/fairlead/examples/triage/serve"
 )
 
 // version is set by the linker: -X main.version=v1.2.3.
@@ -19,6 +21,9 @@ var version string
 func main() { os.Exit(run()) }
 
 func run() int {
+	if filepath.Base(os.Args[0]) == "triage" {
+		return serve.Main(os.Args[1:], os.Getenv) // the tour releases this binary as its application
+	}
 	if len(os.Args) > 1 {
 		if process, ok := processes()[os.Args[1]]; ok {
 			return process(os.Args[2:])

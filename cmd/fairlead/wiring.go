@@ -7,6 +7,7 @@ import (
 
 	"github.com/fairlead/fairlead"
 	"github.com/fairlead/fairlead/cli"
+	"github.com/fairlead/fairlead/tour"
 	"github.com/fairlead/fairlead/workload"
 )
 
@@ -38,8 +39,20 @@ func wiring() cli.Wiring {
 			return cli.Verification{}, missing("ledger verify")
 		},
 		Replay: func(context.Context, string) (cli.Replay, error) { return cli.Replay{}, missing("ledger replay") },
-		Tour:   func(context.Context, cli.TourOptions, cli.Std) error { return missing("tour") },
+		Tour:   runTour,
 	}
+}
+
+// runTour runs the tour with this very binary, which is the example application
+// too when it is called by that name.
+func runTour(ctx context.Context, o cli.TourOptions, std cli.Std) error {
+	program, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("find this program: %w", err)
+	}
+	return tour.Run(ctx, tour.Options{
+		Program: program, JSON: o.JSON, Keep: o.Keep, Color: o.Color, Out: std.Out, Err: std.Err, Getenv: std.Getenv,
+	})
 }
 
 func missing(op string) error {

@@ -1,0 +1,193 @@
+// Package tour is the demonstration: it starts Fairlead in a temporary state
+// directory as a child process of the same binary, deploys the triage example,
+// sends it steady HTTP traffic through the gateway, and releases versions of it
+// of which most are bad. It counts what each release did to the users and what
+// Fairlead itself lost, and ends with the ledger verified and replayed.
+//
+// It uses Fairlead as anyone would: through its commands and its API. It needs
+// about 100 seconds and ends everything that it started, also when interrupted.
+package tour
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/fairlead/fairlead"
+	"github.com/fairlead/fairlead/api/client"
+	"github.com/fairlead/fairlead/examples/triage/release"
+)
+
+const (
+	rate       = 500                    // requests a second
+	sessions   = 4000                   // users
+	settle     = 4 * time.Second        // of ordinary traffic before the first release is tried
+	limit      = 170 * time.Second      // for the whole tour, after which it fails
+	tick       = 200 * time.Millisecond // between looks at the rollout
+	drainTime  = 10 * time.Second       // for the last answers
+	startTime  = 30 * time.Second       // for the server to answer
+	endingTime = 30 * time.Second       // for everything to end
+	lineEvery  = 2 * time.Second        // of progress in a pipe
+)
+
+// Options is how a tour runs.
+type Options struct {
+	Program string // the fairlead binary, absolute; it must also be the example application when called triage
+	JSON    bool   // one JSON object on Out instead of a view; progress goes to Err
+	Keep    bool   // leave the directory
+	Color   bool
+	Out     io.Writer
+	Err     io.Writer
+	Getenv  func(string) string
+}
+
+// tour is one run. It belongs to the goroutine of Run; only load has others.
+type tour struct {
+	options Options
+	dir     string
+	server  *server
+	client  *client.Client
+	load    *load
+	view    *view
+	results []Result
+}
+
+// Run runs the tour. It returns nil only if every release ended as expected, no
+// request was lost and the ledger was verified and replayed. It leaves no process
+// behind, and no file unless Keep is set.
+func Run(ctx context.Context, o Options) error {
+	dir, err := os.MkdirTemp("", "fairlead-tour-")
+	if err != nil {
+		return fmt.Errorf("make a directory for the tour: %w", err)
+	}
+	t := &tour{options: o, dir: dir, view: newView(o)}
+	tooLong := fairlead.Errorf(fairlead.Unavailable, "tour", "it did not end within %s", limit).WithHint("is the machine busy? The tour wants two cores")
+	limited, cancel := context.WithTimeoutCause(ctx, limit, tooLong)
+	defer cancel()
+	report, err := t.run(limited)
+	if err != nil && context.Cause(limited) != nil {
+		err = context.Cause(limited)
+	}
+	t.view.close()
+	if err != nil {
+		t.showLog()
+	}
+	if o.Keep {
+		fmt.Fprintf(o.Err, "the state is kept in %s\n", t.stateDir())
+	} else if removeErr := os.RemoveAll(dir); removeErr != nil {
+		err = errors.Join(err, fmt.Errorf("remove %s: %w", dir, removeErr))
+	}
+	report.OK = report.OK && err == nil
+	if printErr := report.print(o); err == nil {
+		err = printErr
+	}
+	if err == nil && !report.OK {
+		err = fairlead.Errorf(fairlead.Internal, "tour", "%s", report.problem())
+	}
+	return err
+}
+
+func (t *tour) stateDir() string { return filepath.Join(t.dir, "state") }
+
+// run does everything and ends everything. The report is as far as it came.
+func (t *tour) run(ctx context.Context) (Report, error) {
+	err := t.start(ctx)
+	if err == nil {
+		err = t.releaseAll(ctx)
+	}
+	report := Report{Releases: t.results}
+	if t.load != nil {
+		t.view.say("Waiting for the last answers.")
+		t.load.stop(drainTime)
+		report.Requests, report.Lost, report.reasons = t.load.totals()
+	}
+	if t.server != nil {
+		t.view.say("Ending everything.")
+		if endErr := t.server.end(ctx, t.client); err == nil {
+			err = endErr
+		}
+	}
+	if err != nil {
+		return report, err
+	}
+	t.view.say("Verifying the ledger and replaying every decision.")
+	report.Ledger, err = t.checkLedger(ctx)
+	report.OK = report.problem() == ""
+	return report, err
+}
+
+// start starts the server, deploys v1 and starts the traffic.
+func (t *tour) start(ctx context.Context) error {
+	t.view.say("Starting Fairlead in a temporary directory.")
+	var err error
+	if t.server, err = startServer(t.options.Program, t.dir, t.stateDir()); err != nil {
+		return err
+	}
+	t.client = client.Local(t.stateDir())
+	version, err := t.server.answer(ctx, t.client)
+	if err != nil {
+		return err
+	}
+	if token := client.ReadToken(t.stateDir()); token != "" {
+		t.client = t.client.WithToken(token)
+	}
+	first := release.Versions()[0]
+	result, err := t.release(ctx, stage{version: first, expected: client.Promoted})
+	if err != nil {
+		return err
+	}
+	if result.Outcome != string(client.Promoted) {
+		return fairlead.Errorf(fairlead.Internal, "tour", "the first release ended %s: %s", result.Outcome, result.reason)
+	}
+	t.load = startLoad(version.Gateway, host)
+	t.view.load = t.load
+	t.view.say(fmt.Sprintf("Users arrive: %d requests a second from %d sessions.", rate, sessions))
+	return t.pass(ctx, settle)
+}
+
+// pass lets time pass, with the view alive.
+func (t *tour) pass(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	ticker := time.NewTicker(tick)
+	defer ticker.Stop()
+	for {
+		t.view.draw()
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-timer.C:
+			return nil
+		case <-ticker.C:
+		}
+	}
+}
+
+// during runs do with the view alive and returns its error.
+func (t *tour) during(ctx context.Context, do func() error) error {
+	done := make(chan error, 1)
+	go func() { done <- do() }()
+	ticker := time.NewTicker(tick)
+	defer ticker.Stop()
+	for {
+		t.view.draw()
+		select {
+		case err := <-done:
+			return err
+		case <-ticker.C:
+		}
+	}
+}
+
+// showLog prints the end of the server's log after a failure.
+func (t *tour) showLog() {
+	data, err := os.ReadFile(filepath.Join(t.dir, logName))
+	if err != nil || len(data) == 0 {
+		return
+	}
+	fmt.Fprintf(t.options.Err, "the end of the server's log:\n%s\n", data[max(0, len(data)-4000):])
+}
