@@ -140,7 +140,7 @@ func (d *decision) turnBack(outcome Outcome) {
 func (d *decision) expire() {
 	d.r.Held = HeldLease
 	d.setWeight(Fallback(d.r))
-	d.say("rollout.held", "held: lease expired; the gateway went to %s for %s while nobody attended it", d.r.Weight, d.name())
+	d.say("rollout.held", "the lease expired: the gateway went to %s for %s while nobody attended it", d.r.Weight, d.name())
 }
 
 func (d *decision) phase() {

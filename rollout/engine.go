@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -336,7 +337,7 @@ type State struct {
 func (e *Engine) Sites() []State {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	sites := slices.SortedFunc(maps.Keys(e.live), func(a, b fairlead.Site) int { return compareText(a.String(), b.String()) })
+	sites := slices.SortedFunc(maps.Keys(e.live), func(a, b fairlead.Site) int { return strings.Compare(a.String(), b.String()) })
 	states := make([]State, len(sites))
 	for i, site := range sites {
 		states[i] = e.state(e.live[site], e.machines[e.newest[site]])
@@ -344,14 +345,18 @@ func (e *Engine) Sites() []State {
 	return states
 }
 
-func compareText(a, b string) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
+// History returns the rollouts of a release, oldest first.
+func (e *Engine) History(app string, release int) []Rollout {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	var past []Rollout
+	for _, m := range e.machines {
+		if m.rollout.Site.App == app && m.rollout.To == release {
+			past = append(past, m.rollout)
+		}
 	}
-	return 0
+	slices.SortFunc(past, func(a, b Rollout) int { return a.Began.Compare(b.Began) })
+	return past
 }
 
 // Find returns the state of a rollout's site with that rollout.

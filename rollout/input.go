@@ -26,8 +26,7 @@ type Input struct {
 // the beginning of the rollout.
 type Group struct {
 	Ready    int     `json:"ready"`
-	Restarts int     `json:"restarts,omitempty"` // total
-	OOMKills int     `json:"oomKills,omitempty"` // total
+	Restarts int     `json:"restarts,omitempty"` // total, OOM kills among them
 	Seconds  float64 `json:"seconds,omitempty"`  // total replica-seconds
 	Broken   string  `json:"broken,omitempty"`   // why an instance will never serve, such as a crash loop
 }

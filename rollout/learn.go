@@ -110,7 +110,7 @@ func newCounters(state State, here []workload.Status) *counters {
 	r := state.Rollout
 	c := &counters{seen: map[string]int{}, groups: map[int]Group{r.From: state.Old, r.To: state.New}}
 	for _, s := range here {
-		c.seen[s.ID] = s.Restarts + s.OOMKills
+		c.seen[s.ID] = ends(s)
 	}
 	return c
 }
@@ -123,14 +123,18 @@ func (c *counters) update(now time.Time, here []workload.Status) {
 	c.at = now
 	for _, s := range here {
 		g := c.groups[s.Release]
-		g.Restarts += max(0, s.Restarts+s.OOMKills-c.seen[s.ID])
-		c.seen[s.ID] = s.Restarts + s.OOMKills
+		g.Restarts += max(0, ends(s)-c.seen[s.ID])
+		c.seen[s.ID] = ends(s)
 		if s.State == workload.Ready || s.State == workload.Unready || s.State == workload.Backoff {
 			g.Seconds += elapsed
 		}
 		c.groups[s.Release] = g
 	}
 }
+
+// ends is how often an instance ended by itself; an OOM kill that led to a restart
+// is in both counts.
+func ends(s workload.Status) int { return max(s.Restarts, s.OOMKills) }
 
 func (c *counters) of(release int) Group { return c.groups[release] }
 

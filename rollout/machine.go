@@ -90,10 +90,8 @@ func (m *Machine) Take(in Input) (d Decision, recorded []byte, err error) {
 
 // evidential reports whether in holds anything that the judge has not seen.
 func (m *Machine) evidential(in Input) bool {
-	return len(in.Blocks) > 0 || m.judge != nil && (failures(in.New) != failures(m.new) || failures(in.Old) != failures(m.old))
+	return len(in.Blocks) > 0 || m.judge != nil && (in.New.Restarts != m.new.Restarts || in.Old.Restarts != m.old.Restarts)
 }
-
-func failures(g Group) int { return g.Restarts + g.OOMKills }
 
 func (m *Machine) weigh(in Input) {
 	for _, b := range in.Blocks {
@@ -106,12 +104,14 @@ func (m *Machine) weigh(in Input) {
 	if m.judge == nil {
 		return
 	}
-	m.judge.Restarts(judge.Restarts{
-		Canary:        max(0, failures(in.New)-failures(m.new)),
-		Stable:        max(0, failures(in.Old)-failures(m.old)),
-		CanarySeconds: max(0, in.New.Seconds-m.new.Seconds),
-		StableSeconds: max(0, in.Old.Seconds-m.old.Seconds),
-	})
+	m.judge.Restarts(judge.Restarts{Stable: growth(m.old, in.Old), Canary: growth(m.new, in.New)})
+}
+
+func growth(before, after Group) judge.ArmRestarts {
+	return judge.ArmRestarts{
+		Restarts:       max(0, after.Restarts-before.Restarts),
+		ReplicaSeconds: max(0, after.Seconds-before.Seconds),
+	}
 }
 
 func (t *Tally) add(b fairlead.Block) {

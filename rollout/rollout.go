@@ -88,6 +88,19 @@ type Rollout struct {
 	Notes    []Note           `json:"notes"`              // what happened, oldest first
 	Verdict  fairlead.Verdict `json:"verdict"`            // at the newest decision
 	Evidence json.RawMessage  `json:"evidence,omitempty"` // the judge's report at the newest decision
+	Tally    Tally            `json:"tally"`              // at the newest decision
+}
+
+// Tally is what both arms showed since the first traffic.
+type Tally struct {
+	Stable ArmTally `json:"stable"`
+	Canary ArmTally `json:"canary"`
+}
+
+// ArmTally counts one arm's requests.
+type ArmTally struct {
+	Requests uint64 `json:"requests"`
+	Failed   uint64 `json:"failed"`
 }
 
 // Note is one sentence of a rollout's story.

@@ -1,0 +1,70 @@
+package api
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"net"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/fairlead/fairlead"
+)
+
+// Identify returns who sent a request, or an error of code unauthorized.
+type Identify func(r *http.Request) (fairlead.Principal, error)
+
+type principalKey struct{}
+
+// principal returns who sent the request of ctx.
+func principal(ctx context.Context) fairlead.Principal {
+	p, _ := ctx.Value(principalKey{}).(fairlead.Principal)
+	return p
+}
+
+func (s *server) identified(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		who, err := s.Identify(r)
+		if err != nil {
+			w.Header().Set("WWW-Authenticate", `Bearer realm="fairlead"`)
+			refuse(w, err)
+			return
+		}
+		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), principalKey{}, who)))
+	})
+}
+
+// hostChecked refuses requests that a web page of another origin could have made.
+func (s *server) hostChecked(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !s.ours(r.Host) {
+			refuse(w, fairlead.Errorf(fairlead.Forbidden, "", "the Host %q is not this server's", r.Host))
+			return
+		}
+		if origin := r.Header.Get("Origin"); origin != "" {
+			u, err := url.Parse(origin)
+			if err != nil || !s.ours(u.Host) {
+				refuse(w, fairlead.Errorf(fairlead.Forbidden, "", "the Origin %q is not this server's", origin))
+				return
+			}
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+func (s *server) ours(hostport string) bool {
+	host := hostport
+	if h, _, err := net.SplitHostPort(hostport); err == nil {
+		host = h
+	}
+	return slices.Contains(s.Hosts, strings.ToLower(strings.Trim(host, "[]")))
+}
+
+// BearerIs reports whether r carries a token, in constant time.
+func BearerIs(r *http.Request, token string) bool {
+	given, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	a, b := sha256.Sum256([]byte(given)), sha256.Sum256([]byte(token))
+	return subtle.ConstantTimeCompare(a[:], b[:]) == 1 && ok && token != ""
+}

@@ -1,0 +1,73 @@
+package api
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/fairlead/fairlead"
+	"github.com/fairlead/fairlead/api/client"
+	"github.com/fairlead/fairlead/rollout"
+)
+
+func (s *server) registerReleases(api huma.API) {
+	register(api, http.MethodGet, "/v1/apps/{app}/releases", "listReleases", "An app's releases, newest first",
+		func(ctx context.Context, in *appPath) ([]client.Release, error) { return s.releases(ctx, in.App) })
+	register(api, http.MethodPost, "/v1/deploy", "deploy", "Make a release and bring it to an environment",
+		func(ctx context.Context, in *struct{ Body client.Deploy }) (client.Deployed, error) {
+			rel, r, made, err := s.Deployments.Deploy(ctx, in.Body, principal(ctx))
+			return s.deployed(ctx, rel, r, made, err)
+		})
+	register(api, http.MethodPost, "/v1/promote", "promote", "Bring a release to another environment",
+		func(ctx context.Context, in *struct{ Body client.Promote }) (client.Deployed, error) {
+			rel, r, err := s.Deployments.Promote(ctx, in.Body, principal(ctx))
+			return s.deployed(ctx, rel, r, false, err)
+		})
+}
+
+func (s *server) deployed(ctx context.Context, rel fairlead.Release, r rollout.Rollout, made bool, err error) (client.Deployed, error) {
+	if err != nil {
+		return client.Deployed{}, err
+	}
+	view, err := s.rollout(r.ID)
+	return client.Deployed{Release: s.viewRelease(ctx, rel), Rollout: view, Created: made}, err
+}
+
+func (s *server) releases(ctx context.Context, app string) ([]client.Release, error) {
+	all, err := s.Releases.List(ctx, app)
+	if err != nil {
+		return nil, err
+	}
+	if len(all) == 0 {
+		return nil, fairlead.Errorf(fairlead.NotFound, "list releases", "there is no app %q", app).
+			WithHint("see which there are with: fairlead status")
+	}
+	views := make([]client.Release, 0, len(all))
+	for i := len(all) - 1; i >= 0; i-- {
+		views = append(views, s.viewRelease(ctx, all[i]))
+	}
+	return views, nil
+}
+
+func (s *server) viewRelease(ctx context.Context, r fairlead.Release) client.Release {
+	view := client.Release{
+		App: r.App, Number: r.Number, Digest: r.Digest, Created: r.Created, By: s.Open(ctx, r.By),
+		Content: r.Content, History: map[string]string{},
+	}
+	if c := r.Source; c != nil {
+		view.Commit = &client.Commit{
+			Repository: c.Repository, Ref: c.Ref, Hash: c.Hash, Author: s.Open(ctx, c.Author),
+			Time: c.Time, Subject: s.Open(ctx, c.Subject), BuildLog: string(c.BuildLog),
+		}
+	}
+	for _, state := range s.Engine.Sites() {
+		if state.Live.Site.App == r.App && state.Live.Stable == r.Number {
+			view.Live = append(view.Live, state.Live.Site.Env)
+		}
+	}
+	for _, past := range s.Engine.History(r.App, r.Number) {
+		view.History[past.Site.Env] = string(past.Outcome)
+	}
+	return view
+}

@@ -1,0 +1,136 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/fairlead/fairlead"
+	"github.com/fairlead/fairlead/api/client"
+	"github.com/fairlead/fairlead/rollout"
+	"github.com/fairlead/fairlead/workload"
+)
+
+type appPath struct {
+	App string `path:"app"`
+}
+
+type sitePath struct {
+	App string `path:"app"`
+	Env string `path:"env"`
+}
+
+func (p sitePath) site() fairlead.Site { return fairlead.Site{App: p.App, Env: p.Env} }
+
+type actInput struct {
+	sitePath
+	Action string `path:"action" enum:"rollback,pause,resume,abort"`
+	Body   client.Act
+}
+
+func (s *server) registerSites(api huma.API) {
+	register(api, http.MethodGet, "/v1/apps", "listApps", "All apps",
+		func(ctx context.Context, _ *struct{}) ([]client.App, error) { return s.apps(ctx) })
+	register(api, http.MethodGet, "/v1/apps/{app}", "getApp", "One app in all its environments",
+		func(ctx context.Context, in *appPath) (client.App, error) { return s.app(ctx, in.App) })
+	register(api, http.MethodGet, "/v1/rollouts/{id}", "getRollout", "A rollout",
+		func(_ context.Context, in *struct {
+			ID string `path:"id"`
+		}) (client.Rollout, error) {
+			return s.rollout(in.ID)
+		})
+	register(api, http.MethodGet, "/v1/sites/{app}/{env}/explain", "explain", "Why a site is where it is",
+		func(ctx context.Context, in *sitePath) (client.Explanation, error) { return s.explain(ctx, in.site()) })
+	register(api, http.MethodPost, "/v1/sites/{app}/{env}/{action}", "act", "Roll back, pause, resume or abort",
+		func(ctx context.Context, in *actInput) (client.Rollout, error) { return s.act(ctx, in) })
+}
+
+func (s *server) act(ctx context.Context, in *actInput) (client.Rollout, error) {
+	var r rollout.Rollout
+	var err error
+	if in.Action == "rollback" {
+		r, err = s.Deployments.Rollback(ctx, in.site(), in.Body.Reason, principal(ctx))
+	} else {
+		r, err = s.Engine.Act(ctx, in.site(), rollout.Command(in.Action), in.Body.Reason, principal(ctx))
+	}
+	if err != nil {
+		return client.Rollout{}, err
+	}
+	return s.rollout(r.ID)
+}
+
+func (s *server) rollout(id string) (client.Rollout, error) {
+	state, err := s.Engine.Find(id)
+	if err != nil {
+		return client.Rollout{}, err
+	}
+	return viewRollout(state), nil
+}
+
+func (s *server) apps(ctx context.Context) ([]client.App, error) {
+	instances, err := s.Instances.List(ctx)
+	if err != nil {
+		return nil, err
+	}
+	apps := []client.App{}
+	for _, state := range s.Engine.Sites() {
+		name := state.Live.Site.App
+		if len(apps) == 0 || apps[len(apps)-1].Name != name {
+			app, err := s.viewApp(ctx, name, instances)
+			if err != nil {
+				return nil, err
+			}
+			apps = append(apps, app)
+		}
+	}
+	return apps, nil
+}
+
+func (s *server) app(ctx context.Context, name string) (client.App, error) {
+	instances, err := s.Instances.List(ctx)
+	if err != nil {
+		return client.App{}, err
+	}
+	return s.viewApp(ctx, name, instances)
+}
+
+// viewApp puts an app's sites in the order of its newest release's file.
+func (s *server) viewApp(ctx context.Context, name string, instances []workload.Status) (client.App, error) {
+	releases, err := s.Releases.List(ctx, name)
+	if err != nil {
+		return client.App{}, err
+	}
+	if len(releases) == 0 {
+		return client.App{}, fairlead.Errorf(fairlead.NotFound, "find app", "there is no app %q", name).
+			WithHint("see which there are with: fairlead status")
+	}
+	newest := releases[len(releases)-1]
+	app := client.App{Name: name, Newest: newest.Number, Sites: []client.Site{}}
+	for _, state := range s.Engine.Sites() {
+		if state.Live.Site.App == name {
+			app.Sites = append(app.Sites, viewSite(state, instances))
+		}
+	}
+	order := map[string]int{}
+	for i, env := range newest.Policy {
+		order[env.Name] = i
+	}
+	slices.SortStableFunc(app.Sites, func(a, b client.Site) int { return order[a.Env] - order[b.Env] })
+	return app, nil
+}
+
+func (s *server) explain(ctx context.Context, site fairlead.Site) (client.Explanation, error) {
+	instances, err := s.Instances.List(ctx)
+	if err != nil {
+		return client.Explanation{}, err
+	}
+	for _, state := range s.Engine.Sites() {
+		if state.Live.Site == site {
+			return client.Explanation{Site: viewSite(state, instances), Sentences: rollout.Explain(state, time.Now())}, nil
+		}
+	}
+	return client.Explanation{}, fairlead.Errorf(fairlead.NotFound, "explain", "nothing was deployed to %s", site)
+}

@@ -1,0 +1,50 @@
+package api
+
+import (
+	"encoding/json"
+
+	"github.com/fairlead/fairlead/api/client"
+	"github.com/fairlead/fairlead/rollout"
+	"github.com/fairlead/fairlead/rollout/judge"
+	"github.com/fairlead/fairlead/workload"
+)
+
+func viewSite(state rollout.State, instances []workload.Status) client.Site {
+	live := state.Live
+	site := client.Site{
+		App: live.Site.App, Env: live.Site.Env, Host: live.Route.Host, Path: live.Route.PathPrefix,
+		Stable: live.Stable, Previous: live.Previous, Instances: []workload.Status{},
+	}
+	if state.Rollout != nil {
+		r := viewRollout(state)
+		site.Rollout = &r
+	}
+	for _, i := range instances {
+		if i.Site == live.Site && i.State != workload.Exited {
+			site.Instances = append(site.Instances, i)
+		}
+	}
+	return site
+}
+
+func viewRollout(state rollout.State) client.Rollout {
+	r := state.Rollout
+	v := client.Rollout{
+		ID: r.ID, App: r.Site.App, Env: r.Site.Env, From: r.From, To: r.To,
+		Phase: string(r.Phase), Outcome: client.Outcome(r.Outcome), Held: r.Held,
+		Step: r.Step, Weights: r.Weights, Weight: r.Weight, Verdict: state.Verdict, Evidence: state.Report,
+		Stable: arm(state.Tally.Stable), Canary: arm(state.Tally.Canary),
+		Started: r.Began, StepBegan: r.StepBegan, FirstTraffic: r.FirstTraffic, Decided: r.Decided,
+	}
+	for _, note := range r.Notes {
+		v.Story = append(v.Story, note.Text)
+		v.Reason = note.Text
+	}
+	var report judge.Report
+	if state.Report != nil && json.Unmarshal(state.Report, &report) == nil {
+		v.LeftSecs = report.Expected
+	}
+	return v
+}
+
+func arm(t rollout.ArmTally) client.Arm { return client.Arm{Requests: t.Requests, Failed: t.Failed} }

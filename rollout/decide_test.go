@@ -1,0 +1,190 @@
+package rollout
+
+import (
+	"bufio"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/fairlead/fairlead"
+)
+
+var rewrite = flag.Bool("rewrite", false, "write what the scenarios print into their files")
+
+// TestScenarios runs the transcripts under testdata/decide. A line that is not
+// indented is an order to the scene; the indented lines below it are what was
+// decided. Run with -rewrite to record them again, and read the difference.
+func TestScenarios(t *testing.T) {
+	files, err := filepath.Glob("testdata/decide/*.txt")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no scenarios: %v", err)
+	}
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
+			want, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := runScenario(t, string(want))
+			if *rewrite {
+				if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
+					t.Fatal(err)
+				}
+				return
+			}
+			if got != string(want) {
+				t.Errorf("%s: the engine says:\n%s", file, got)
+			}
+		})
+	}
+}
+
+var epochStart = time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)
+
+type scenario struct {
+	t  *testing.T
+	r  Rollout
+	v  fairlead.Verdict
+	in Input
+}
+
+func runScenario(t *testing.T, script string) string {
+	s := &scenario{t: t, v: fairlead.Verdict{Finding: fairlead.Inconclusive, Needed: 20}}
+	s.in.Now = epochStart
+	var out strings.Builder
+	lines := bufio.NewScanner(strings.NewReader(script))
+	for lines.Scan() {
+		line := lines.Text()
+		if strings.HasPrefix(line, "  ") {
+			continue
+		}
+		out.WriteString(line + "\n")
+		if line == "" || strings.HasPrefix(line, "#") {
+			continue
+		}
+		s.order(line)
+		for _, said := range s.settle() {
+			out.WriteString("  " + said + "\n")
+		}
+	}
+	return out.String()
+}
+
+// order changes the scene: "+10s safe", "ready 2", "pause".
+func (s *scenario) order(line string) {
+	s.in.Command, s.in.Why = "", ""
+	words := strings.Fields(line)
+	if strings.HasPrefix(words[0], "+") {
+		d, err := time.ParseDuration(words[0][1:])
+		if err != nil {
+			s.t.Fatalf("%q: %v", line, err)
+		}
+		s.in.Now = s.in.Now.Add(d)
+		words = words[1:]
+	}
+	if len(words) == 0 {
+		return
+	}
+	switch word, rest := words[0], words[1:]; word {
+	case "begin":
+		s.begin(rest)
+	case "gates":
+		s.in.Gates = map[string]GateState{
+			"hold": {Satisfied: true}, "fail": {Failed: "gate eval failed with exit status 1"},
+			"expire": {Satisfied: true, Until: s.in.Now},
+		}[rest[0]]
+	case "ready":
+		s.in.New.Ready, _ = strconv.Atoi(rest[0])
+	case "broken":
+		s.in.New.Broken = strings.Join(rest, " ")
+	case "safe":
+		s.v = fairlead.Verdict{Finding: fairlead.Safe, Signal: "failures", E: 21, Needed: 20}
+	case "harmful":
+		s.v = fairlead.Verdict{Finding: fairlead.Harmful, Signal: "failures", E: 312, Needed: 300}
+	case "unproven":
+		s.v = fairlead.Verdict{Finding: fairlead.Inconclusive, Signal: "failures", E: 3, Needed: 20}
+	case "lease":
+		s.in.Expired = rest[0] == "expired"
+	case "applied":
+		s.in.Applied = s.r.Epoch
+	case "pause", "resume", "abort", "rollback":
+		s.in.Command, s.in.Why = Command(word), strings.Join(rest, " ")
+	default:
+		s.t.Fatalf("unknown order %q", line)
+	}
+}
+
+// begin starts the rollout: "begin canary from=1 steps=10,50 replicas=2 holdback=5".
+func (s *scenario) begin(words []string) {
+	holdback := fairlead.Percent(5)
+	env := fairlead.Environment{Name: "production", Replicas: 1}
+	env.Strategy = fairlead.Strategy{
+		Type: words[0], Alpha: 1.0 / 300, Beta: 1.0 / 20, Holdback: &holdback,
+		MinStep: fairlead.Duration(5 * time.Second), MaxStep: fairlead.Duration(time.Hour),
+		RollbackWindow: fairlead.Duration(30 * time.Minute),
+	}
+	from, kind := 1, Forward
+	for _, word := range words[1:] {
+		key, value, _ := strings.Cut(word, "=")
+		number, _ := strconv.Atoi(value)
+		switch key {
+		case "from":
+			from = number
+		case "replicas":
+			env.Replicas = number
+		case "holdback":
+			holdback = fairlead.Percent(number)
+		case "steps":
+			for _, step := range strings.Split(value, ",") {
+				p, _ := strconv.ParseFloat(step, 64)
+				env.Strategy.Steps = append(env.Strategy.Steps, fairlead.Percent(p))
+			}
+		case "adaptive":
+			env.Strategy.Adaptive = &fairlead.Adaptive{First: 5, Most: fairlead.Percent(number)}
+		case "inconclusive":
+			env.Strategy.OnInconclusive = value
+		case "kind":
+			kind = Kind(value)
+		default:
+			s.t.Fatalf("unknown word %q", word)
+		}
+	}
+	site := fairlead.Site{App: "triage", Env: "production"}
+	s.r = newRollout(Beginning{Site: site, Release: 2, Environment: env, Kind: kind}, from, s.in.Now)
+}
+
+// settle decides until nothing more is decided, as the engine does, and starts
+// evidence afresh with each epoch, as the judge does.
+func (s *scenario) settle() []string {
+	var said []string
+	for range 20 {
+		d := Decide(s.r, s.in, s.v)
+		if d.Kind == "" {
+			return said
+		}
+		if d.Rollout.Epoch != s.r.Epoch && s.v.Finding == fairlead.Safe {
+			s.v = fairlead.Verdict{Finding: fairlead.Inconclusive, Needed: 20}
+		}
+		s.r, s.in.Command = d.Rollout, ""
+		said = append(said, fmt.Sprintf("%s: %s", d.Kind, d.Text), s.state())
+	}
+	s.t.Fatalf("the rollout never comes to rest: %v", said)
+	return nil
+}
+
+func (s *scenario) state() string {
+	text := fmt.Sprintf("  %s, step %d of %d, weight %s, epoch %d", s.r.Phase, s.r.Step, len(s.r.Weights), s.r.Weight, s.r.Epoch)
+	if s.r.Held != "" {
+		text += ", held: " + s.r.Held
+	}
+	if s.r.Outcome != "" {
+		text += ", outcome " + string(s.r.Outcome)
+	}
+	live := settle(Live{Site: s.r.Site, Stable: s.r.From, Replicas: s.r.Replicas}, Rollout{}, s.r)
+	return fmt.Sprintf("%s, wants %v", text, Desire(live, &s.r))
+}

@@ -1,0 +1,123 @@
+package rollout
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/fairlead/fairlead"
+	"github.com/fairlead/fairlead/rollout/judge"
+)
+
+// Explain says in sentences and numbers why a site is where it is. It is pure.
+func Explain(s State, now time.Time) []string {
+	r := s.Rollout
+	if r == nil {
+		return []string{fmt.Sprintf("Nothing was ever rolled out to %s.", s.Live.Site)}
+	}
+	e := explanation{s: s, r: *r, now: now}
+	e.where()
+	e.why()
+	e.evidence()
+	e.next()
+	return e.sentences
+}
+
+type explanation struct {
+	s         State
+	r         Rollout
+	now       time.Time
+	sentences []string
+}
+
+func (e *explanation) say(format string, args ...any) {
+	e.sentences = append(e.sentences, fmt.Sprintf(format, args...))
+}
+
+func (e *explanation) where() {
+	name := fmt.Sprintf("%s@%d", e.r.Site.App, e.r.To)
+	switch {
+	case e.r.Phase == Ended:
+		e.say("%s: the newest rollout, of %s, has ended: %s.", e.s.Live.Site, name, outcomeWords[e.r.Outcome])
+	case e.r.Phase == Watching:
+		e.say("%s was promoted in %s %s ago and is watched; it has %s of the traffic.", name, e.r.Site.Env, since(e.now, e.r.Decided), e.r.Weight)
+	default:
+		e.say("%s is entering %s: phase %s, step %d of %d, %s of the traffic.", name, e.r.Site.Env, e.r.Phase, e.r.Step, len(e.r.Weights), e.r.Weight)
+	}
+	if e.s.Live.Stable > 0 {
+		e.say("%s@%d is live.", e.r.Site.App, e.s.Live.Stable)
+	}
+}
+
+var outcomeWords = map[Outcome]string{
+	Promoted: "promoted", RolledBack: "rolled back", Failed: "failed before it took traffic", Aborted: "aborted by a person",
+}
+
+func (e *explanation) why() {
+	if len(e.r.Notes) > 0 {
+		last := e.r.Notes[len(e.r.Notes)-1]
+		e.say("Newest decision, %s ago: %s.", since(e.now, last.Time), last.Text)
+	}
+	if e.r.Held != "" {
+		e.say("It is held: %s.", e.r.Held)
+	}
+}
+
+func (e *explanation) evidence() {
+	var report judge.Report
+	if e.s.Report == nil || json.Unmarshal(e.s.Report, &report) != nil {
+		if e.r.From == 0 {
+			e.say("It was the first release here, so there was nothing to compare it with.")
+		}
+		return
+	}
+	e.say("Evidence of harm: E = %.3g; it is rolled back at %.3g.", report.Harm.E, report.Harm.Needed)
+	e.say("Evidence of safety in this step: E = %.3g; the step is earned at %.3g.", report.Safety.E, report.Safety.Needed)
+	for _, s := range report.Signals {
+		e.signal(s)
+	}
+	if report.Restarts.Canary.Restarts+report.Restarts.Stable.Restarts > 0 {
+		e.say("Restarts: %d of the new release, %d of the old (harm E = %.3g).",
+			report.Restarts.Canary.Restarts, report.Restarts.Stable.Restarts, report.Restarts.Harm)
+	}
+	if report.Blocked != "" {
+		e.say("Safety cannot be concluded now: %s.", report.Blocked)
+	}
+	if report.Afresh != "" {
+		e.say("Evidence of safety was started afresh: %s.", report.Afresh)
+	}
+	if report.Expected != nil && e.r.Moving() {
+		e.say("At this pace a verdict needs about %s more.", time.Duration(*report.Expected*float64(time.Second)).Round(time.Second))
+	}
+}
+
+func (e *explanation) signal(s judge.SignalReport) {
+	e.say("%s: %d of %d units at risk of the new release (%.2f %%), %d of %d of the old one (%.2f %%); harm E = %.3g, safety E = %.3g.",
+		s.Name, s.Canary.Hit, s.Canary.AtRisk, 100*s.Canary.Rate, s.Stable.Hit, s.Stable.AtRisk, 100*s.Stable.Rate, s.Harm, s.Safety.E)
+	if s.OddsRatio != nil {
+		e.say("  odds ratio new to old %.2f, between %.2f and %.2f at all times with error at most %.3g.",
+			s.OddsRatio.Estimate, s.OddsRatio.Low, s.OddsRatio.High, s.OddsRatio.Error)
+	}
+}
+
+func (e *explanation) next() {
+	switch {
+	case e.r.Phase == Ended && e.s.Live.Previous > 0:
+		e.say("To go back to %s@%d: fairlead rollback %s --env %s.", e.r.Site.App, e.s.Live.Previous, e.r.Site.App, e.r.Site.Env)
+	case e.r.Held != "":
+		e.say("To let it go on: fairlead resume %s --env %s. To stop it: fairlead abort %s --env %s.",
+			e.r.Site.App, e.r.Site.Env, e.r.Site.App, e.r.Site.Env)
+	case e.r.Phase == Stepping:
+		e.say("The step becomes inconclusive in %s; then the file says: %s.",
+			(e.r.Strategy.MaxStep.D() - e.now.Sub(e.r.StepBegan)).Round(time.Second), orHold(e.r.Strategy.OnInconclusive))
+	}
+}
+
+func orHold(policy string) string {
+	if policy == "" {
+		return fairlead.OnInconclusiveHold
+	}
+	return policy
+}
+
+func since(now, then time.Time) time.Duration { return now.Sub(then).Round(time.Second) }
