@@ -25,16 +25,17 @@ type hit struct {
 // epoch, and their outcomes. Within a group units are exchangeable if the
 // releases are alike; nothing is compared across groups.
 type group struct {
+	number int // counts the test blocks of a rollout
 	epoch  uint32
 	blind  uint8            // signals that are not judged here, a bit each
 	arm    map[uint64]uint8 // of each unit
 	units  [2][]uint64      // by arm, in order of arrival
-	hits   []hit            // not taken yet, in order of arrival
+	hits   []hit            // not judged yet, in order of arrival
 	closed bool             // takes no more units
 }
 
-func newGroup(epoch uint32, blind uint8) *group {
-	return &group{epoch: epoch, blind: blind, arm: map[uint64]uint8{}}
+func newGroup(number int, epoch uint32, blind uint8) *group {
+	return &group{number: number, epoch: epoch, blind: blind, arm: map[uint64]uint8{}}
 }
 
 // add takes the units of an arm. A unit that is in the group already stays in
@@ -71,10 +72,10 @@ func (g *group) full(before seen) bool {
 	return false
 }
 
-// take returns the table of each signal: the units at risk now, which are those
-// that have not hit the signal before, and among them those whose first hit came
-// since the last take. It adds these hits to before.
-func (g *group) take(before seen) tables {
+// tables returns the table of each signal: the units at risk now, which are those
+// that have not hit the signal before, and among them those whose first hit is
+// among the group's hits. It adds these hits to before.
+func (g *group) tables(before seen) tables {
 	var t tables
 	for arm := range g.units {
 		for _, u := range g.units[arm] {
@@ -93,6 +94,5 @@ func (g *group) take(before seen) tables {
 			t[h.signal].y[g.arm[h.unit]]++
 		}
 	}
-	g.hits = g.hits[:0]
 	return t
 }

@@ -49,11 +49,11 @@ type Judge struct {
 	newest  int64             // second of the newest cell
 
 	// Evidence of harm, of the whole rollout.
-	failed   seen
-	open     *group // takes the units that arrive
-	harm     [fairlead.Signals]*harm
-	restarts *harm
-	worst    fairlead.Verdict // once harmful, always harmful
+	open   *group // takes the units that arrive
+	groups int    // opened so far
+	harm   *onsets
+	onset  int64            // second of the newest onset
+	worst  fairlead.Verdict // once harmful, always harmful
 	// Evidence of safety, of the step or since the last interruption.
 	queue     []*cell // of the epoch, in order of arrival, not judged yet
 	from      int64   // cells of earlier seconds are left out
@@ -71,14 +71,10 @@ type Judge struct {
 // New returns a judge without evidence. It takes no evidence before Step.
 func New(c Config) *Judge {
 	j := &Judge{
-		config:   c,
-		streams:  streams{next: map[string]uint64{}},
-		cells:    map[cellKey]*cell{},
-		failed:   seen{},
-		restarts: newHarm(c.Tolerance),
-	}
-	for s := range j.harm {
-		j.harm[s] = newHarm(c.Tolerance)
+		config:  c,
+		streams: streams{next: map[string]uint64{}},
+		cells:   map[cellKey]*cell{},
+		harm:    newOnsets(c.Tolerance),
 	}
 	j.startSafety(0)
 	return j
@@ -88,7 +84,9 @@ func New(c Config) *Judge {
 // evidence of harm stays. Latency in cells of seconds before warmUntil (Unix
 // time) is not judged; failures always are.
 func (j *Judge) Step(epoch uint32, weight fairlead.Weight, warmUntil int64) {
-	if !j.begun {
+	if j.begun {
+		j.beginOnset()
+	} else {
 		j.begun, j.first = true, epoch
 	}
 	j.epoch, j.weight, j.warmUntil, j.afresh = epoch, weight, warmUntil, ""
@@ -140,8 +138,15 @@ func (j *Judge) Restarts(r Restarts) {
 		return // nothing ran, so that nothing can be compared
 	}
 	j.totals.addRestarts(r)
-	j.restarts.counts([2]int{r.Stable.events(), r.Canary.events()}, r.Canary.ReplicaSeconds/exposure)
+	j.harm.counts([2]int{r.Stable.events(), r.Canary.events()}, r.Canary.ReplicaSeconds/exposure)
 	j.conclude()
+}
+
+// beginOnset lets evidence of harm count from now on too. The open test block is
+// left to the older onsets.
+func (j *Judge) beginOnset() {
+	j.harm.begin(j.groups)
+	j.onset = j.newest
 }
 
 // judged reports whether a signal counts in this rollout.

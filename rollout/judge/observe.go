@@ -35,6 +35,11 @@ func (j *Judge) Observe(b fairlead.Block) {
 	if !j.begun || !j.follow(b) {
 		return
 	}
+	if j.onset == 0 {
+		j.onset = j.newest
+	} else if j.newest-j.onset >= onsetPeriod {
+		j.beginOnset()
+	}
 	var counts requests
 	for i := range b.Cells {
 		if c := &b.Cells[i]; c.Epoch >= j.first {
@@ -49,7 +54,7 @@ func (j *Judge) Observe(b fairlead.Block) {
 			touched = j.outcomes(b.Gateway, c, touched)
 		}
 	}
-	if j.open != nil && j.open.full(j.failed) {
+	if j.open != nil && j.open.full(j.harm.hits()) {
 		j.close()
 	}
 	for _, g := range touched {
@@ -139,7 +144,8 @@ func (j *Judge) arrive(boot string, b *fairlead.Cell) {
 		j.close()
 	}
 	if j.open == nil {
-		j.open = newGroup(b.Epoch, c.blind)
+		j.open = newGroup(j.groups, b.Epoch, c.blind)
+		j.groups++
 	}
 	if n := len(c.groups); n == 0 || c.groups[n-1] != j.open {
 		c.groups = append(c.groups, j.open)
@@ -207,9 +213,9 @@ func (j *Judge) close() {
 // waits for requests that have not ended. The units of a group are settled
 // before its first factor: later ones had less time to fail.
 func (j *Judge) judgeHarm(g *group) tables {
-	t := g.take(j.failed)
+	t := j.harm.group(g)
+	g.hits = g.hits[:0]
 	for s := range t {
-		j.harm[s].table(t[s])
 		j.estimates[s].table(t[s])
 	}
 	j.totals.addHits(t)
@@ -228,7 +234,7 @@ func (j *Judge) judgeSafety() {
 			j.closeMerged()
 		}
 		if j.merged == nil {
-			j.merged = newGroup(c.key.epoch, c.blind)
+			j.merged = newGroup(0, c.key.epoch, c.blind)
 		}
 		for arm, units := range c.units {
 			j.merged.add(uint8(arm), units)
@@ -245,7 +251,7 @@ func (j *Judge) judgeSafety() {
 }
 
 func (j *Judge) closeMerged() {
-	t := j.merged.take(j.hit)
+	t := j.merged.tables(j.hit)
 	j.merged = nil
 	for s := range t {
 		j.safe[s].table(t[s])

@@ -171,13 +171,13 @@ func (j *Judge) Report() Report {
 		Safety:  Evidence{capped(j.logSafety()), 1 / j.config.Beta},
 		Blocked: j.blocked(), Afresh: j.afresh, Gaps: j.totals.gaps, Waiting: len(j.queue), Shared: j.incident.shared,
 		Stable: j.totals.arm(stable), Canary: j.totals.arm(canary),
-		Restarts: RestartReport{j.totals.restarts.Stable, j.totals.restarts.Canary, capped(j.restarts.log())},
+		Restarts: RestartReport{j.totals.restarts.Stable, j.totals.restarts.Canary, capped(j.harm.log(restartsIndex))},
 	}
 	r.Expected = j.expected(r.Verdict)
 	if j.share != nil {
 		r.Share = Share{j.share.units[stable], j.share.units[canary], capped(j.share.logE()), 1 / shareError, j.share.mismatch}
 	}
-	for s := range j.harm {
+	for s := range j.safe {
 		if signal := fairlead.Signal(s); j.judged(signal) {
 			r.Signals = append(r.Signals, j.signalReport(signal))
 		}
@@ -189,7 +189,7 @@ func (j *Judge) signalReport(s fairlead.Signal) SignalReport {
 	safe := j.safe[s]
 	return SignalReport{
 		Name: s.String(), Stable: j.totals.signal(int(s), stable), Canary: j.totals.signal(int(s), canary),
-		OddsRatio: j.estimates[s].ratio(), Harm: capped(j.harm[s].log()),
+		OddsRatio: j.estimates[s].ratio(), Harm: capped(j.harm.log(int(s))),
 		Safety: SafetyPart{capped(safe.log()), capped(safe.ratio.log()), capped(safe.absolute.logE)},
 	}
 }

@@ -39,21 +39,6 @@ func (t table) logLikelihood(w float64) float64 {
 	return float64(t.y[canary])*math.Log(w) - logZ(t.n[canary], t.n[stable], y, w)
 }
 
-// expected returns the mean and variance of the canary's hits given the margins
-// when both arms are alike (the central hypergeometric distribution).
-func (t table) expected() (mean, variance float64) {
-	nc, ns := float64(t.n[canary]), float64(t.n[stable])
-	y, n := float64(t.y[canary]+t.y[stable]), nc+ns
-	if n == 0 {
-		return 0, 0
-	}
-	mean = y * nc / n
-	if n > 1 {
-		variance = mean * (ns / n) * (n - y) / (n - 1)
-	}
-	return mean, variance
-}
-
 // logZ returns the log of
 //
 //	Z(w) = sum over k of C(nc,k) C(ns,y-k) w^k,

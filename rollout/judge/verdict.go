@@ -22,10 +22,9 @@ const restartsName = "restarts"
 
 // part is one signal's part in the evidence of harm.
 type part struct {
-	name   string
-	share  float64
-	logE   float64
-	signal fairlead.Signal // not for restarts
+	name  string
+	share float64
+	logE  float64
 }
 
 // parts returns the signals of harm with their shares of the average: failures
@@ -33,15 +32,15 @@ type part struct {
 // latency its share goes to failures. The average of e-processes is one under
 // any dependence between them.
 func (j *Judge) parts() []part {
-	failures := part{fairlead.Failures.String(), 0.75, j.harm[fairlead.Failures].log(), fairlead.Failures}
-	restarts := part{restartsName, 0.25, j.restarts.log(), 0}
+	failures := part{fairlead.Failures.String(), 0.75, j.harm.log(int(fairlead.Failures))}
+	restarts := part{restartsName, 0.25, j.harm.log(restartsIndex)}
 	if !j.config.Latency {
 		return []part{failures, restarts}
 	}
 	failures.share = 0.5
 	parts := []part{failures}
 	for s := fairlead.SlowP50; s < fairlead.Signals; s++ {
-		parts = append(parts, part{s.String(), 0.25 / 3, j.harm[s].log(), s})
+		parts = append(parts, part{s.String(), 0.25 / 3, j.harm.log(int(s))})
 	}
 	return append(parts, restarts)
 }

@@ -9,6 +9,7 @@ import (
 // world is simulated traffic: one block a second of one gateway.
 type world struct {
 	rng    *rand.Rand
+	salt   uint64  // of the sessions, so that each run assigns them anew
 	rate   float64 // requests a second
 	pool   int     // sessions that send them; 0: each request is a session of its own
 	weight fairlead.Weight
@@ -29,7 +30,7 @@ type world struct {
 func newWorld(seed uint64, rate float64, weight fairlead.Weight) *world {
 	never := func(*world, int, uint64) float64 { return 0 }
 	return &world{
-		rng: rand.New(rand.NewPCG(seed, 7)), rate: rate, weight: weight, epoch: 1, fails: never, slow: never, deadline: 30,
+		rng: rand.New(rand.NewPCG(seed, 7)), salt: mix(seed+1, 3), rate: rate, weight: weight, epoch: 1, fails: never, slow: never, deadline: 30,
 		now: 1_000_000, waiting: map[int64]*fairlead.Cell{}, began: map[int64]uint32{},
 	}
 }
@@ -62,7 +63,7 @@ func (w *world) block() fairlead.Block {
 	for range w.poisson(w.rate) {
 		unit := w.rng.Uint64()
 		if w.pool > 0 {
-			unit = mix(uint64(w.rng.IntN(w.pool)), 99)
+			unit = mix(uint64(w.rng.IntN(w.pool))+1, w.salt)
 		}
 		n := stable
 		arm := &cell.Stable
