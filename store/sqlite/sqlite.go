@@ -51,6 +51,7 @@ type Store struct {
 	requests chan *request
 	closing  chan struct{} // closed by Close
 	stopped  chan struct{} // closed when the writer has ended
+	ended    error         // how the writer ended; read after stopped
 	close    sync.Once
 
 	size  atomic.Uint64
@@ -137,7 +138,7 @@ func (s *Store) Close() error {
 	s.close.Do(func() {
 		close(s.closing)
 		<-s.stopped
-		err = failed("close the store", s.release())
+		err = failed("close the store", errors.Join(s.ended, s.release()))
 	})
 	return err
 }

@@ -60,6 +60,9 @@ func TestALedgerIsFoundAgainAsItWas(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
+	if logs, _ := filepath.Glob(filepath.Join(dir, "fairlead.db-*")); len(logs) > 0 {
+		t.Errorf("a closed store leaves %v: its connections are not closed", logs)
+	}
 
 	s = open(t, dir)
 	after, err := s.Checkpoint(t.Context())

@@ -236,3 +236,16 @@ func TestOpenRefusesALedgerWhoseEndWasCutOff(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// query reads one value of the database as a stranger would.
+func query(t *testing.T, dir string, into any, q string, args ...any) {
+	t.Helper()
+	db, err := sql.Open("sqlite", filepath.Join(dir, "fairlead.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = db.Close() }()
+	if err := db.QueryRowContext(t.Context(), q, args...).Scan(into); err != nil {
+		t.Fatal(err)
+	}
+}

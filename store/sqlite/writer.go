@@ -28,6 +28,8 @@ type writer struct {
 	tree   ledger.Tree
 	ends   map[string]end // of streams used lately
 	broken error          // set for good when it is unknown what is on disk
+
+	prepared []*sql.Stmt // all of stmt
 }
 
 type statements struct {
@@ -53,16 +55,27 @@ func newWriter(ctx context.Context, db *sql.DB, signer *ledger.Signer, tree ledg
 		{&w.stmt.fact, `INSERT INTO facts (stream, n, body) VALUES (?, ?, ?)`},
 	} {
 		if *p.stmt, err = conn.PrepareContext(ctx, p.query); err != nil {
-			return nil, errors.Join(err, conn.Close())
+			return nil, errors.Join(err, w.close())
 		}
+		w.prepared = append(w.prepared, *p.stmt)
 	}
 	return w, nil
+}
+
+// close gives the connection back. Its statements come first: SQLite keeps a
+// connection that has any, and its write-ahead log, as long as they live.
+func (w *writer) close() error {
+	var errs []error
+	for _, stmt := range w.prepared {
+		errs = append(errs, stmt.Close())
+	}
+	return errors.Join(append(errs, w.conn.Close())...)
 }
 
 // write is the writer's goroutine. It ends when the store closes.
 func (s *Store) write(w *writer) {
 	defer close(s.stopped)
-	defer func() { _ = w.conn.Close() }() // closing the database reports what matters
+	defer func() { s.ended = w.close() }()
 	for {
 		select {
 		case <-s.closing:
