@@ -1,0 +1,253 @@
+package gateway
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"net/http/httputil"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/fairlead/fairlead"
+)
+
+var (
+	errDeadline   = errors.New("no first byte before the deadline")
+	errSlowUpload = errors.New("the client did not send its request before the deadline")
+	errNothing    = errors.New("no instance could be reached")
+)
+
+// exchange is one request on its way. It holds one place in flight of its
+// instance. httputil.ReverseProxy does the copying, the hop-by-hop headers and
+// the upgrades; the exchange is its Transport, so that a request that was never
+// sent can go elsewhere.
+type exchange struct {
+	proxy      *proxy
+	site       fairlead.Site
+	release    int // it is assigned to
+	backend    *backend
+	instance   *instance // nil when nothing is ready
+	tried      []*instance
+	observed   *observation
+	cookie     string // Set-Cookie of a new session
+	unitHeader string
+	timeout    time.Duration
+	start      time.Time
+	cause      func() error // why the request's context ended, nil while it has not
+	timer      *time.Timer
+	body       *upload // nil without one
+}
+
+// place chooses an instance that was not tried: of the assigned release, or of the
+// other arm when none of it is left, which is a failure of the assigned release.
+// It leaves instance nil when there is none. It runs under a pinned table.
+func (x *exchange) place(r *route, now time.Time) {
+	x.backend, x.instance = r.of(x.release), nil
+	if x.backend != nil {
+		x.instance = x.backend.pick(x.tried, now)
+	}
+	if x.instance == nil {
+		x.observed.fail(fairlead.Reset)
+		if x.backend = r.other(x.release); x.backend != nil {
+			x.instance = x.backend.pick(x.tried, now)
+		}
+	}
+	if x.instance != nil {
+		x.instance.inFlight.Add(1)
+	}
+}
+
+// elsewhere gives up the instance and chooses another one by the table in force.
+func (x *exchange) elsewhere() bool {
+	x.tried = append(x.tried, x.instance)
+	x.leave()
+	t := x.proxy.pin()
+	defer t.unpin()
+	if r := t.sites[x.site]; r != nil {
+		x.place(r, time.Now())
+	}
+	return x.instance != nil
+}
+
+func (x *exchange) leave() {
+	if x.instance != nil {
+		x.instance.inFlight.Add(-1)
+		x.instance = nil
+	}
+}
+
+// end counts the request as ended, then gives up its place in flight: who sees
+// nothing in flight sees all outcomes.
+func (x *exchange) end() {
+	x.observed.end(time.Now())
+	x.leave()
+}
+
+// serve forwards the request and copies the answer.
+func (x *exchange) serve(w http.ResponseWriter, r *http.Request) {
+	if x.instance == nil {
+		x.fail(w, r, errNothing)
+		return
+	}
+	if kind := r.Header.Get("Upgrade"); kind != "" && !strings.EqualFold(kind, "websocket") {
+		r.Header.Del("Upgrade") // such as h2c, in which requests would pass unseen
+	}
+	ctx, cancel := context.WithCancelCause(r.Context())
+	defer cancel(nil)
+	x.cause = func() error { return context.Cause(ctx) }
+	if r.Body != nil && r.Body != http.NoBody && r.ContentLength != 0 {
+		x.body = &upload{from: r.Body}
+	}
+	x.timer = time.AfterFunc(x.timeout, func() {
+		if x.body.waits() {
+			cancel(errSlowUpload)
+		}
+		cancel(errDeadline)
+	})
+	defer x.timer.Stop()
+	forward := httputil.ReverseProxy{
+		Rewrite: x.rewrite, Transport: x, ErrorHandler: x.fail,
+		BufferPool: &x.proxy.buffers, ErrorLog: x.proxy.quiet,
+	}
+	forward.ServeHTTP(w, r.WithContext(ctx))
+}
+
+// rewrite makes the request that an instance gets.
+func (x *exchange) rewrite(r *httputil.ProxyRequest) {
+	r.SetXForwarded()
+	r.Out.URL.Scheme, r.Out.URL.Host = "http", "instance"
+	r.Out.URL.RawQuery = r.In.URL.RawQuery // as it came, semicolons too
+	for name := range r.Out.Header {
+		if strings.HasPrefix(name, "Fairlead-") && name != x.unitHeader {
+			delete(r.Out.Header, name)
+		}
+	}
+	if id := r.Out.Header.Get("X-Request-Id"); id == "" || len(id) > 200 {
+		r.Out.Header.Set("X-Request-Id", rand.Text())
+	}
+}
+
+// RoundTrip sends the request. Only a request of which no byte was sent goes to
+// another instance: when no connection could be had. (http.Transport itself sends
+// a request again only when a kept connection closed before any byte of it was
+// written, or when its method is idempotent.)
+func (x *exchange) RoundTrip(out *http.Request) (*http.Response, error) {
+	for {
+		attempt := out
+		if x.body != nil {
+			attempt = out.WithContext(out.Context())
+			attempt.Body, attempt.GetBody = x.body.open(), x.body.again
+		}
+		answer, err := x.instance.transport.RoundTrip(attempt)
+		if err == nil {
+			x.timer.Stop()
+			x.proxy.reached(x, x.instance)
+			return x.answered(answer), nil
+		}
+		var unsent *dialError
+		if !errors.As(err, &unsent) || out.Context().Err() != nil {
+			return nil, err
+		}
+		x.proxy.unreachable(x, x.backend, x.instance)
+		if !x.elsewhere() {
+			return nil, errors.Join(errNothing, err)
+		}
+	}
+}
+
+// answered counts the head of an answer and watches its body.
+func (x *exchange) answered(a *http.Response) *http.Response {
+	if a.StatusCode >= 500 {
+		x.observed.fail(fairlead.ServerError)
+	}
+	now := time.Now()
+	switch duplex, ok := a.Body.(io.ReadWriteCloser); {
+	case a.StatusCode == http.StatusSwitchingProtocols && ok:
+		x.observed.firstByte(now, true)
+		a.Body = &upgraded{ReadWriteCloser: duplex, x: x}
+	case isStream(a.Header):
+		a.Body = &download{ReadCloser: a.Body, x: x, stream: true}
+	default:
+		x.observed.firstByte(now, false)
+		a.Body = &download{ReadCloser: a.Body, x: x}
+	}
+	return a
+}
+
+// isStream reports whether an answer comes bit by bit for as long as it likes.
+func isStream(h http.Header) bool {
+	kind, _, err := mime.ParseMediaType(h.Get("Content-Type"))
+	if err != nil {
+		return false
+	}
+	switch kind {
+	case "text/event-stream", "application/x-ndjson", "application/jsonl", "multipart/x-mixed-replace":
+		return true
+	}
+	return strings.HasPrefix(kind, "application/grpc")
+}
+
+// broken counts an answer that ended before its end, unless it was the client
+// that went away.
+func (x *exchange) broken() {
+	switch why := x.cause(); {
+	case errors.Is(why, errDeadline):
+		x.observed.fail(fairlead.Timeout)
+	case why == nil:
+		x.observed.fail(fairlead.Reset)
+	}
+}
+
+// download is the body of an answer.
+type download struct {
+	io.ReadCloser
+	x      *exchange
+	stream bool // whose first byte is still to come
+}
+
+// Read reads as the body does, and counts the first byte and a broken end.
+func (d *download) Read(p []byte) (int, error) {
+	n, err := d.ReadCloser.Read(p)
+	if d.stream && n > 0 {
+		d.stream = false
+		d.x.observed.firstByte(time.Now(), true)
+	}
+	if err != nil && err != io.EOF {
+		d.x.broken()
+	}
+	return n, err
+}
+
+// upgraded is the connection of an upgraded request.
+type upgraded struct {
+	io.ReadWriteCloser
+	x      *exchange
+	closed atomic.Bool
+}
+
+// CloseWrite tells the instance that the client sends no more.
+func (u *upgraded) CloseWrite() error {
+	if half, ok := u.ReadWriteCloser.(interface{ CloseWrite() error }); ok {
+		return half.CloseWrite()
+	}
+	return errors.ErrUnsupported
+}
+
+// Read reads as the connection does, and counts a reset.
+func (u *upgraded) Read(p []byte) (int, error) {
+	n, err := u.ReadWriteCloser.Read(p)
+	if err != nil && err != io.EOF && !u.closed.Load() {
+		u.x.broken()
+	}
+	return n, err
+}
+
+// Close closes the connection; what reads say from here on is no failure.
+func (u *upgraded) Close() error {
+	u.closed.Store(true)
+	return u.ReadWriteCloser.Close()
+}

@@ -1,0 +1,157 @@
+package gateway
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/fairlead/fairlead/internal/dialpass"
+)
+
+const (
+	dialTime   = 2 * time.Second         // longest that one connection may take
+	idleTime   = 1500 * time.Millisecond // below the keep-alive time of common servers, so that they rarely close a connection as it is used
+	ejectAfter = 3                       // consecutive dials that fail
+	ejectFirst = time.Second             // how long the first ejection lasts; each next one twice as long
+	ejectMost  = 30 * time.Second
+)
+
+// instance is where requests go. It lives as long as a snapshot lists it or a
+// request is in flight there, and is safe for concurrent use.
+type instance struct {
+	id, address string
+	transport   *http.Transport
+	inFlight    atomic.Int64
+	heldUntil   atomic.Int64 // Unix nanoseconds until which an ejection lasts
+	failing     atomic.Bool  // fails or ejections are not zero
+
+	mu        sync.Mutex
+	fails     int // consecutive dials that failed
+	ejections int // since the last success
+}
+
+func newInstance(c Instance) *instance {
+	return &instance{id: c.ID, address: c.Address, transport: &http.Transport{
+		DialContext:           dialer(c.Address),
+		DisableCompression:    true,
+		MaxIdleConnsPerHost:   1024,
+		IdleConnTimeout:       idleTime,
+		ExpectContinueTimeout: time.Second,
+	}}
+}
+
+// dialError says that no connection could be had, so that no byte was sent.
+type dialError struct{ err error }
+
+func (e *dialError) Error() string { return e.err.Error() }
+func (e *dialError) Unwrap() error { return e.err }
+
+// dialer returns the way to connect to a valid address.
+func dialer(address string) func(ctx context.Context, network, addr string) (net.Conn, error) {
+	scheme, rest, _ := strings.Cut(address, ":")
+	return func(ctx context.Context, _, _ string) (conn net.Conn, err error) {
+		ctx, cancel := context.WithTimeout(ctx, dialTime)
+		defer cancel()
+		switch scheme {
+		case "pass":
+			conn, err = dialpass.Dial(ctx, rest)
+		case "tcp":
+			var d net.Dialer
+			conn, err = d.DialContext(ctx, "tcp", rest)
+		default:
+			err = fmt.Errorf("address %q has an unknown scheme", address)
+		}
+		if err != nil {
+			return nil, &dialError{err}
+		}
+		return conn, nil
+	}
+}
+
+// pick returns the less loaded of two random instances that are not tried yet,
+// leaving out ejected ones unless all are; nil when there is none. (Power of two
+// choices: Mitzenmacher 2001.)
+func (b *backend) pick(tried []*instance, now time.Time) *instance {
+	if one := b.pickFrom(tried, now.UnixNano()); one != nil {
+		return one
+	}
+	return b.pickFrom(tried, 1<<63-1)
+}
+
+func (b *backend) pickFrom(tried []*instance, now int64) *instance {
+	eligible := func(i *instance) bool { return i.heldUntil.Load() <= now && !slices.Contains(tried, i) }
+	count := 0
+	for _, i := range b.instances {
+		if eligible(i) {
+			count++
+		}
+	}
+	if count == 0 {
+		return nil
+	}
+	first := rand.IntN(count)
+	second := first
+	if count > 1 {
+		second = (first + 1 + rand.IntN(count-1)) % count
+	}
+	var best *instance
+	for _, i := range b.instances {
+		if !eligible(i) {
+			continue
+		}
+		if (first == 0 || second == 0) && (best == nil || i.inFlight.Load() < best.inFlight.Load()) {
+			best = i
+		}
+		first, second = first-1, second-1
+	}
+	return best
+}
+
+// unreachable notes a failed dial of i. It returns how long i is ejected for when
+// this is the dial that ejects it, else 0. The last instance that is not ejected
+// stays.
+func (b *backend) unreachable(i *instance, now time.Time) time.Duration {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.failing.Store(true)
+	i.fails++
+	// After an ejection one failed dial is enough for the next.
+	if i.fails < ejectAfter && i.ejections == 0 || i.heldUntil.Load() > now.UnixNano() {
+		return 0
+	}
+	if !slices.ContainsFunc(b.instances, func(o *instance) bool { return o != i && o.heldUntil.Load() <= now.UnixNano() }) {
+		return 0
+	}
+	time := min(ejectFirst<<min(i.ejections, 10), ejectMost)
+	i.ejections++
+	i.heldUntil.Store(now.Add(time).UnixNano())
+	return time
+}
+
+// reached notes a connection that works, and reports whether it ends an ejection.
+func (i *instance) reached() bool {
+	if !i.failing.Load() {
+		return false
+	}
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	restored := i.ejections > 0
+	i.fails, i.ejections = 0, 0
+	i.heldUntil.Store(0)
+	i.failing.Store(false)
+	return restored
+}
+
+// ejected reports whether i is out of balance, or about to be tried again.
+func (i *instance) ejected() bool {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.ejections > 0
+}

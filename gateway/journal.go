@@ -1,0 +1,132 @@
+package gateway
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/fairlead/fairlead"
+)
+
+const (
+	journalMost = 4 << 20 // bytes; beyond it only the newest events are kept
+	journalKeep = 2000    // how many
+)
+
+// The kinds of events.
+const (
+	eventStarted      = "started"
+	eventLeaseExpired = "leaseExpired"
+	eventEjected      = "ejected"
+	eventRestored     = "restored"
+	eventSpoolFull    = "spoolFull"
+)
+
+// journal is the file of events: what the gateway did alone. An event is on disk
+// when add returns. It is safe for concurrent use.
+type journal struct {
+	path string
+
+	mu     sync.Mutex
+	file   *os.File
+	size   int64
+	last   uint64
+	events []Event // the ones kept, oldest first
+}
+
+// openJournal opens or makes the journal at path and leaves out a torn tail.
+func openJournal(path string) (*journal, error) {
+	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	j := &journal{path: path, file: file}
+	j.size, err = scanFrames(file, func(_ int64, payload []byte) error {
+		var e Event
+		if json.Unmarshal(payload, &e) != nil || e.N <= j.last {
+			return nil // not an event
+		}
+		j.events, j.last = append(j.events, e), e.N
+		return nil
+	})
+	if err == nil {
+		err = errors.Join(file.Truncate(j.size), syncDir(filepath.Dir(path)))
+	}
+	if err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
+	return j, nil
+}
+
+// add appends an event.
+func (j *journal) add(now time.Time, kind string, site fairlead.Site, text string) error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	e := Event{N: j.last + 1, Time: now.UTC().Round(0), Kind: kind, Site: site, Text: text}
+	payload, err := json.Marshal(e)
+	if err != nil {
+		return fmt.Errorf("journal: %w", err)
+	}
+	if j.size > journalMost {
+		if err := j.shorten(); err != nil {
+			return fmt.Errorf("shorten journal: %w", err)
+		}
+	}
+	frame := appendFrame(nil, payload)
+	if _, err := j.file.WriteAt(frame, j.size); err != nil {
+		return fmt.Errorf("journal: %w", err)
+	}
+	if err := j.file.Sync(); err != nil {
+		return fmt.Errorf("journal: %w", err)
+	}
+	j.size += int64(len(frame))
+	j.last = e.N
+	j.events = append(j.events, e)
+	return nil
+}
+
+// shorten rewrites the file with the newest events. It needs the lock.
+func (j *journal) shorten() error {
+	kept := append([]Event(nil), j.events[max(0, len(j.events)-journalKeep):]...)
+	var data []byte
+	for _, e := range kept {
+		payload, err := json.Marshal(e)
+		if err != nil {
+			return err
+		}
+		data = appendFrame(data, payload)
+	}
+	if err := replaceFile(j.path, data); err != nil {
+		return err
+	}
+	file, err := os.OpenFile(j.path, os.O_RDWR, 0o600)
+	if err != nil {
+		return err
+	}
+	old := j.file
+	j.file, j.size, j.events = file, int64(len(data)), kept
+	return old.Close()
+}
+
+// after returns the events with a number greater than n that are kept.
+func (j *journal) after(n uint64) []Event {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	out := []Event{}
+	for _, e := range j.events {
+		if e.N > n {
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
+func (j *journal) close() error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.file.Close()
+}

@@ -1,0 +1,196 @@
+package gateway
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/fairlead/fairlead"
+)
+
+// Names in the state directory.
+const (
+	snapshotFile = "snapshot.json"
+	orderFile    = "order"
+)
+
+// keeper takes orders: it keeps the newest snapshot on disk and in force, and the
+// leases of its splits. It is safe for concurrent use.
+type keeper struct {
+	dir     string
+	proxy   *proxy
+	journal *journal
+	log     *slog.Logger
+
+	mu       sync.Mutex
+	newest   fairlead.Order // taken
+	snapshot *Snapshot      // in force
+	renewed  time.Time      // when the leases were renewed, on the monotonic clock
+	expired  map[fairlead.Site]bool
+}
+
+// newKeeper puts the snapshot on disk in force, if there is one. Nobody attends
+// its leases, so they have run out.
+func newKeeper(dir string, p *proxy, j *journal, log *slog.Logger) (*keeper, error) {
+	k := &keeper{dir: dir, proxy: p, journal: j, log: log, snapshot: &Snapshot{}, expired: map[fairlead.Site]bool{}}
+	if err := readJSON(filepath.Join(dir, orderFile), &k.newest); err != nil {
+		return nil, err
+	}
+	var s Snapshot
+	if err := readJSON(filepath.Join(dir, snapshotFile), &s); err != nil {
+		return nil, err
+	}
+	if s.Format == 0 {
+		return k, nil
+	}
+	if err := s.Validate(); err != nil {
+		return nil, fairlead.Errorf(fairlead.Corrupt, "read "+snapshotFile, "%w", err)
+	}
+	k.snapshot = &s
+	if s.Order.After(k.newest) {
+		k.newest = s.Order
+	}
+	k.expireLocked(time.Now(), "the gateway started without a control plane")
+	k.proxy.install(newTable(k.snapshot, k.expired, k.proxy.registry))
+	return k, nil
+}
+
+// readJSON reads a file that replaceFile wrote; one that is not there leaves v.
+func readJSON(path string, v any) error {
+	data, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if err := decodeStrict(bytes.NewReader(data), v); err != nil {
+		return fairlead.Errorf(fairlead.Corrupt, "read "+path, "%w", err)
+	}
+	return nil
+}
+
+// apply puts s in force. When it returns nil, s is on disk, new requests follow
+// it, and every request that chose an instance before is counted in flight.
+func (k *keeper) apply(now time.Time, s *Snapshot) error {
+	const op = "apply snapshot"
+	if err := s.Validate(); err != nil {
+		return fairlead.Errorf(fairlead.Invalid, op, "%w", err)
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if err := k.admit(op, s.Order); err != nil {
+		return err
+	}
+	data, err := json.Marshal(s)
+	if err != nil {
+		return fairlead.Errorf(fairlead.Internal, op, "%w", err)
+	}
+	if err := replaceFile(filepath.Join(k.dir, snapshotFile), data); err != nil {
+		return fairlead.Errorf(fairlead.Unavailable, op, "%w", err)
+	}
+	k.newest, k.snapshot, k.renewed = s.Order, s, now
+	k.expired = map[fairlead.Site]bool{}
+	k.proxy.install(newTable(s, nil, k.proxy.registry))
+	return nil
+}
+
+// renew renews the leases that have not run out.
+func (k *keeper) renew(now time.Time, order fairlead.Order) error {
+	const op = "renew leases"
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if err := k.admit(op, order); err != nil {
+		return err
+	}
+	k.expireLocked(now, "its lease ran out")
+	data, err := json.Marshal(order)
+	if err != nil {
+		return fairlead.Errorf(fairlead.Internal, op, "%w", err)
+	}
+	if err := replaceFile(filepath.Join(k.dir, orderFile), data); err != nil {
+		return fairlead.Errorf(fairlead.Unavailable, op, "%w", err)
+	}
+	k.newest, k.renewed = order, now
+	return nil
+}
+
+func (k *keeper) admit(op string, order fairlead.Order) error {
+	if order.After(k.newest) {
+		return nil
+	}
+	return fairlead.Errorf(fairlead.Conflict, op, "order %s is not after %s, the newest taken", order, k.newest).
+		WithHint("another control plane is in charge, or this one sends its orders out of turn")
+}
+
+// expire puts splits whose lease has run out on their fallback weights.
+func (k *keeper) expire(now time.Time) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.expireLocked(now, "its lease ran out")
+}
+
+// expireLocked needs the lock. Without a renewal in this boot every lease has run
+// out. The journal has the event before traffic moves; traffic moves even when it
+// cannot be written.
+func (k *keeper) expireLocked(now time.Time, why string) {
+	moved := false
+	for _, r := range k.snapshot.Routes {
+		if r.Split == nil || r.Split.Lease.TTL <= 0 || k.expired[r.Site] {
+			continue
+		}
+		if !k.renewed.IsZero() && now.Sub(k.renewed) < r.Split.Lease.TTL.D() {
+			continue
+		}
+		text := fmt.Sprintf("%s: rollout %s goes from weight %s to its fallback %s", why, r.Split.Rollout, r.Split.Weight, r.Split.Lease.Fallback)
+		k.log.Warn(eventLeaseExpired, "site", r.Site.String(), "text", text)
+		if err := k.journal.add(now, eventLeaseExpired, r.Site, text); err != nil {
+			k.log.Error("the journal cannot be written", "error", err)
+		}
+		k.expired[r.Site] = true
+		moved = true
+	}
+	if moved {
+		k.proxy.install(newTable(k.snapshot, k.expired, k.proxy.registry))
+	}
+}
+
+// tidy forgets what is over: instances that left and have nothing in flight, and
+// runs that are idle.
+func (k *keeper) tidy(now time.Time) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	t := k.proxy.table.Load()
+	k.proxy.registry.sweep(t)
+	limit := runIdle
+	for _, r := range t.sites {
+		limit = max(limit, r.runLimit)
+	}
+	for _, state := range k.proxy.registry.states() {
+		state.runs.sweep(now, limit)
+	}
+}
+
+// status returns the order of the snapshot in force and the expired sites.
+func (k *keeper) status() (applied fairlead.Order, expired []fairlead.Site) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for site := range k.expired {
+		expired = append(expired, site)
+	}
+	slices.SortFunc(expired, compareSites)
+	return k.snapshot.Order, expired
+}
+
+func compareSites(a, b fairlead.Site) int {
+	return cmp.Or(cmp.Compare(a.App, b.App), cmp.Compare(a.Env, b.Env))
+}

@@ -1,0 +1,103 @@
+package gateway
+
+import (
+	"slices"
+	"sync"
+
+	"github.com/fairlead/fairlead"
+)
+
+// registry holds what outlives a table: instances with requests in flight, and
+// each site's book and runs. It is safe for concurrent use.
+type registry struct {
+	mu        sync.Mutex
+	instances map[Instance]*instance
+	sites     map[fairlead.Site]*siteState
+}
+
+type siteState struct {
+	book *book
+	runs *runs
+}
+
+func newRegistry() *registry {
+	return &registry{instances: map[Instance]*instance{}, sites: map[fairlead.Site]*siteState{}}
+}
+
+// instance returns the state of c, new or known.
+func (g *registry) instance(c Instance) *instance {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	i := g.instances[c]
+	if i == nil {
+		i = newInstance(c)
+		g.instances[c] = i
+	}
+	return i
+}
+
+func (g *registry) site(s fairlead.Site) *siteState {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	state := g.sites[s]
+	if state == nil {
+		state = &siteState{book: newBook(s), runs: newRuns()}
+		g.sites[s] = state
+	}
+	return state
+}
+
+// states returns the state of every site there was, sorted by site.
+func (g *registry) states() []*siteState {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	var all []*siteState
+	for _, state := range g.sites {
+		all = append(all, state)
+	}
+	slices.SortFunc(all, func(a, b *siteState) int { return compareSites(a.book.site, b.book.site) })
+	return all
+}
+
+// sweep forgets instances that t does not list and that have nothing in flight.
+// t must be in force, with no request choosing in an earlier table.
+func (g *registry) sweep(t *table) {
+	listed := map[*instance]bool{}
+	for _, r := range t.sites {
+		backends := append([]*backend{r.stable}, r.leaving...)
+		if r.split != nil {
+			backends = append(backends, r.split.canary)
+		}
+		for _, b := range backends {
+			for _, i := range b.instances {
+				listed[i] = true
+			}
+		}
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for key, i := range g.instances {
+		if !listed[i] && i.inFlight.Load() == 0 {
+			i.transport.CloseIdleConnections()
+			delete(g.instances, key)
+		}
+	}
+}
+
+// inFlight returns the requests in flight by instance id, without zeroes, and
+// the ids of ejected instances.
+func (g *registry) inFlight() (requests map[string]int, ejected []string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	requests = map[string]int{}
+	for key, i := range g.instances {
+		if n := i.inFlight.Load(); n != 0 {
+			requests[key.ID] += int(n)
+		}
+		if i.ejected() {
+			ejected = append(ejected, key.ID)
+		}
+	}
+	slices.Sort(ejected)
+	return requests, ejected
+}

@@ -1,0 +1,267 @@
+package gateway
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/fairlead/fairlead"
+	"github.com/fairlead/fairlead/internal/unixsock"
+)
+
+const (
+	defaultGrace = 30 * time.Second
+	lingerMost   = time.Second            // at a stop, for clients to see that their connection closes
+	leaseCheck   = 200 * time.Millisecond // how often leases are looked at
+	tidyEvery    = 10 * time.Second
+	closeAfter   = 10 * time.Millisecond // past the full second, blocks are closed
+	headerTime   = 10 * time.Second      // longest that a request's head may take
+	clientIdle   = 2 * time.Minute       // longest that a client's connection is kept
+	headerMost   = 64 << 10
+)
+
+// Config is all that a gateway needs.
+type Config struct {
+	Dir       string         // its state: snapshot.json, order, journal, spool/, lock; made when missing
+	Listeners []net.Listener // for clients, bound; Run closes them
+	Control   net.Listener   // for the control plane; nil: ControlSocket in Dir, bound with mode 0600; Run closes it
+	Log       *slog.Logger
+	Grace     time.Duration // longest that requests in flight get at a stop (default 30s)
+}
+
+// server is a running gateway.
+type server struct {
+	Config
+	boot    string
+	proxy   *proxy
+	keeper  *keeper
+	journal *journal
+	spool   *spool
+	conns   atomic.Int64 // clients' connections
+	public  *http.Server
+	control *http.Server
+	failed  chan error // of a listener
+}
+
+// Run serves until ctx ends; then it stops in order: it takes no new connections,
+// lets requests in flight end for at most Grace, writes final blocks, and returns
+// nil. An error means that it could not start or that a listener failed. Only one
+// gateway runs in a directory: the next one waits for the lock.
+func Run(ctx context.Context, c Config) error {
+	s, unlock, err := start(ctx, c)
+	if err != nil {
+		return errors.Join(err, closeAll(append(c.Listeners, c.Control)))
+	}
+	defer unlock()
+	var loops sync.WaitGroup
+	loopCtx, stopLoops := context.WithCancel(context.Background())
+	workCtx, stopWork := context.WithCancel(context.Background())
+	defer stopWork()
+	loops.Go(func() { s.attendLeases(loopCtx) })
+	loops.Go(func() { s.closeBlocks(loopCtx) })
+	s.serve(workCtx, &loops)
+	s.Log.Info("gateway serves", "boot", s.boot, "dir", s.Dir)
+	select {
+	case <-ctx.Done():
+	case err = <-s.failed:
+	}
+	s.drain(stopWork)
+	stopLoops()
+	s.writeBlocks(time.Now(), true)
+	s.control.Close()
+	loops.Wait()
+	return errors.Join(err, s.spool.close(), s.journal.close())
+}
+
+// start readies a gateway to serve what its directory says.
+func start(ctx context.Context, c Config) (*server, func(), error) {
+	if c.Grace <= 0 {
+		c.Grace = defaultGrace
+	}
+	if err := os.MkdirAll(c.Dir, 0o700); err != nil {
+		return nil, nil, err
+	}
+	unlock, err := lockDir(ctx, c.Dir)
+	if err != nil {
+		return nil, nil, err
+	}
+	s := &server{Config: c, boot: rand.Text(), failed: make(chan error, len(c.Listeners)+1)}
+	if err := s.open(); err != nil {
+		unlock()
+		return nil, nil, err
+	}
+	return s, unlock, nil
+}
+
+func (s *server) open() (err error) {
+	now := time.Now()
+	if s.journal, err = openJournal(filepath.Join(s.Dir, "journal")); err != nil {
+		return err
+	}
+	if err = s.journal.add(now, eventStarted, fairlead.Site{}, "boot "+s.boot); err != nil {
+		return errors.Join(err, s.journal.close())
+	}
+	s.spool, err = openSpool(filepath.Join(s.Dir, "spool"), spoolPrefix(now.UnixNano(), s.boot), spoolMost)
+	if err != nil {
+		return errors.Join(err, s.journal.close())
+	}
+	s.proxy = newProxy(s.journal, s.Log)
+	if s.keeper, err = newKeeper(s.Dir, s.proxy, s.journal, s.Log); err != nil {
+		return errors.Join(err, s.journal.close())
+	}
+	if s.Control != nil {
+		return nil
+	}
+	if s.Control, err = unixsock.Listen(filepath.Join(s.Dir, ControlSocket)); err != nil {
+		return errors.Join(err, s.journal.close())
+	}
+	return nil
+}
+
+// serve starts the servers. Requests end when work does.
+func (s *server) serve(work context.Context, loops *sync.WaitGroup) {
+	quiet := slog.NewLogLogger(s.Log.Handler(), slog.LevelDebug)
+	var protocols http.Protocols
+	protocols.SetHTTP1(true)
+	protocols.SetUnencryptedHTTP2(true)
+	s.public = &http.Server{
+		Handler: s.proxy, Protocols: &protocols, ReadHeaderTimeout: headerTime, IdleTimeout: clientIdle,
+		MaxHeaderBytes: headerMost, ErrorLog: quiet, ConnState: s.countConns,
+		BaseContext: func(net.Listener) context.Context { return work },
+	}
+	c := &control{boot: s.boot, pid: os.Getpid(), started: time.Now(), keeper: s.keeper, proxy: s.proxy, spool: s.spool, journal: s.journal}
+	s.control = &http.Server{Handler: c.handler(), ReadHeaderTimeout: headerTime, ErrorLog: quiet}
+	for _, l := range s.Listeners {
+		loops.Go(func() { s.report(s.public.Serve(l)) })
+	}
+	loops.Go(func() { s.report(s.control.Serve(s.Control)) })
+}
+
+// report tells Run of a listener that failed on its own.
+func (s *server) report(err error) {
+	if !s.proxy.stopping.Load() && !errors.Is(err, http.ErrServerClosed) {
+		s.failed <- fmt.Errorf("serve: %w", err)
+	}
+}
+
+func (s *server) countConns(_ net.Conn, state http.ConnState) {
+	switch state {
+	case http.StateNew:
+		s.conns.Add(1)
+	case http.StateClosed, http.StateHijacked:
+		s.conns.Add(-1)
+	}
+}
+
+// drain takes no new connections and lets requests end. Kept connections are told
+// to close with their next answer, so that hardly one is closed as it is used.
+func (s *server) drain(stopWork func()) {
+	s.proxy.stopping.Store(true)
+	closeAll(s.Listeners)
+	grace, cancel := context.WithTimeout(context.Background(), s.Grace)
+	defer cancel()
+	linger, cancelLinger := context.WithTimeout(grace, lingerMost)
+	defer cancelLinger()
+	until(linger, func() bool { return s.conns.Load() == 0 && s.proxy.active.Load() == 0 })
+	err := s.public.Shutdown(grace)
+	until(grace, func() bool { return s.proxy.active.Load() == 0 }) // those that Shutdown does not know
+	if n := s.proxy.active.Load(); err != nil || n > 0 {
+		s.Log.Warn("requests were cut at the stop", "requests", n, "grace", s.Grace)
+	}
+	stopWork()
+	s.public.Close()
+	rest, cancelRest := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancelRest()
+	until(rest, func() bool { return s.proxy.active.Load() == 0 })
+}
+
+// until polls done until it is true or ctx ends.
+func until(ctx context.Context, done func() bool) {
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for !done() {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// attendLeases lets leases run out, and tidies up, until ctx ends.
+func (s *server) attendLeases(ctx context.Context) {
+	lease, tidy := time.NewTicker(leaseCheck), time.NewTicker(tidyEvery)
+	defer lease.Stop()
+	defer tidy.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-lease.C:
+			s.keeper.expire(time.Now())
+		case <-tidy.C:
+			s.keeper.tidy(time.Now())
+		}
+	}
+}
+
+// closeBlocks closes blocks just after each full second until ctx ends.
+func (s *server) closeBlocks(ctx context.Context) {
+	for {
+		now := time.Now()
+		timer := time.NewTimer(now.Truncate(time.Second).Add(time.Second + closeAfter).Sub(now))
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return
+		case <-timer.C:
+			s.writeBlocks(time.Now(), false)
+		}
+	}
+}
+
+// writeBlocks spools what is new. A block that cannot be written is a gap.
+func (s *server) writeBlocks(now time.Time, final bool) {
+	for _, state := range s.proxy.registry.states() {
+		for _, block := range state.book.close(now, final) {
+			block.Gateway = s.boot
+			dropped, err := s.spool.add(block)
+			if err != nil {
+				s.Log.Error("a block is lost", "site", block.Site.String(), "seq", block.Seq, "error", err)
+			}
+			if dropped > 0 {
+				s.noteFull(now, dropped)
+			}
+		}
+	}
+}
+
+func (s *server) noteFull(now time.Time, dropped int) {
+	text := fmt.Sprintf("%d blocks that no one took were dropped", dropped)
+	s.Log.Warn(eventSpoolFull, "text", text)
+	if err := s.journal.add(now, eventSpoolFull, fairlead.Site{}, text); err != nil {
+		s.Log.Error("the journal cannot be written", "error", err)
+	}
+}
+
+func closeAll(listeners []net.Listener) error {
+	var all error
+	for _, l := range listeners {
+		if l == nil {
+			continue
+		}
+		if err := l.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+			all = errors.Join(all, err)
+		}
+	}
+	return all
+}

@@ -1,0 +1,103 @@
+package gateway
+
+import (
+	"crypto/sha256"
+	"sync"
+	"time"
+)
+
+const (
+	runIdle = 10 * time.Minute // a run without a request for this time, or its RunLimit if longer, has ended
+	runMost = 100_000          // runs that a site remembers; the ones beyond are assigned by hash alone
+)
+
+// runs remembers where a site's runs were born, so that they stay there. It is
+// safe for concurrent use, and is lost with the process: a run that goes on after
+// a restart is born again, by the same hash.
+type runs struct {
+	mu    sync.Mutex
+	known map[[16]byte]*run
+}
+
+type run struct {
+	release int
+	rollout string // in which it was born; "" when nothing was rolling out
+	epoch   uint32
+	canary  bool
+	seen    time.Time
+	left    time.Time // when its release was first seen to have left the route
+}
+
+func newRuns() *runs { return &runs{known: map[[16]byte]*run{}} }
+
+// place is where a request of a unit belongs.
+type place struct {
+	release int
+	canary  bool
+	counted bool // whether it is evidence: false for runs born before this epoch
+}
+
+// placeUnit assigns a unit by its hash.
+func (r *route) placeUnit(unit string) place {
+	if r.split != nil && r.split.keys.onCanary(unit, r.split.weight) {
+		return place{release: r.split.canary.release, canary: true, counted: true}
+	}
+	return place{release: r.stable.release, counted: true}
+}
+
+// placeRun assigns a run at its birth and keeps it there while its release is in
+// the route, but at most the run limit after the release stopped taking new units.
+func (r *route) placeRun(unit string, now time.Time) place {
+	sum := sha256.Sum256([]byte(unit))
+	key := [16]byte(sum[:16])
+	r.runs.mu.Lock()
+	defer r.runs.mu.Unlock()
+	known := r.runs.known[key]
+	if known == nil || !known.stays(r, now) {
+		return r.bear(key, unit, now)
+	}
+	known.seen = now
+	counted := known.release == r.stable.release
+	if r.split != nil {
+		counted = known.rollout == r.split.rollout && known.epoch == r.split.epoch
+	}
+	return place{release: known.release, canary: r.split != nil && known.canary, counted: counted}
+}
+
+func (r *route) bear(key [16]byte, unit string, now time.Time) place {
+	at := r.placeUnit(unit)
+	born := &run{release: at.release, canary: at.canary, seen: now}
+	if r.split != nil {
+		born.rollout, born.epoch = r.split.rollout, r.split.epoch
+	}
+	if _, known := r.runs.known[key]; known || len(r.runs.known) < runMost {
+		r.runs.known[key] = born
+	}
+	return at
+}
+
+// stays reports whether the run goes on where it is.
+func (n *run) stays(r *route, now time.Time) bool {
+	if now.Sub(n.seen) > max(runIdle, r.runLimit) || r.of(n.release) == nil {
+		return false
+	}
+	if r.takesNew(n.release) {
+		n.left = time.Time{}
+		return true
+	}
+	if n.left.IsZero() {
+		n.left = now
+	}
+	return now.Sub(n.left) <= r.runLimit
+}
+
+// sweep forgets runs that have been idle for longer than limit.
+func (s *runs) sweep(now time.Time, limit time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for key, n := range s.known {
+		if now.Sub(n.seen) > limit {
+			delete(s.known, key)
+		}
+	}
+}
