@@ -1,0 +1,478 @@
+package local
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/fairlead/fairlead"
+	"github.com/fairlead/fairlead/internal/dialpass"
+	"github.com/fairlead/fairlead/internal/unixsock"
+	"github.com/fairlead/fairlead/workload"
+)
+
+// supervisor keeps one instance. Its loop owns every field but the status, which
+// the control socket reads.
+type supervisor struct {
+	home    home
+	spec    workload.Spec
+	me      identity
+	log     *logWriter
+	cgroup  *cgroup
+	box     *box
+	out     *outputs
+	scratch string // of an instance without namespaces
+
+	mu     sync.Mutex
+	status workload.Status
+
+	stops   chan stopRequest
+	probes  chan probed
+	over    chan struct{} // closed when the last status is durable
+	probing sync.WaitGroup
+	quiet   context.CancelFunc // ends the probes of this run
+
+	run      int // counts starts of the app
+	running  bool
+	started  time.Time // of this run
+	verdict  string    // why the shim ended this run, if it did
+	failures map[bool]int
+	policy   restarts
+	oom      int
+	timer    *time.Timer // what the state waits for: the next start, readiness, or the end of grace
+	stopping bool
+}
+
+// superviseInstance is the life of an instance's shim once it knows its task.
+func superviseInstance(h home, a assignment, secrets workload.Secrets, begun func(error) error) error {
+	s, control, err := newSupervisor(h, *a.Instance)
+	if err := begun(err); err != nil {
+		return err
+	}
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGTERM)
+	s.live(a.Plain, secrets, signals)
+	s.finish()
+	control.close()
+	return s.log.close()
+}
+
+// newSupervisor records that the instance is supervised, and opens its socket.
+func newSupervisor(h home, spec workload.Spec) (*supervisor, *controlServer, error) {
+	me, err := self()
+	if err != nil {
+		return nil, nil, err
+	}
+	log, err := openLog(h.log(), logSize)
+	if err != nil {
+		return nil, nil, err
+	}
+	s := &supervisor{
+		home: h, spec: spec, me: me, log: log,
+		stops: make(chan stopRequest), probes: make(chan probed), over: make(chan struct{}),
+		quiet: func() {}, failures: map[bool]int{}, timer: time.NewTimer(time.Hour),
+		status: workload.Status{ID: spec.ID, Site: spec.Site, Release: spec.Release, Digest: spec.Digest,
+			State: workload.Starting, Address: "pass:" + h.dial(), Started: time.Now().UTC()},
+	}
+	s.timer.Stop()
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /v1/status", func(w http.ResponseWriter, _ *http.Request) { respond(w, s.snapshot(), nil) })
+	mux.HandleFunc("POST /v1/stop", ordered(h, func(r stopRequest) fairlead.Order { return r.Order }, s.askToStop))
+	control, err := serveControl(h, mux)
+	if err != nil {
+		return nil, nil, errors.Join(err, log.close())
+	}
+	if err := writeJSON(h.record(), record[workload.Status]{protocol, me, s.status}); err != nil {
+		control.close()
+		return nil, nil, errors.Join(err, log.close())
+	}
+	return s, control, nil
+}
+
+func (s *supervisor) snapshot() workload.Status {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.status
+}
+
+// change makes a transition: durable first, then visible.
+func (s *supervisor) change(f func(*workload.Status)) {
+	next := s.snapshot()
+	f(&next)
+	if err := writeJSON(s.home.record(), record[workload.Status]{protocol, s.me, next}); err != nil {
+		s.log.say("could not record the state: %v", err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.status = next
+}
+
+// askToStop hands a stop to the loop and waits for the end.
+func (s *supervisor) askToStop(ctx context.Context, r stopRequest) (any, error) {
+	select {
+	case s.stops <- r:
+	case <-s.over:
+	}
+	select {
+	case <-s.over:
+		return s.snapshot(), nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// live runs the instance until it is over.
+func (s *supervisor) live(plainAllowed bool, secrets workload.Secrets, signals <-chan os.Signal) {
+	if err := s.open(plainAllowed, secrets); err != nil {
+		s.giveUp(err)
+		return
+	}
+	s.startApp()
+	for !s.snapshot().State.Over() {
+		select {
+		case e, ok := <-s.box.events:
+			if !ok {
+				s.end(workload.Exited, "its sandbox was killed")
+				return
+			}
+			s.happened(e)
+		case p := <-s.probes:
+			s.probed(p)
+		case r := <-s.stops:
+			s.stop(r.Grace)
+		case <-signals:
+			s.stop(10 * time.Second)
+		case <-s.timer.C:
+			s.timeUp()
+		}
+	}
+}
+
+// giveUp ends an instance whose sandbox could not be made.
+func (s *supervisor) giveUp(err error) {
+	var refused *refusal
+	if errors.As(err, &refused) {
+		s.change(func(status *workload.Status) { status.Protections = refused.protections })
+		s.end(workload.Refused, refused.reason)
+		return
+	}
+	s.end(workload.CrashLoop, "the sandbox could not be made: "+err.Error())
+}
+
+// open makes the sandbox.
+func (s *supervisor) open(plainAllowed bool, secrets workload.Secrets) error {
+	limits, err := parseLimits(s.spec.Resources)
+	if err != nil {
+		return err
+	}
+	reach, err := parseReach(s.spec.Network)
+	if err != nil {
+		return err
+	}
+	left, err := noteOutside(s.home, s.spec.ID)
+	if err != nil {
+		return err
+	}
+	s.cgroup = newCgroup(left.parents, left.name, s.spec.Resources, limits)
+	s.scratch = left.Scratch
+	listener, err := unixsock.Listen(s.home.dial())
+	if err != nil {
+		return err
+	}
+	dial, err := listener.File()
+	listener.Close()
+	if err != nil {
+		return err
+	}
+	defer dial.Close()
+	if s.out, err = newOutputs(); err != nil {
+		return err
+	}
+	s.out.copyTo(s.log)
+	free := 0
+	s.box, err = openBox(context.Background(), boxPlan{
+		program: "/proc/self/exe", tenant: s.spec.Site.String(),
+		setup: setup{Name: "instance", Stage: s.home.stage(), Dir: s.spec.Dir, Command: s.spec.Command,
+			Port: s.spec.Port, Reach: reach, Secrets: secrets},
+		out: s.out.stdout, err: s.out.stderr, dial: dial, cgroup: s.cgroup,
+		required: s.spec.Sandbox == fairlead.SandboxRequired, plain: plainAllowed,
+		asked: s.spec.Resources, scratch: s.scratch,
+		adjust: func(b *setup) error {
+			if !b.Namespaces && free == 0 {
+				if free, err = freePort(); err != nil {
+					return err
+				}
+			}
+			if !b.Namespaces {
+				b.Port = free
+			}
+			b.Env = instanceEnv(s.spec, *b)
+			return nil
+		},
+	})
+	for _, value := range secrets {
+		clear(value)
+	}
+	if err == nil && free != 0 {
+		s.change(func(status *workload.Status) { status.Address = fmt.Sprintf("tcp:127.0.0.1:%d", free) })
+	}
+	return err
+}
+
+// freePort returns a TCP port of the loopback that nobody uses now.
+func freePort() (int, error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return 0, err
+	}
+	return listener.Addr().(*net.TCPAddr).Port, listener.Close()
+}
+
+// dial connects to the app as a gateway does.
+func (s *supervisor) dial(ctx context.Context) (net.Conn, error) {
+	if s.box.setup.Namespaces {
+		return dialpass.Dial(ctx, s.home.dial())
+	}
+	var dialer net.Dialer
+	return dialer.DialContext(ctx, "tcp", fmt.Sprintf("127.0.0.1:%d", s.box.setup.Port))
+}
+
+// startApp begins a run of the app.
+func (s *supervisor) startApp() {
+	s.run++
+	s.running, s.started, s.verdict = true, time.Now(), ""
+	clear(s.failures)
+	if err := s.box.start(); err != nil {
+		s.log.say("could not start: %v", err)
+		return // the sandbox is ending, which its events will tell
+	}
+	if s.run > 1 {
+		s.change(func(status *workload.Status) { status.State = workload.Starting; status.Restarts++ })
+	}
+	s.timer.Reset(settled(s.spec.Readiness).Deadline.D())
+}
+
+// watch asks a check for this run, until quiet is called.
+func (s *supervisor) watch(check fairlead.Check, health bool) {
+	ctx, cancel := context.WithCancel(context.Background())
+	earlier, run := s.quiet, s.run
+	s.quiet = func() { earlier(); cancel() }
+	p := prober{port: s.box.setup.Port, dial: s.dial, result: s.probes}
+	s.probing.Go(func() { p.watch(ctx, run, check, health) })
+}
+
+func (s *supervisor) stopProbes() {
+	s.quiet()
+	s.quiet = func() {}
+}
+
+// happened takes an event of the sandbox.
+func (s *supervisor) happened(e event) {
+	switch e.Kind {
+	case "started":
+		s.change(func(status *workload.Status) { status.Protections = s.box.merge(e.Protections) })
+		if !s.stopping {
+			s.watch(s.spec.Readiness, false)
+		}
+	case "refused":
+		s.change(func(status *workload.Status) { status.Protections = s.box.merge(e.Protections) })
+		s.end(workload.Refused, e.Error)
+	case "exited":
+		s.exited(e)
+	}
+}
+
+// exited decides what follows the app's end.
+func (s *supervisor) exited(e event) {
+	s.running = false
+	s.stopProbes()
+	s.timer.Stop()
+	reason := e.reason()
+	if s.verdict != "" {
+		reason = s.verdict
+	}
+	if oom := s.cgroup.oomKills(); oom > s.oom {
+		s.oom, reason = oom, "out of memory: over its limit of "+s.spec.Resources.Memory
+	}
+	if s.stopping {
+		s.end(workload.Exited, reason)
+		return
+	}
+	var loop bool
+	s.policy, loop = s.policy.ended(time.Since(s.started))
+	if loop {
+		s.end(workload.CrashLoop, reason)
+		return
+	}
+	s.log.say("it ended: %s; it starts again in %s", reason, s.policy.wait)
+	s.change(func(status *workload.Status) {
+		status.State, status.LastExit, status.OOMKills, status.ReadySince = workload.Backoff, reason, s.oom, time.Time{}
+	})
+	s.timer.Reset(s.policy.wait)
+}
+
+// probed takes an answer of a check.
+func (s *supervisor) probed(p probed) {
+	if p.run != s.run || !s.running || s.stopping || s.verdict != "" {
+		return
+	}
+	check := s.spec.Readiness
+	if p.health {
+		check = *s.spec.Health
+	}
+	s.failures[p.health]++
+	if p.ok {
+		s.failures[p.health] = 0
+	}
+	failing := s.failures[p.health] >= settled(check).Failures
+	state := s.snapshot().State
+	switch {
+	case p.health && failing:
+		s.verdict = fmt.Sprintf("its health check failed %d times in a row", s.failures[p.health])
+		s.stopProbes()
+		s.box.killApp()
+	case !p.health && p.ok && state != workload.Ready:
+		s.ready(state == workload.Starting)
+	case !p.health && failing && state == workload.Ready:
+		s.log.say("it is not ready any more")
+		s.change(func(status *workload.Status) { status.State, status.ReadySince = workload.Unready, time.Time{} })
+	}
+}
+
+func (s *supervisor) ready(first bool) {
+	if first {
+		s.timer.Stop()
+	}
+	s.log.say("it is ready after %s", time.Since(s.started).Round(time.Millisecond))
+	s.change(func(status *workload.Status) { status.State, status.ReadySince = workload.Ready, time.Now().UTC() })
+	if first && s.spec.Health != nil {
+		s.watch(*s.spec.Health, true)
+	}
+}
+
+// timeUp does what the state waited for.
+func (s *supervisor) timeUp() {
+	switch {
+	case s.stopping:
+		s.verdict = "signal: killed, as it did not end in its grace time"
+		s.box.killApp()
+	case s.snapshot().State == workload.Backoff:
+		s.startApp()
+	case s.snapshot().State == workload.Starting:
+		s.end(workload.CrashLoop, fmt.Sprintf("not ready within %s", settled(s.spec.Readiness).Deadline))
+	}
+}
+
+// stop ends the app on request. A second stop can only shorten the grace time.
+func (s *supervisor) stop(grace time.Duration) {
+	s.stopProbes()
+	if !s.running {
+		s.end(workload.Exited, s.snapshot().LastExit)
+		return
+	}
+	if !s.stopping {
+		s.stopping = true
+		s.log.say("it is asked to stop")
+		s.change(func(status *workload.Status) { status.State, status.ReadySince = workload.Stopping, time.Time{} })
+		s.box.signal(syscall.SIGTERM) // a sandbox that is gone is told by its events
+	}
+	s.timer.Reset(max(0, grace))
+}
+
+// end closes the sandbox, so that nothing of the instance runs, and then records
+// the last state.
+func (s *supervisor) end(state workload.State, reason string) {
+	s.stopProbes()
+	if s.box != nil {
+		s.box.close()
+	}
+	if s.out != nil {
+		s.out.close()
+	}
+	s.log.say("it is over: %s: %s", state, reason)
+	if s.cgroup != nil {
+		s.oom = max(s.oom, s.cgroup.oomKills())
+		if err := s.cgroup.close(); err != nil {
+			s.log.say("could not remove its cgroup: %v", err)
+		}
+	}
+	os.RemoveAll(s.scratch)
+	os.Remove(s.home.dial())
+	s.change(func(status *workload.Status) {
+		status.State, status.LastExit, status.OOMKills, status.ReadySince = state, reason, s.oom, time.Time{}
+	})
+}
+
+// finish waits for what the loop started, and lets those who wait for the end go.
+func (s *supervisor) finish() {
+	s.stopProbes()
+	s.probing.Wait()
+	s.timer.Stop()
+	close(s.over)
+}
+
+// instanceEnv is the whole environment of an instance's app.
+func instanceEnv(spec workload.Spec, inside setup) []string {
+	env := baseEnv(inside)
+	for name, value := range spec.Env {
+		env[name] = value
+	}
+	env["PORT"] = fmt.Sprint(inside.Port)
+	env["FAIRLEAD_APP"], env["FAIRLEAD_ENV"] = spec.Site.App, spec.Site.Env
+	env["FAIRLEAD_RELEASE"], env["FAIRLEAD_INSTANCE"] = fmt.Sprint(spec.Release), spec.ID
+	env["FAIRLEAD_SECRETS"] = inside.SecretDir
+	return environ(env)
+}
+
+// baseEnv is the environment of every process in a sandbox.
+func baseEnv(inside setup) map[string]string {
+	temp := "/tmp"
+	if !inside.Namespaces {
+		temp = inside.Stage
+	}
+	return map[string]string{"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": temp, "TMPDIR": temp, "LANG": "C.UTF-8"}
+}
+
+// outside.json names what an instance or job has outside its home, so that it can
+// be removed even after its shim was killed.
+type outside struct {
+	Cgroups []string `json:"cgroups"`
+	Scratch string   `json:"scratch"`
+
+	name    string
+	parents map[string]hierarchy
+}
+
+// noteOutside decides and records where things will be, before they are.
+func noteOutside(h home, id string) (outside, error) {
+	o := outside{name: fmt.Sprintf("fairlead-%s-%d", id, os.Getpid()), parents: parents(mountedHierarchies())}
+	for _, parent := range o.parents {
+		o.Cgroups = append(o.Cgroups, filepath.Join(parent.dir, o.name))
+	}
+	o.Scratch = filepath.Join("/dev/shm", o.name)
+	return o, writeJSON(h.leftovers(), o)
+}
+
+// clearOutside removes what a dead shim left.
+func clearOutside(h home) error {
+	var o outside
+	err := readJSON(h.leftovers(), &o)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err == nil {
+		err = removeCgroups(o.Cgroups)
+	}
+	if err == nil && o.Scratch != "" {
+		err = os.RemoveAll(o.Scratch)
+	}
+	return err
+}

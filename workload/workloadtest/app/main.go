@@ -1,0 +1,133 @@
+// Command app is what the conformance suite runs as instances. Its first argument
+// says how it behaves; see main.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"time"
+)
+
+func main() {
+	mode := "serve"
+	if len(os.Args) > 1 {
+		mode = os.Args[1]
+	}
+	fmt.Println("app", mode, os.Getenv("FAIRLEAD_INSTANCE"))
+	fmt.Fprintln(os.Stderr, "to standard error")
+	switch mode {
+	case "serve":
+		serve(0)
+	case "crash": // ends at once
+		os.Exit(3)
+	case "deaf": // never listens
+		select {}
+	case "stubborn": // ignores SIGTERM
+		signal.Ignore(syscall.SIGTERM)
+		serve(0)
+	case "slow": // answers SIGTERM after half a second
+		serve(500 * time.Millisecond)
+	case "print":
+		fmt.Println(strings.Join(os.Args[2:], " "))
+	case "fail":
+		fmt.Println("failing")
+		os.Exit(7)
+	case "sleep":
+		time.Sleep(time.Hour)
+	case "write": // a file, and says whether it could
+		fmt.Println(os.WriteFile(os.Args[2], []byte("written\n"), 0o644))
+	case "flood":
+		line := strings.Repeat("x", 1023)
+		for range 3 << 10 {
+			fmt.Println(line)
+		}
+		fmt.Println("the end")
+	case "fetch": // an HTTP GET
+		client := http.Client{Timeout: 5 * time.Second}
+		response, err := client.Get(os.Args[2])
+		if err != nil {
+			fmt.Println("error:", err)
+			return
+		}
+		body, _ := io.ReadAll(response.Body)
+		fmt.Println(response.Status, string(body))
+	default:
+		fmt.Println("no such mode")
+		os.Exit(2)
+	}
+}
+
+// serve answers HTTP until SIGTERM, and then takes lag to end.
+func serve(lag time.Duration) {
+	var ready, healthy atomic.Bool
+	ready.Store(os.Getenv("UNREADY") == "")
+	healthy.Store(true)
+	set := func(b *atomic.Bool, v bool) http.HandlerFunc {
+		return func(http.ResponseWriter, *http.Request) { b.Store(v) }
+	}
+	check := func(b *atomic.Bool) http.HandlerFunc {
+		return func(w http.ResponseWriter, _ *http.Request) {
+			if !b.Load() {
+				w.WriteHeader(http.StatusServiceUnavailable)
+			}
+		}
+	}
+	http.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprint(w, "hello from ", os.Getenv("FAIRLEAD_INSTANCE"))
+	})
+	http.HandleFunc("/ready", check(&ready))
+	http.HandleFunc("/ready/set", set(&ready, true))
+	http.HandleFunc("/ready/unset", set(&ready, false))
+	http.HandleFunc("/healthy", check(&healthy))
+	http.HandleFunc("/healthy/unset", set(&healthy, false))
+	http.HandleFunc("/print", func(_ http.ResponseWriter, r *http.Request) { fmt.Println(r.FormValue("line")) })
+	http.HandleFunc("/die", func(_ http.ResponseWriter, _ *http.Request) { syscall.Kill(os.Getpid(), syscall.SIGKILL) })
+	http.HandleFunc("/self", func(w http.ResponseWriter, _ *http.Request) { json.NewEncoder(w).Encode(self()) })
+	listener, err := net.Listen("tcp", "127.0.0.1:"+os.Getenv("PORT"))
+	if err != nil {
+		fmt.Println(err)
+		os.Exit(1)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+	defer stop()
+	go http.Serve(listener, nil)
+	<-ctx.Done()
+	time.Sleep(lag)
+	fmt.Println("ending in order")
+}
+
+// Self is what the app tells of itself at /self.
+type Self struct {
+	Env     []string
+	Args    []string
+	Dir     string
+	Secrets map[string]string
+	Modes   map[string]string
+}
+
+func self() Self {
+	dir, _ := os.Getwd()
+	s := Self{Env: os.Environ(), Args: os.Args, Dir: dir, Secrets: map[string]string{}, Modes: map[string]string{}}
+	files, _ := filepath.Glob(os.Getenv("FAIRLEAD_SECRETS") + "/*")
+	for _, file := range files {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			data = []byte(err.Error())
+		}
+		s.Secrets[filepath.Base(file)] = string(data)
+		if info, err := os.Stat(file); err == nil {
+			s.Modes[filepath.Base(file)] = info.Mode().String()
+		}
+	}
+	return s
+}
