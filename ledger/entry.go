@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -46,7 +45,7 @@ func Encode(e fairlead.Entry) ([]byte, fairlead.Entry, error) {
 	if e.Data, err = compact(e.Data); err != nil {
 		return nil, e, invalid(e, fmt.Errorf("its data: %w", err))
 	}
-	e.Rows = slices.Clone(e.Rows)
+	e.Rows = append([]fairlead.Row(nil), e.Rows...) // ours, and nil where there is none
 	for i, r := range e.Rows {
 		if e.Rows[i].Value, err = compact(r.Value); err != nil {
 			return nil, e, invalid(e, fmt.Errorf("row %s %q: %w", r.Kind, r.Key, err))
