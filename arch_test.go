@@ -19,13 +19,19 @@ const module = "github.com/fairlead/fairlead"
 var rank = map[string]int{
 	"internal": -1,
 	"store":    1, "kube": 1, "api": 1, "console": 1, "cli": 1,
-	"server": 2,
-	"cmd":    3, "sim": 3, "bench": 3,
+	"server": 2, "tour": 2,
+	"cmd": 3, "sim": 3, "bench": 3,
 }
 
 // edges lists every other import allowed between folders, and why.
 // Each new line is a design decision: add it in its own commit.
-var edges = map[string]string{}
+var edges = map[string]string{
+	"rollout -> ledger":                      "a decision's entry commits to its inputs in the ledger's form",
+	"rollout -> gateway":                     "snapshots are how a rollout shifts traffic",
+	"rollout -> workload":                    "instances are what a rollout starts and stops",
+	"cli -> api":                             "the command line speaks through the API's own client",
+	"internal/dialpass -> internal/unixsock": "both are plumbing of long socket paths",
+}
 
 // confined lists third-party trees and the only folder that may import them.
 var confined = map[string]string{

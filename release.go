@@ -23,21 +23,22 @@ type Release struct {
 
 // Content is what a release's digest covers.
 type Content struct {
-	Artifact   Digest                    `json:"artifact"` // of the tree's manifest
-	Command    []string                  `json:"command"`
-	Port       int                       `json:"port"`
-	Env        map[string]string         `json:"env,omitempty"`
-	Readiness  Check                     `json:"readiness"`
-	Health     *Check                    `json:"health,omitempty"`
-	Drain      Duration                  `json:"drain"`
-	RunLimit   Duration                  `json:"runLimit"`
-	Timeout    Duration                  `json:"timeout"`
-	Files      map[string]Digest         `json:"files,omitempty"`   // model, prompt and configuration files by "kind/path"
-	Secrets    map[string]map[string]int `json:"secrets,omitempty"` // environment -> secret name -> version
-	Resources  Resources                 `json:"resources"`
-	Network    Network                   `json:"network"`
-	Gates      []Gate                    `json:"gates,omitempty"`
-	Assignment Assignment                `json:"assignment"`
+	Artifact   Digest                       `json:"artifact"` // of the tree's manifest
+	Command    []string                     `json:"command"`
+	Port       int                          `json:"port"`
+	Env        map[string]string            `json:"env,omitempty"`
+	EnvIn      map[string]map[string]string `json:"envIn,omitempty"` // environment -> variables that apply there only
+	Readiness  Check                        `json:"readiness"`
+	Health     *Check                       `json:"health,omitempty"`
+	Drain      Duration                     `json:"drain"`
+	RunLimit   Duration                     `json:"runLimit"`
+	Timeout    Duration                     `json:"timeout"`
+	Files      map[string]Digest            `json:"files,omitempty"`   // model, prompt and configuration files by "kind/path"
+	Secrets    map[string]map[string]int    `json:"secrets,omitempty"` // environment -> secret name -> version
+	Resources  Resources                    `json:"resources"`
+	Network    Network                      `json:"network"`
+	Gates      []Gate                       `json:"gates,omitempty"`
+	Assignment Assignment                   `json:"assignment"`
 }
 
 // Commit is the Git commit a release was built from.

@@ -56,12 +56,13 @@ type Addresses struct {
 
 // Verification is what `fairlead ledger verify` found.
 type Verification struct {
-	Entries     uint64 `json:"entries"`
-	Checkpoints uint64 `json:"checkpoints"`       // whose signatures hold
-	Root        string `json:"root"`              // hash of the tree
-	Rows        uint64 `json:"rows"`              // of state, rebuilt from the entries and compared
-	Verified    bool   `json:"verified"`          // nothing differs
-	Problem     string `json:"problem,omitempty"` // the first difference
+	Ledger      string   `json:"ledger"` // its origin line, which names it
+	Entries     uint64   `json:"entries"`
+	Checkpoints uint64   `json:"checkpoints"` // whose signatures hold
+	Rows        uint64   `json:"rows"`        // of state, rebuilt from the entries and compared
+	Facts       uint64   `json:"facts"`       // inputs of decisions, compared with what the entries commit to
+	Verified    bool     `json:"verified"`    // nothing differs
+	Problems    []string `json:"problems,omitempty"`
 }
 
 // Replay is what `fairlead ledger replay` found.

@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 )
@@ -32,11 +33,11 @@ state that is stored. It fails with the first difference.`,
 			}
 			err = inv.show(v, func(w io.Writer) error {
 				if !v.Verified {
-					_, err := fmt.Fprintf(w, "NOT verified: %s\n", v.Problem)
+					_, err := fmt.Fprintf(w, "NOT verified:\n  %s\n", strings.Join(v.Problems, "\n  "))
 					return err
 				}
-				_, err := fmt.Fprintf(w, "verified: %d entries, %d checkpoints, %d rows of state rebuilt and equal\nroot %s\n",
-					v.Entries, v.Checkpoints, v.Rows, v.Root)
+				_, err := fmt.Fprintf(w, "verified: %d entries, %d checkpoints, %d inputs of decisions, %d rows of state rebuilt and equal\nledger %s\n",
+					v.Entries, v.Checkpoints, v.Facts, v.Rows, v.Ledger)
 				return err
 			})
 			if err == nil && !v.Verified {

@@ -87,10 +87,22 @@ func (m *Maker) content(ctx context.Context, app fairlead.App, tree fairlead.Dig
 		return fairlead.Content{}, err
 	}
 	return fairlead.Content{
-		Artifact: tree, Command: s.Command, Port: s.Port, Env: s.Env, Readiness: *s.Readiness, Health: s.Health,
+		Artifact: tree, Command: s.Command, Port: s.Port, Env: s.Env, EnvIn: envIn(s.Environments), Readiness: *s.Readiness, Health: s.Health,
 		Drain: s.Drain, RunLimit: s.RunLimit, Timeout: s.Timeout, Files: named, Secrets: secrets,
 		Resources: s.Resources, Network: s.Network, Gates: s.Gates, Assignment: s.Assignment,
 	}, nil
+}
+
+// envIn returns the variables of each environment, which are part of the release:
+// they change how it behaves.
+func envIn(environments []fairlead.Environment) map[string]map[string]string {
+	all := map[string]map[string]string{}
+	for _, env := range environments {
+		if len(env.Env) > 0 {
+			all[env.Name] = env.Env
+		}
+	}
+	return all
 }
 
 func (m *Maker) named(ctx context.Context, s fairlead.AppSpec, tree fairlead.Digest) (map[string]fairlead.Digest, error) {

@@ -32,6 +32,7 @@ type Traffic interface {
 	Status(ctx context.Context) (gateway.Status, error)
 	Blocks(ctx context.Context, wait time.Duration) ([]fairlead.Block, error)
 	Ack(ctx context.Context, acks []gateway.Ack) error
+	Events(ctx context.Context, after uint64) ([]gateway.Event, error)
 }
 
 // Gates proves a release's gates in an environment. Prove returns at once when
@@ -74,6 +75,7 @@ type Loop struct {
 	baselines  map[armKey]*baseline
 	gates      gateRuns
 	pushed     pushed
+	events     eventCursor
 	releases   map[string]fairlead.Release // read so far; they never change
 }
 
@@ -232,7 +234,7 @@ func (l *Loop) observe(ctx context.Context, got batch) (scene, error) {
 	}
 	s.have = l.actions.withPending(have)
 	s.gateway, err = l.Traffic.Status(ctx)
-	s.reached = err == nil
+	s.reached = err == nil && l.ingest(ctx, s.now) == nil
 	return s, nil
 }
 

@@ -1,0 +1,35 @@
+# Everything a newcomer needs: `make demo` shows Fairlead at work, `make test` runs
+# all tests. Nothing but Go, make and git is needed to build.
+GO       ?= go
+VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null)
+export CGO_ENABLED = 0
+
+.PHONY: build demo test check race bench clean
+
+build:
+	$(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/fairlead ./cmd/fairlead
+
+demo: build
+	bin/fairlead tour
+
+test: build
+	$(GO) test ./...
+
+# Format, vet, staticcheck and the architecture.
+check:
+	@unformatted="$$(gofmt -l $$(git ls-files '*.go'))"; \
+	if [ -n "$$unformatted" ]; then echo "gofmt these files:"; echo "$$unformatted"; exit 1; fi
+	$(GO) vet ./...
+	$(GO) tool staticcheck ./...
+	$(GO) test -count=1 -run TestArchitecture .
+	GOOS=darwin $(GO) build -o /dev/null ./cmd/fairlead
+
+# The race detector needs cgo, so these tests start no shims: see docs/design/sandbox.md.
+race:
+	CGO_ENABLED=1 $(GO) test -race -short $$($(GO) list ./... | grep -v -e /workload/local -e /cmd/ -e /e2e)
+
+bench:
+	$(GO) test -run '^$$' -bench . -benchtime 1s ./...
+
+clean:
+	rm -rf bin
