@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"fmt"
+	"iter"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -86,32 +87,43 @@ func (b *backend) pick(tried []*instance, now time.Time) *instance {
 }
 
 func (b *backend) pickFrom(tried []*instance, now int64) *instance {
-	eligible := func(i *instance) bool { return i.heldUntil.Load() <= now && !slices.Contains(tried, i) }
 	count := 0
-	for _, i := range b.instances {
-		if eligible(i) {
-			count++
-		}
+	for range b.eligible(tried, now) {
+		count++
 	}
 	if count == 0 {
 		return nil
 	}
-	first := rand.IntN(count)
-	second := first
+	first, second := rand.IntN(count), 0
 	if count > 1 {
 		second = (first + 1 + rand.IntN(count-1)) % count
 	}
-	var best *instance
-	for _, i := range b.instances {
-		if !eligible(i) {
-			continue
+	var one, two *instance
+	n := 0
+	for i := range b.eligible(tried, now) {
+		if n == first {
+			one = i
 		}
-		if (first == 0 || second == 0) && (best == nil || i.inFlight.Load() < best.inFlight.Load()) {
-			best = i
+		if n == second {
+			two = i
 		}
-		first, second = first-1, second-1
+		n++
 	}
-	return best
+	if one == nil || two != nil && two.inFlight.Load() < one.inFlight.Load() {
+		return two // one is nil when an ejection came between the passes
+	}
+	return one
+}
+
+// eligible yields the instances that are not tried nor ejected at now.
+func (b *backend) eligible(tried []*instance, now int64) iter.Seq[*instance] {
+	return func(yield func(*instance) bool) {
+		for _, i := range b.instances {
+			if i.heldUntil.Load() <= now && !slices.Contains(tried, i) && !yield(i) {
+				return
+			}
+		}
+	}
 }
 
 // unreachable notes a failed dial of i. It returns how long i is ejected for when

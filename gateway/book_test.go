@@ -1,0 +1,184 @@
+package gateway
+
+import (
+	"math"
+	"testing"
+	"time"
+
+	"github.com/fairlead/fairlead"
+	"pgregory.net/rapid"
+)
+
+func TestEveryLatencyFallsInTheBucketThatTheContractNames(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		d := time.Duration(math.Exp(rapid.Float64Range(0, math.Log(float64(time.Hour))).Draw(t, "log")))
+		if i := rapid.IntRange(0, 63).Draw(t, "edge"); rapid.Bool().Draw(t, "on an edge") {
+			d = time.Duration(fairlead.BucketBound(i) * float64(time.Millisecond))
+		}
+		ms, i := milliseconds(d), bucketOf(d)
+		if i > 0 && ms <= fairlead.BucketBound(i-1) || i < 63 && ms > fairlead.BucketBound(i) {
+			t.Fatalf("%s is in bucket %d", d, i)
+		}
+	})
+}
+
+func TestASecondIsNeverOpenedAgainWhateverTheWallClockDoes(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var c cellClock
+		last := int64(math.MinInt64)
+		wall := int64(1_700_000_000)
+		for range rapid.IntRange(1, 30).Draw(t, "steps") {
+			wall += rapid.Int64Range(-100, 100).Draw(t, "jump")
+			s := c.second(time.Unix(wall, 0))
+			if s < last {
+				t.Fatalf("second %d after %d", s, last)
+			}
+			last = s
+		}
+	})
+}
+
+func TestBlocksAccountForEveryRequestOnce(t *testing.T) {
+	rapid.Check(t, accountsOnce)
+}
+
+// accountsOnce drives a book with a random life of requests and compares the sums
+// over its blocks with what happened.
+func accountsOnce(t *rapid.T) {
+	b := newBook(fairlead.Site{App: "a", Env: "p"})
+	now := time.Unix(1_700_000_000, 0)
+	var live []*observation
+	var want, got struct{ requests, ended, failed uint32 }
+	type once struct {
+		second      int64
+		epoch       uint32
+		canary      bool
+		signal, key uint64
+	}
+	seen, complete := map[once]bool{}, map[[2]int64]bool{}
+	take := func(final bool) {
+		for _, block := range b.close(now, final) {
+			for _, c := range block.Cells {
+				key := [2]int64{c.Second, int64(c.Epoch)}
+				if complete[key] && (!c.Complete || c.Stable.Requests+c.Canary.Requests > 0) {
+					t.Fatalf("cell %v went on after it was complete", key)
+				}
+				complete[key] = c.Complete
+				for i, arm := range []fairlead.Arm{c.Stable, c.Canary} {
+					got.requests += arm.Requests
+					got.ended += arm.Ended
+					got.failed += arm.Failed[fairlead.ServerError]
+					for s, units := range append([]fairlead.Units{arm.Units}, arm.Hits[:]...) {
+						for _, u := range units {
+							k := once{c.Second, c.Epoch, i == 1, uint64(s), u}
+							if seen[k] {
+								t.Fatalf("%+v came twice", k)
+							}
+							seen[k] = true
+						}
+					}
+				}
+			}
+		}
+	}
+	for range rapid.IntRange(1, 60).Draw(t, "steps") {
+		now = now.Add(time.Duration(rapid.IntRange(0, 700).Draw(t, "ms")) * time.Millisecond)
+		switch kind := rapid.IntRange(0, 4).Draw(t, "step"); {
+		case kind <= 1:
+			want.requests++
+			live = append(live, b.arrive(now, arrival{
+				rollout: "r", epoch: uint32(rapid.IntRange(1, 2).Draw(t, "epoch")), canary: rapid.Bool().Draw(t, "canary"),
+				unit: uint64(rapid.IntRange(1, 3).Draw(t, "unit")), hasUnit: true, thresholds: [3]float64{100, 200, 300}, deadline: time.Second,
+			}))
+		case kind == 2:
+			take(false)
+		case len(live) > 0:
+			i := rapid.IntRange(0, len(live)-1).Draw(t, "which")
+			o := live[i]
+			if rapid.Bool().Draw(t, "stream") {
+				o.firstByte(now, true)
+			}
+			if rapid.Bool().Draw(t, "fails") {
+				o.fail(fairlead.ServerError)
+				o.fail(fairlead.Reset)
+				want.failed++
+			}
+			o.end(now)
+			live = append(live[:i], live[i+1:]...)
+		}
+	}
+	for _, o := range live {
+		o.end(now)
+	}
+	want.ended = want.requests
+	take(true)
+	if got != want {
+		t.Fatalf("blocks say %+v, it was %+v", got, want)
+	}
+	for key, ok := range complete {
+		if !ok {
+			t.Fatalf("cell %v never became complete", key)
+		}
+	}
+}
+
+func arriveAt(b *book, now time.Time) *observation {
+	return b.arrive(now, arrival{rollout: "r", epoch: 1, canary: true, unit: 7, hasUnit: true, thresholds: [3]float64{10, 100, 1000}, deadline: 2 * time.Second})
+}
+
+func TestASlowRequestCountsWhenItsThresholdPassesNotWhenItEnds(t *testing.T) {
+	b, now := newBook(fairlead.Site{}), time.Unix(1_700_000_000, 0)
+	o := arriveAt(b, now)
+	arm := b.close(now.Add(500*time.Millisecond), false)[0].Cells[0].Canary
+	if len(arm.Hits[fairlead.SlowP50]) != 1 || len(arm.Hits[fairlead.SlowP90]) != 1 || len(arm.Hits[fairlead.SlowP99]) != 0 || arm.Ended != 0 {
+		t.Fatalf("after half a second: %+v", arm)
+	}
+	o.end(now.Add(1500 * time.Millisecond))
+	arm = b.close(now.Add(1600*time.Millisecond), false)[0].Cells[0].Canary
+	if len(arm.Hits[fairlead.SlowP50]) != 0 || len(arm.Hits[fairlead.SlowP99]) != 1 || arm.Ended != 1 {
+		t.Fatalf("at its end: %+v", arm)
+	}
+}
+
+func TestAStreamCompletesItsCellByItsFirstByteAndMayBreakLater(t *testing.T) {
+	b, now := newBook(fairlead.Site{}), time.Unix(1_700_000_000, 0)
+	o := arriveAt(b, now)
+	o.firstByte(now.Add(5*time.Millisecond), true)
+	c := b.close(now.Add(1100*time.Millisecond), false)[0].Cells[0]
+	if !c.Complete || c.Canary.Ended != 1 || len(c.Canary.Hits[fairlead.SlowP50]) != 0 {
+		t.Fatalf("after the first byte: %+v", c)
+	}
+	if blocks := b.close(now.Add(time.Minute), false); len(blocks) != 0 {
+		t.Fatalf("nothing happened, but: %+v", blocks)
+	}
+	o.fail(fairlead.Reset)
+	c = b.close(now.Add(time.Hour), false)[0].Cells[0]
+	if !c.Complete || c.Canary.Requests != 0 || len(c.Canary.Hits[fairlead.Failures]) != 1 || c.Canary.Failed[fairlead.Reset] != 1 {
+		t.Fatalf("after the reset: %+v", c)
+	}
+}
+
+func TestALongAnswerCountsAsEndedAtItsDeadline(t *testing.T) {
+	b, now := newBook(fairlead.Site{}), time.Unix(1_700_000_000, 0)
+	o := arriveAt(b, now)
+	o.firstByte(now.Add(time.Millisecond), false)
+	if c := b.close(now.Add(1900*time.Millisecond), false)[0].Cells[0]; c.Complete {
+		t.Fatalf("complete before the deadline: %+v", c)
+	}
+	if c := b.close(now.Add(2*time.Second), false)[0].Cells[0]; !c.Complete || c.Canary.Ended != 1 {
+		t.Fatalf("not complete at the deadline: %+v", c)
+	}
+}
+
+func TestEachRolloutHasBlocksOfItsOwn(t *testing.T) {
+	b, now := newBook(fairlead.Site{}), time.Unix(1_700_000_000, 0)
+	b.arrive(now, arrival{}).end(now)
+	b.arrive(now, arrival{rollout: "r", epoch: 1}).end(now)
+	blocks := b.close(now.Add(time.Second), true)
+	if len(blocks) != 2 || blocks[0].Rollout == blocks[1].Rollout || blocks[0].Seq+1 != blocks[1].Seq {
+		t.Fatalf("blocks %+v", blocks)
+	}
+	if blocks[0].Final || !blocks[1].Final {
+		t.Errorf("only the last block of a stop is final")
+	}
+}

@@ -1,0 +1,130 @@
+package gateway
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"path/filepath"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/fairlead/fairlead"
+)
+
+// testKeeper opens a keeper in dir, as a gateway's start does.
+func testKeeper(t *testing.T, dir string) *keeper {
+	t.Helper()
+	log := slog.New(slog.NewTextHandler(io.Discard, nil))
+	j, err := openJournal(filepath.Join(dir, "journal"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { j.close() })
+	k, err := newKeeper(dir, newProxy(j, log), j, log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return k
+}
+
+func leased(seq uint64) *Snapshot {
+	s := &Snapshot{Format: 1, Order: fairlead.Order{Term: 1, Seq: seq}, Routes: []Route{{
+		Site: spoolSite, Host: "a", PathPrefix: "/", Stable: Backend{Release: 1},
+		Split: &Split{
+			Rollout: "r", Salt: []byte("0123456789abcdef"), Epoch: 3, Weight: 2500, Canary: Backend{Release: 2},
+			Lease: Lease{TTL: fairlead.Duration(10 * time.Second), Fallback: 100},
+		},
+	}}}
+	return s
+}
+
+// inForce returns the weight and epoch that requests meet.
+func (k *keeper) inForce() (fairlead.Weight, uint32) {
+	s := k.proxy.table.Load().sites[spoolSite].split
+	return s.weight, s.epoch
+}
+
+func (k *keeper) want(t *testing.T, when string, weight fairlead.Weight, epoch uint32, events int) {
+	t.Helper()
+	if w, e := k.inForce(); w != weight || e != epoch {
+		t.Errorf("%s: weight %s in epoch %d, want %s in %d", when, w, e, weight, epoch)
+	}
+	got := 0
+	for _, e := range k.journal.after(0) {
+		if e.Kind == eventLeaseExpired {
+			got++
+		}
+	}
+	if got != events {
+		t.Errorf("%s: %d expiries in the journal, want %d", when, got, events)
+	}
+}
+
+func TestALeaseRunsOutFromItsNewestRenewalAndOnlyASnapshotEndsThat(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		k := testKeeper(t, dir)
+		if err := k.apply(time.Now(), leased(1)); err != nil {
+			t.Fatal(err)
+		}
+		s := &server{keeper: k}
+		ctx, stop := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() { defer close(done); s.attendLeases(ctx) }()
+		time.Sleep(9 * time.Second)
+		if err := k.renew(time.Now(), fairlead.Order{Term: 1, Seq: 2}); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(9900 * time.Millisecond)
+		k.want(t, "before its end", 2500, 3, 0)
+		time.Sleep(time.Second)
+		k.want(t, "after its end", 100, 0, 1)
+		if err := k.renew(time.Now(), fairlead.Order{Term: 1, Seq: 3}); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Second)
+		k.want(t, "after a late renewal", 100, 0, 1)
+		if err := k.apply(time.Now(), leased(4)); err != nil {
+			t.Fatal(err)
+		}
+		k.want(t, "after a snapshot", 2500, 3, 1)
+		stop()
+		<-done
+	})
+}
+
+func TestAGatewayThatStartsAloneFallsBack(t *testing.T) {
+	dir := t.TempDir()
+	k := testKeeper(t, dir)
+	if err := k.apply(time.Now(), leased(5)); err != nil {
+		t.Fatal(err)
+	}
+	k.want(t, "attended", 2500, 3, 0)
+	again := testKeeper(t, dir)
+	again.want(t, "alone", 100, 0, 1)
+	if _, expired := again.status(); len(expired) != 1 || expired[0] != spoolSite {
+		t.Errorf("status says %v", expired)
+	}
+}
+
+func TestAnOldOrderIsRefusedAlsoAfterARestart(t *testing.T) {
+	dir := t.TempDir()
+	k := testKeeper(t, dir)
+	if err := k.apply(time.Now(), leased(5)); err != nil {
+		t.Fatal(err)
+	}
+	if err := k.renew(time.Now(), fairlead.Order{Term: 1, Seq: 9}); err != nil {
+		t.Fatal(err)
+	}
+	for name, k := range map[string]*keeper{"same": k, "restarted": testKeeper(t, dir)} {
+		for _, seq := range []uint64{5, 8, 9} {
+			if err := k.apply(time.Now(), leased(seq)); fairlead.CodeOf(err) != fairlead.Conflict {
+				t.Errorf("%s: snapshot %d: %v", name, seq, err)
+			}
+			if err := k.renew(time.Now(), fairlead.Order{Term: 1, Seq: seq}); fairlead.CodeOf(err) != fairlead.Conflict {
+				t.Errorf("%s: renewal %d: %v", name, seq, err)
+			}
+		}
+	}
+}
