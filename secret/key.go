@@ -1,0 +1,133 @@
+package secret
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"filippo.io/age"
+
+	"github.com/fairlead/fairlead"
+)
+
+// header binds a ciphertext to its place, so that files and rows cannot be
+// exchanged for one another.
+func header(v Version) []byte {
+	return fmt.Appendf(nil, "fairlead secret 1 %s/%s/%d\n", v.Env, v.Name, v.Version)
+}
+
+// seal encrypts a value for its place.
+func seal(identity *age.HybridIdentity, v Version, value []byte) ([]byte, error) {
+	var b bytes.Buffer
+	w, err := age.Encrypt(&b, identity.Recipient())
+	if err != nil {
+		return nil, err
+	}
+	if _, err := w.Write(append(header(v), value...)); err != nil {
+		return nil, err
+	}
+	if err := w.Close(); err != nil {
+		return nil, err
+	}
+	return b.Bytes(), nil
+}
+
+// unseal decrypts a value and checks its place.
+func unseal(identity *age.HybridIdentity, v Version, cipher []byte) ([]byte, error) {
+	r, err := age.Decrypt(bytes.NewReader(cipher), identity)
+	if err != nil {
+		return nil, err
+	}
+	head := header(v)
+	text, err := io.ReadAll(io.LimitReader(r, int64(len(head))+MaxValue+1))
+	if err != nil {
+		return nil, err
+	}
+	value, ok := bytes.CutPrefix(text, head)
+	if !ok || len(value) > MaxValue {
+		return nil, errors.New("it is the ciphertext of another secret")
+	}
+	return value, nil
+}
+
+// readKey reads the vault's identity from file. It makes one where there is none
+// and mayMake, durably, and never over one that is there.
+func readKey(file string, mayMake bool) (*age.HybridIdentity, error) {
+	const op = "open the secret vault"
+	info, err := os.Lstat(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		if !mayMake {
+			return nil, fairlead.Errorf(fairlead.Corrupt, op, "there are secrets, but their key %s is missing", file).
+				WithHint("bring the key back from where you keep it; without it the secrets must be set again in a new vault")
+		}
+		if err := makeKey(file); err != nil {
+			return nil, fairlead.Errorf(fairlead.Internal, op, "make the key: %w", err)
+		}
+		info, err = os.Lstat(file)
+	}
+	if err != nil {
+		return nil, fairlead.Errorf(fairlead.Internal, op, "%w", err)
+	}
+	if !info.Mode().IsRegular() || info.Mode().Perm()&0o077 != 0 {
+		return nil, fairlead.Errorf(fairlead.Forbidden, op, "others may read the key %s (mode %s)", file, info.Mode()).
+			WithHint("chmod 600 %s; if others could have read it, set every secret again", file)
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fairlead.Errorf(fairlead.Internal, op, "%w", err)
+	}
+	identity, err := age.ParseHybridIdentity(strings.TrimSpace(string(text)))
+	if err != nil {
+		return nil, fairlead.Errorf(fairlead.Corrupt, op, "%s does not hold a key", file) // the cause could quote the key
+	}
+	return identity, nil
+}
+
+func makeKey(file string) error {
+	identity, err := age.GenerateHybridIdentity()
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+		return err
+	}
+	temp, err := writeTemp(filepath.Dir(file), []byte(identity.String()+"\n"))
+	if err != nil {
+		return err
+	}
+	defer os.Remove(temp)
+	// A link never replaces: of two that make a key at once, the first one's stays.
+	if err := os.Link(temp, file); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return syncDir(filepath.Dir(file))
+}
+
+// writeTemp writes a synced file of mode 0600 in dir and returns its path.
+func writeTemp(dir string, data []byte) (string, error) {
+	file, err := os.CreateTemp(dir, ".new-")
+	if err != nil {
+		return "", err
+	}
+	_, err = file.Write(data)
+	if err == nil {
+		err = file.Sync()
+	}
+	if err := errors.Join(err, file.Close()); err != nil {
+		return "", errors.Join(err, os.Remove(file.Name()))
+	}
+	return file.Name(), nil
+}
+
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
