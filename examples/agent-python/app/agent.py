@@ -107,19 +107,31 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def log_message(self, format, *args):
         """No access log: the gateway counts requests."""
 
+    def handle_one_request(self):
+        self.begun = False
+        try:
+            super().handle_one_request()
+        finally:
+            if self.begun:
+                self.server.count(-1)
+
+    def parse_request(self):
+        self.begun = True  # from its first line on, before anything is answered
+        self.server.count(+1)
+        return super().parse_request()
+
     def handle_expect_100(self):
         going_on = super().handle_expect_100()
         self.wfile.flush()  # the client waits for it before it sends the body
         return going_on
 
     def do_GET(self):
-        self.counted({"/healthz": self.get_ok, "/readyz": self.get_ok, "/v1/models": self.get_models})
+        self.answer({"/healthz": self.get_ok, "/readyz": self.get_ok, "/v1/models": self.get_models})
 
     def do_POST(self):
-        self.counted({"/v1/tasks": self.post_task, "/v1/chat/completions": self.post_chat})
+        self.answer({"/v1/tasks": self.post_task, "/v1/chat/completions": self.post_chat})
 
-    def counted(self, routes):
-        self.server.count(+1)
+    def answer(self, routes):
         self.run = self.headers.get("Fairlead-Run", "")
         if not re.fullmatch(r"[\x21-\x7e]{1,128}", self.run):
             self.run = "run-" + secrets.token_hex(8)
@@ -135,8 +147,6 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.close_connection = True
             log("request failed", run=self.run, path=self.path, error=repr(error))
             self.send_problem(500, "server_error", "task_failed", "the task could not be run")
-        finally:
-            self.server.count(-1)
 
     def get_ok(self):
         self.send_body(200, "text/plain", b"ok\n")
@@ -227,9 +237,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 
 def main():
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    # Blocked in all threads and waited for below: a handler that sets an Event can
+    # deadlock with the thread that waits for it.
+    stops = {signal.SIGTERM, signal.SIGINT}
+    signal.pthread_sigmask(signal.SIG_BLOCK, stops)
     try:
         config = runner.load_config("config/agent.json")
     except (OSError, ValueError) as error:
@@ -240,7 +251,7 @@ def main():
     server = Server(address, agent)
     threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True).start()
     log("serving", address="%s:%d" % server.server_address[:2], release=os.environ.get("FAIRLEAD_RELEASE", ""))
-    stop.wait()
+    signal.sigwait(stops)
     drained = server.drain(config["drainSeconds"])
     log("drained" if drained else "requests were cut off", in_flight=server.in_flight)
     return 0 if drained else 1
