@@ -9,12 +9,13 @@ import (
 	"testing"
 
 	"github.com/fairlead/fairlead"
+	"github.com/fairlead/fairlead/ledger/verify"
 	"github.com/fairlead/fairlead/store/sqlite"
 	"golang.org/x/sys/unix"
 )
 
-// BenchmarkFdatasync is what one durable write costs on this disk, whoever asks.
-func BenchmarkFdatasync(b *testing.B) {
+// BenchmarkFsync is what one durable write costs on this disk, whoever asks.
+func BenchmarkFsync(b *testing.B) {
 	f, err := os.Create(filepath.Join(b.TempDir(), "file"))
 	if err != nil {
 		b.Fatal(err)
@@ -54,4 +55,76 @@ func BenchmarkCommit(b *testing.B) {
 	}
 	callers.Wait()
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "entries/s")
+}
+
+// filled is a ledger of a million entries with ten thousand rows.
+func filled(b *testing.B) string {
+	dir := b.TempDir()
+	s, err := sqlite.Open(dir, sqlite.Options{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	for from := 0; from < 1_000_000; from += 2_000 {
+		var c fairlead.Change
+		for n := from; n < from+2_000; n++ {
+			c.Entries = append(c.Entries, entry("instance.ready", row("instance", fmt.Sprintf("triage-%d", n%10_000), fmt.Sprintf(`{"state":"ready","release":7,"port":%d}`, n))))
+		}
+		if _, err := s.Commit(b.Context(), c); err != nil {
+			b.Fatal(err)
+		}
+	}
+	if err := s.Close(); err != nil {
+		b.Fatal(err)
+	}
+	return dir
+}
+
+// BenchmarkMillion opens, reads and verifies a ledger of a million entries.
+func BenchmarkMillion(b *testing.B) {
+	dir := filled(b)
+	b.Run("open and close", func(b *testing.B) {
+		for range b.N {
+			s, err := sqlite.Open(dir, sqlite.Options{})
+			if err != nil {
+				b.Fatal(err)
+			}
+			if err := s.Close(); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	s, err := sqlite.Open(dir, sqlite.Options{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer func() { _ = s.Close() }()
+	b.Run("one row", func(b *testing.B) {
+		for n := range b.N {
+			if _, ok, err := s.Row(b.Context(), "instance", fmt.Sprintf("triage-%d", n%10_000)); err != nil || !ok {
+				b.Fatal(ok, err)
+			}
+		}
+	})
+	b.Run("a proof", func(b *testing.B) {
+		for n := range b.N {
+			if _, err := s.Inclusion(b.Context(), uint64(n)%s.Size()); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("verify", func(b *testing.B) {
+		for range b.N {
+			r, err := sqlite.OpenReadOnly(dir)
+			if err != nil {
+				b.Fatal(err)
+			}
+			result, err := verify.Check(b.Context(), r, verify.Options{VerifierKey: s.VerifierKey()})
+			if err != nil || !result.OK() || result.Entries != 1_000_000 {
+				b.Fatal(result, err)
+			}
+			if err := r.Close(); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
 }
