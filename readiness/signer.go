@@ -1,0 +1,104 @@
+package readiness
+
+import (
+	"crypto/ed25519"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/hex"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/fairlead/fairlead"
+)
+
+// Signer signs evidence with an Ed25519 key. It is safe for concurrent use.
+type Signer struct{ private ed25519.PrivateKey }
+
+// Public returns the key that verifies what s signs.
+func (s *Signer) Public() ed25519.PublicKey { return s.private.Public().(ed25519.PublicKey) }
+
+// KeyID returns the name of a key: the SHA-256 of its 32 bytes in hexadecimal.
+func KeyID(key ed25519.PublicKey) string {
+	sum := sha256.Sum256(key)
+	return hex.EncodeToString(sum[:])
+}
+
+// OpenSigner reads the key in file (PKCS #8 in PEM, as openssl writes it) and makes
+// one, durably and with mode 0600, where there is no such file. A key that others
+// may read is refused with code forbidden.
+func OpenSigner(file string) (*Signer, error) {
+	const op = "open the evidence key"
+	info, err := os.Lstat(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		if err := makeKey(file); err != nil {
+			return nil, fairlead.Errorf(fairlead.Internal, op, "make it: %w", err)
+		}
+		info, err = os.Lstat(file)
+	}
+	if err != nil {
+		return nil, fairlead.Errorf(fairlead.Internal, op, "%w", err)
+	}
+	if !info.Mode().IsRegular() || info.Mode().Perm()&0o077 != 0 {
+		return nil, fairlead.Errorf(fairlead.Forbidden, op, "others may read %s (mode %s)", file, info.Mode()).
+			WithHint("chmod 600 %s; if others could have read it, remove it: gates then run again", file)
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fairlead.Errorf(fairlead.Internal, op, "%w", err)
+	}
+	block, _ := pem.Decode(text)
+	if block == nil {
+		return nil, fairlead.Errorf(fairlead.Corrupt, op, "%s does not hold a key", file)
+	}
+	key, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+	private, ok := key.(ed25519.PrivateKey)
+	if err != nil || !ok {
+		return nil, fairlead.Errorf(fairlead.Corrupt, op, "%s does not hold an Ed25519 key", file)
+	}
+	return &Signer{private: private}, nil
+}
+
+func makeKey(file string) error {
+	_, private, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		return err
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(private)
+	if err != nil {
+		return err
+	}
+	dir := filepath.Dir(file)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	temp, err := os.CreateTemp(dir, ".new-")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(temp.Name())
+	err = pem.Encode(temp, &pem.Block{Type: "PRIVATE KEY", Bytes: der})
+	if err == nil {
+		err = temp.Sync()
+	}
+	if err := errors.Join(err, temp.Close()); err != nil {
+		return err
+	}
+	// A link never replaces: of two that make a key at once, the first one's stays.
+	if err := os.Link(temp.Name(), file); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return syncDir(dir)
+}
+
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return fmt.Errorf("sync %s: %w", dir, err)
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
