@@ -64,7 +64,7 @@ func (inv *invocation) act(ctx context.Context, app, env, name string, a client.
 	if err != nil {
 		return client.Rollout{}, nil, err
 	}
-	site, err := inv.site(ctx, c, app, env)
+	site, err := inv.site(ctx, c, name, app, env)
 	if err != nil {
 		return client.Rollout{}, nil, err
 	}

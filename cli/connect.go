@@ -94,16 +94,16 @@ func (inv *invocation) localOnly(op string) (string, error) {
 
 // site chooses the environment of an app: the one that was asked for, or the only
 // one, or the last, which it says on standard error.
-func (inv *invocation) site(ctx context.Context, c *client.Client, app, env string) (fairlead.Site, error) {
+func (inv *invocation) site(ctx context.Context, c *client.Client, op, app, env string) (fairlead.Site, error) {
 	if env != "" {
 		return fairlead.Site{App: app, Env: env}, nil
 	}
 	a, err := c.App(ctx, app)
 	if err != nil {
-		return fairlead.Site{}, during(app, err)
+		return fairlead.Site{}, during(op+" "+app, err)
 	}
 	if len(a.Sites) == 0 {
-		return fairlead.Site{}, fairlead.Errorf(fairlead.NotFound, app, "it has no environment yet").WithHint("deploy it first")
+		return fairlead.Site{}, fairlead.Errorf(fairlead.NotFound, op+" "+app, "it has no environment yet").WithHint("deploy it first")
 	}
 	last := a.Sites[len(a.Sites)-1].Env
 	if len(a.Sites) > 1 {

@@ -22,7 +22,7 @@ environment: what is proven, what is missing, and what would change it.` + defau
 			if err != nil {
 				return err
 			}
-			site, err := inv.site(cmd.Context(), c, args[0], env)
+			site, err := inv.site(cmd.Context(), c, "explain", args[0], env)
 			if err != nil {
 				return err
 			}

@@ -70,7 +70,7 @@ func (s *seen) read(ctx context.Context, c *client.Client, id string) error {
 
 // readSite reads the instances, which are only looked at: failing to is no error.
 func (s *seen) readSite(ctx context.Context, c *client.Client, now time.Time) error {
-	if now.Sub(s.refresh) < instancesPoll {
+	if now.Sub(s.refresh) < instancesPoll && !progress.Over(*s.site.Rollout) {
 		return nil
 	}
 	s.refresh = now

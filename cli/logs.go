@@ -54,7 +54,7 @@ func (inv *invocation) runLogs(ctx context.Context, app, env, instance string, o
 	if err != nil {
 		return err
 	}
-	site, err := inv.site(ctx, c, app, env)
+	site, err := inv.site(ctx, c, "logs", app, env)
 	if err != nil {
 		return err
 	}

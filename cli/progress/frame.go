@@ -70,7 +70,7 @@ func step(r client.Rollout, now time.Time, style Style) string {
 
 func evidence(r client.Rollout, style Style) []string {
 	e := EvidenceOf(r)
-	if e.Safety.Needed == 0 && e.Harm.Needed == 0 {
+	if r.Step == 0 || e.Safety.Needed == 0 && e.Harm.Needed == 0 {
 		return nil
 	}
 	lines := []string{
@@ -105,7 +105,10 @@ func Left(r client.Rollout) string {
 	if r.LeftSecs == nil {
 		return ""
 	}
-	return fmt.Sprintf(", about %s left", Elapsed(time.Duration(*r.LeftSecs*float64(time.Second)).Round(time.Second)))
+	if *r.LeftSecs < 120 {
+		return fmt.Sprintf(", about %.0f s left", max(1, *r.LeftSecs))
+	}
+	return fmt.Sprintf(", about %.0f min left", *r.LeftSecs/60)
 }
 
 func evidenceRow(name string, e EValue, tone Tone, style Style) string {

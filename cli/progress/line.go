@@ -10,26 +10,31 @@ import (
 // Line says where a rollout is in one line without colours, for a pipe.
 func Line(r client.Rollout) string {
 	head := fmt.Sprintf("%s@%d in %s: %s", r.App, r.To, r.Env, doing(r))
-	if r.Phase == "stepping" || r.Phase == "watching" {
-		head += fmt.Sprintf(", %s of the traffic", r.Weight)
+	switch {
+	case r.Phase == "stepping" && r.Held == "":
+		head = fmt.Sprintf("%s@%d in %s: step %d of %d, %s", r.App, r.To, r.Env, r.Step, max(1, len(r.Weights)-1), r.Weight)
+	case r.Step > 0:
+		head += ", " + r.Weight.String()
 	}
 	parts := []string{head}
-	e := EvidenceOf(r)
-	if e.Safety.Needed > 0 {
-		parts = append(parts, "evidence of safety "+e.Safety.String())
-	}
-	if e.Harm.Needed > 0 {
-		parts = append(parts, "of harm "+e.Harm.String())
+	if r.Step > 0 {
+		e := EvidenceOf(r)
+		if e.Safety.Needed > 0 {
+			parts = append(parts, "evidence of safety "+e.Safety.String())
+		}
+		if e.Harm.Needed > 0 {
+			parts = append(parts, "of harm "+e.Harm.String())
+		}
 	}
 	text := strings.Join(parts, ", ") + Left(r)
 	if r.Canary.Requests > 0 {
-		text += "; new: " + armText(r.Canary) + ", old: " + armText(r.Stable)
+		text += "; failed: new " + armText(r.Canary) + ", old " + armText(r.Stable)
 	}
 	return Clean(text)
 }
 
 func armText(a client.Arm) string {
-	return fmt.Sprintf("%s of %s failed", Share(a.Failed, a.Requests), Count(a.Requests))
+	return fmt.Sprintf("%s of %s", Share(a.Failed, a.Requests), Count(a.Requests))
 }
 
 // Teller turns the states of one rollout into the lines that a pipe gets: each
@@ -37,7 +42,8 @@ func armText(a client.Arm) string {
 // way that a reader wants to know. The zero Teller is ready.
 type Teller struct {
 	told int
-	last string
+	mark string // phase, step, weight and hold of the last line
+	line string
 }
 
 // Tell returns the lines for r. With due it also gives a line of progress if that
@@ -48,9 +54,10 @@ func (t *Teller) Tell(r client.Rollout, due bool) []string {
 		lines = append(lines, fmt.Sprintf("%s@%d: %s", r.App, r.To, Clean(r.Story[t.told])))
 	}
 	mark := fmt.Sprint(r.Phase, r.Step, r.Weight, r.Held)
-	if line := Line(r); !Over(r) && (mark != t.last || due) {
+	if line := Line(r); !Over(r) && line != t.line && (mark != t.mark || due) {
 		lines = append(lines, line)
+		t.line = line
 	}
-	t.last = mark
+	t.mark = mark
 	return lines
 }
