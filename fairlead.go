@@ -12,7 +12,6 @@ package fairlead
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"regexp"
 	"strings"
@@ -63,16 +62,12 @@ func (d Duration) D() time.Duration { return time.Duration(d) }
 // String returns d as time.Duration does.
 func (d Duration) String() string { return time.Duration(d).String() }
 
-// MarshalJSON writes d as a string such as "1m30s".
-func (d Duration) MarshalJSON() ([]byte, error) { return json.Marshal(d.String()) }
+// MarshalText writes d as text such as "1m30s".
+func (d Duration) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
 
-// UnmarshalJSON reads a string such as "1m30s".
-func (d *Duration) UnmarshalJSON(data []byte) error {
-	var text string
-	if err := json.Unmarshal(data, &text); err != nil {
-		return fmt.Errorf("a duration is text such as %q, not %s", "30s", data)
-	}
-	v, err := time.ParseDuration(text)
+// UnmarshalText reads text such as "1m30s".
+func (d *Duration) UnmarshalText(text []byte) error {
+	v, err := time.ParseDuration(string(text))
 	if err != nil {
 		return fmt.Errorf("%q is not a duration such as %q", text, "30s")
 	}

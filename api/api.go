@@ -10,6 +10,9 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"path"
+	"reflect"
+	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
@@ -79,6 +82,7 @@ func New(c Config) http.Handler {
 	config := huma.DefaultConfig("Fairlead", "v1")
 	config.DocsPath = ""
 	config.CreateHooks = nil // no "$schema" fields in answers
+	config.Components.Schemas = huma.NewMapRegistry("#/components/schemas/", schemaName)
 	api := humago.New(mux, config)
 	s.registerSites(api)
 	s.registerReleases(api)
@@ -93,6 +97,15 @@ func New(c Config) http.Handler {
 	outer.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok\n") })
 	outer.Handle("/", s.identified(mux))
 	return s.hostChecked(outer)
+}
+
+// schemaName keeps types of the same name in different packages apart.
+func schemaName(t reflect.Type, hint string) string {
+	name := huma.DefaultSchemaNamer(t, hint)
+	if pkg := path.Base(t.PkgPath()); pkg != "client" && t.Name() != "" {
+		return strings.ToUpper(pkg[:1]) + pkg[1:] + name
+	}
+	return name
 }
 
 // reply is an answer with a JSON body.

@@ -1,7 +1,7 @@
 package strictyaml
 
 import (
-	"encoding/json"
+	"encoding"
 	"fmt"
 	"math"
 	"reflect"
@@ -15,7 +15,7 @@ import (
 // limit problems. Parts that are wrong keep their zero value.
 //
 // It knows structs, pointers, slices, maps with text keys, text, whole numbers,
-// numbers, booleans, and types that implement [json.Unmarshaler] for a scalar.
+// numbers, booleans, and types that implement [encoding.TextUnmarshaler] for a scalar.
 // Another type is a fault of the program and panics.
 func (d *Document) Decode(into any, limit int) []Problem {
 	run := &decoding{document: d, limit: limit}
@@ -186,21 +186,29 @@ func (r *decoding) number(node *yaml.Node, into reflect.Value, path string) {
 
 func (r *decoding) unmarshaler(node *yaml.Node, into reflect.Value, path string) {
 	if node.Kind != yaml.ScalarNode || node.ShortTag() == "!!null" {
-		r.problem(node, path, "want a value, found %s", describe(node))
-		return
-	}
-	data := []byte(node.Value)
-	if node.ShortTag() == "!!str" {
-		data, _ = json.Marshal(node.Value) // text always marshals
-	}
-	if err := into.Addr().Interface().(json.Unmarshaler).UnmarshalJSON(data); err != nil {
+		r.problem(node, path, "want text, found %s", describe(node))
+	} else if err := unmarshal(into, node.Value); err != nil {
 		r.problem(node, path, "%s", clip(err.Error()))
+	} else {
+		r.scalar(node, path, "text", "!!str")
 	}
 }
 
+func unmarshal(into reflect.Value, text string) error {
+	if v, ok := into.Addr().Interface().(encoding.TextUnmarshaler); ok {
+		return v.UnmarshalText([]byte(text))
+	}
+	data, _ := json.Marshal(text) // text always marshals
+	return into.Addr().Interface().(json.Unmarshaler).UnmarshalJSON(data)
+}
+
+// isUnmarshaler reports whether a type reads itself from text.
 func isUnmarshaler(v reflect.Value) bool {
-	_, ok := v.Addr().Interface().(json.Unmarshaler)
-	return ok
+	switch v.Addr().Interface().(type) {
+	case encoding.TextUnmarshaler, json.Unmarshaler:
+		return true
+	}
+	return false
 }
 
 func isZero(v reflect.Value) bool {

@@ -1,0 +1,127 @@
+package server
+
+import (
+	"context"
+	"strings"
+
+	"github.com/fairlead/fairlead"
+	"github.com/fairlead/fairlead/api/client"
+	"github.com/fairlead/fairlead/app"
+	"github.com/fairlead/fairlead/release"
+	"github.com/fairlead/fairlead/rollout"
+)
+
+// deployments bring releases into environments: a release is made, and a rollout
+// begun.
+type deployments struct {
+	releases *release.Maker
+	engine   *rollout.Engine
+}
+
+// Deploy makes a release of a file and its tree and begins its rollout.
+func (d deployments) Deploy(ctx context.Context, in client.Deploy, by fairlead.Principal) (fairlead.Release, rollout.Rollout, bool, error) {
+	complete := app.Complete(in.App)
+	if err := app.Check(complete); err != nil {
+		return fairlead.Release{}, rollout.Rollout{}, false, err
+	}
+	if err := d.free(complete, in.Env); err != nil {
+		return fairlead.Release{}, rollout.Rollout{}, false, err
+	}
+	r, made, err := d.releases.Make(ctx, complete, in.Tree, by)
+	if err != nil {
+		return r, rollout.Rollout{}, false, err
+	}
+	if missing := release.MissingSecrets(r, complete.Spec.Secrets, envOr(r, in.Env)); len(missing) > 0 {
+		return r, rollout.Rollout{}, made, fairlead.Errorf(fairlead.Conflict, "deploy "+r.Name(),
+			"%s has no value for: %s", envOr(r, in.Env), strings.Join(missing, ", ")).
+			WithHint("set it with: fairlead secret set %s --env %s", missing[0], envOr(r, in.Env))
+	}
+	ro, err := d.begin(ctx, r, in.Env, rollout.Forward, by)
+	return r, ro, made, err
+}
+
+// free refuses a deploy that would be refused after a release was made for
+// nothing: something is moving at the site already.
+func (d deployments) free(a fairlead.App, env string) error {
+	if env == "" {
+		env = a.Spec.Environments[0].Name
+	}
+	for _, state := range d.engine.Sites() {
+		if state.Live.Site == (fairlead.Site{App: a.Metadata.Name, Env: env}) && state.Rollout != nil && state.Rollout.Moving() {
+			r := state.Rollout
+			return fairlead.Errorf(fairlead.Conflict, "deploy "+a.Metadata.Name, "%s@%d is on its way to %s (%s)", r.Site.App, r.To, env, r.Phase).
+				WithHint("wait for it, or stop it with: fairlead abort %s --env %s", r.Site.App, env)
+		}
+	}
+	return nil
+}
+
+func envOr(r fairlead.Release, env string) string {
+	if env == "" && len(r.Policy) > 0 {
+		return r.Policy[0].Name
+	}
+	return env
+}
+
+// Promote begins the rollout of an existing release in another environment.
+func (d deployments) Promote(ctx context.Context, in client.Promote, by fairlead.Principal) (fairlead.Release, rollout.Rollout, error) {
+	r, err := d.releases.Get(ctx, in.App, in.Number)
+	if err != nil {
+		return r, rollout.Rollout{}, err
+	}
+	if in.Env == "" {
+		return r, rollout.Rollout{}, fairlead.Errorf(fairlead.Invalid, "promote "+r.Name(), "no environment is named")
+	}
+	ro, err := d.begin(ctx, r, in.Env, rollout.Forward, by)
+	return r, ro, err
+}
+
+// Rollback turns a moving or watched rollout back, or brings the previous release
+// back where none is.
+func (d deployments) Rollback(ctx context.Context, site fairlead.Site, why string, by fairlead.Principal) (rollout.Rollout, error) {
+	for _, state := range d.engine.Sites() {
+		if state.Live.Site != site {
+			continue
+		}
+		if state.Rollout != nil && state.Rollout.Phase != rollout.Ended {
+			return d.engine.Act(ctx, site, rollout.Rollback, why, by)
+		}
+		if state.Live.Previous == 0 {
+			return rollout.Rollout{}, fairlead.Errorf(fairlead.Conflict, "roll back "+site.String(),
+				"%s@%d is live and no release was live there before it", site.App, state.Live.Stable)
+		}
+		r, err := d.releases.Get(ctx, site.App, state.Live.Previous)
+		if err != nil {
+			return rollout.Rollout{}, err
+		}
+		return d.begin(ctx, r, site.Env, rollout.Back, by)
+	}
+	return rollout.Rollout{}, fairlead.Errorf(fairlead.NotFound, "roll back "+site.String(), "nothing was deployed there").
+		WithHint("see what is where with: fairlead status")
+}
+
+func (d deployments) begin(ctx context.Context, r fairlead.Release, env string, kind rollout.Kind, by fairlead.Principal) (rollout.Rollout, error) {
+	environment, err := release.Environment(r, env)
+	if err != nil {
+		return rollout.Rollout{}, err
+	}
+	site := fairlead.Site{App: r.App, Env: environment.Name}
+	if err := d.routeFree(site, environment.Route); err != nil {
+		return rollout.Rollout{}, err
+	}
+	return d.engine.Begin(ctx, rollout.Beginning{
+		Site: site, Release: r.Number, Digest: r.Digest, Environment: environment, Kind: kind, By: by,
+	})
+}
+
+// routeFree refuses a route that another site has.
+func (d deployments) routeFree(site fairlead.Site, route fairlead.Route) error {
+	for _, state := range d.engine.Sites() {
+		taken := state.Live.Route
+		if state.Live.Site != site && strings.EqualFold(taken.Host, route.Host) && taken.PathPrefix == route.PathPrefix {
+			return fairlead.Errorf(fairlead.Conflict, "deploy to "+site.String(), "the route %s%s is %s's", route.Host, route.PathPrefix, state.Live.Site).
+				WithHint("give it another host or path under spec.route")
+		}
+	}
+	return nil
+}

@@ -1,0 +1,82 @@
+package server
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"time"
+
+	"github.com/fairlead/fairlead"
+	"github.com/fairlead/fairlead/artifact"
+	"github.com/fairlead/fairlead/release"
+	"github.com/fairlead/fairlead/rollout"
+	"github.com/fairlead/fairlead/workload"
+)
+
+// fleet runs instances of releases on a runtime: it puts the artifact in place
+// and hands over the secrets.
+type fleet struct {
+	workload.Runtime
+	releases *release.Maker
+	trees    *artifact.Store
+	deliver  func(ctx context.Context, env string, versions map[string]int) (map[string][]byte, error)
+}
+
+// Start starts an instance of a release.
+func (f fleet) Start(ctx context.Context, order fairlead.Order, id string, p rollout.Place) error {
+	r, err := f.releases.Get(ctx, p.Site.App, p.Release)
+	if err != nil {
+		return err
+	}
+	env, err := release.Environment(r, p.Site.Env)
+	if err != nil {
+		return err
+	}
+	dir, err := f.trees.Materialise(ctx, r.Content.Artifact)
+	if err != nil {
+		return fmt.Errorf("put the artifact of %s in place: %w", r.Name(), err)
+	}
+	secrets, err := f.deliver(ctx, p.Site.Env, r.Content.Secrets[p.Site.Env])
+	if err != nil {
+		return fmt.Errorf("secrets of %s: %w", r.Name(), err)
+	}
+	return f.Runtime.Start(ctx, order, instanceSpec(id, dir, r, env), secrets)
+}
+
+func instanceSpec(id, dir string, r fairlead.Release, env fairlead.Environment) workload.Spec {
+	c := r.Content
+	variables := maps.Clone(c.Env)
+	if variables == nil {
+		variables = map[string]string{}
+	}
+	maps.Copy(variables, c.EnvIn[env.Name])
+	return workload.Spec{
+		ID: id, Site: fairlead.Site{App: r.App, Env: env.Name}, Release: r.Number, Digest: r.Digest,
+		Dir: dir, Command: c.Command, Env: variables, Port: c.Port, Readiness: c.Readiness, Health: c.Health,
+		Resources: c.Resources, Network: c.Network, Sandbox: env.Sandbox,
+	}
+}
+
+// endAll stops and forgets every instance, for the end of everything.
+func (f fleet) endAll(ctx context.Context, order func() fairlead.Order) error {
+	all, err := f.List(ctx)
+	if err != nil {
+		return err
+	}
+	failed := make(chan error, len(all))
+	for _, s := range all {
+		go func() {
+			err := f.Stop(ctx, order(), s.ID, 5*time.Second)
+			if err == nil {
+				err = f.Remove(ctx, order(), s.ID)
+			}
+			failed <- err
+		}()
+	}
+	for range all {
+		if e := <-failed; e != nil {
+			err = e
+		}
+	}
+	return err
+}

@@ -1,0 +1,92 @@
+package server
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/http"
+	"os"
+	"os/user"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/fairlead/fairlead"
+	"github.com/fairlead/fairlead/api"
+	"github.com/fairlead/fairlead/internal/atomicfile"
+)
+
+// identity knows who calls: the bearer of the administrator's token, or the user
+// of a process that came through the Unix socket.
+type identity struct {
+	token string
+	seal  func(ctx context.Context, subject, text string) (fairlead.Sealed, error)
+
+	mu    sync.Mutex
+	known map[string]fairlead.Sealed // by subject
+}
+
+// newIdentity reads the administrator's token, and makes it on the first start.
+func newIdentity(file string, seal func(context.Context, string, string) (fairlead.Sealed, error)) (*identity, error) {
+	data, err := os.ReadFile(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		var raw [32]byte
+		rand.Read(raw[:]) // never fails, see crypto/rand
+		data = []byte("fl_" + hex.EncodeToString(raw[:]) + "\n")
+		err = atomicfile.Write(file, data, 0o600)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("the administrator's token: %w", err)
+	}
+	return &identity{token: strings.TrimSpace(string(data)), seal: seal, known: map[string]fairlead.Sealed{}}, nil
+}
+
+type connKey struct{}
+
+// withConn keeps a request's connection for identify; it is an
+// http.Server.ConnContext.
+func withConn(ctx context.Context, c net.Conn) context.Context {
+	return context.WithValue(ctx, connKey{}, c)
+}
+
+// identify returns the principal of a request.
+func (i *identity) identify(r *http.Request) (fairlead.Principal, error) {
+	if api.BearerIs(r, i.token) {
+		return i.admin(r.Context(), "token:admin", "admin")
+	}
+	if conn, ok := r.Context().Value(connKey{}).(*net.UnixConn); ok && r.Header.Get("Authorization") == "" {
+		uid, err := samePeer(conn)
+		if err != nil {
+			return fairlead.Principal{}, fairlead.Errorf(fairlead.Unauthorized, "", "the caller's credentials do not count: %w", err).
+				WithHint("use the token in admin.token of the state directory")
+		}
+		return i.admin(r.Context(), "user:"+strconv.Itoa(uid), userName(uid))
+	}
+	return fairlead.Principal{}, fairlead.Errorf(fairlead.Unauthorized, "", "no valid token").
+		WithHint("send the token in admin.token of the state directory, as: Authorization: Bearer TOKEN")
+}
+
+func (i *identity) admin(ctx context.Context, subject, name string) (fairlead.Principal, error) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	id, ok := i.known[subject]
+	if !ok {
+		var err error
+		if id, err = i.seal(ctx, subject, name); err != nil {
+			return fairlead.Principal{}, fmt.Errorf("seal the caller's name: %w", err)
+		}
+		i.known[subject] = id
+	}
+	return fairlead.Principal{ID: id, Role: fairlead.Admin}, nil
+}
+
+func userName(uid int) string {
+	if u, err := user.LookupId(strconv.Itoa(uid)); err == nil {
+		return u.Username
+	}
+	return "uid " + strconv.Itoa(uid)
+}

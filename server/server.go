@@ -1,0 +1,310 @@
+package server
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"runtime"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/fairlead/fairlead"
+	"github.com/fairlead/fairlead/api"
+	"github.com/fairlead/fairlead/api/client"
+	"github.com/fairlead/fairlead/artifact"
+	"github.com/fairlead/fairlead/gateway"
+	"github.com/fairlead/fairlead/internal/unixsock"
+	"github.com/fairlead/fairlead/release"
+	"github.com/fairlead/fairlead/rollout"
+	"github.com/fairlead/fairlead/secret"
+	"github.com/fairlead/fairlead/store/sqlite"
+	"github.com/fairlead/fairlead/workload/local"
+)
+
+// control is a running control plane.
+type control struct {
+	Config
+	paths
+	started time.Time
+	term    uint64
+	end     chan bool // the argument of shutdown: end the gateway and all instances too
+
+	store    *sqlite.Store
+	trees    *artifact.Store
+	vault    *secret.Vault
+	runtime  *local.Runtime
+	traffic  *gateway.Client
+	releases *release.Maker
+	engine   *rollout.Engine
+	fleet    fleet
+	loop     *rollout.Loop
+	gateway  string // address that takes traffic
+	api      string
+}
+
+// Run runs a control plane until ctx ends or the API asks for its end. The
+// gateway and the instances go on without it, unless the API asked for the end of
+// everything.
+func Run(ctx context.Context, c Config) (err error) {
+	if err := c.check(); err != nil {
+		return err
+	}
+	s := &control{Config: c, paths: paths{c.State}, started: time.Now().UTC(), end: make(chan bool, 1)}
+	if err := os.MkdirAll(c.State, 0o700); err != nil {
+		return &fairlead.Error{Code: fairlead.Unavailable, Op: "make the state directory", Err: err}
+	}
+	if s.store, err = sqlite.Open(c.State, sqlite.Options{Log: c.Log}); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.store.Close()) }()
+	if err := s.open(ctx); err != nil {
+		return err
+	}
+	defer s.runtime.Close()
+	return s.serve(ctx)
+}
+
+// open makes every part, from the store outward.
+func (s *control) open(ctx context.Context) (err error) {
+	if s.term, err = nextTerm(ctx, s.store, s.Version, s.started); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(s.scratch(), 0o700); err != nil {
+		return fmt.Errorf("make %s: %w", s.scratch(), err)
+	}
+	if s.trees, err = artifact.Open(s.content()); err != nil {
+		return err
+	}
+	if s.vault, err = secret.Open(s.paths.vault(), s.vaultKey(), s.store); err != nil {
+		return err
+	}
+	if err := s.vault.Sweep(ctx); err != nil {
+		return err
+	}
+	s.runtime, err = local.New(local.Config{Root: s.run(), Shim: s.Program, Log: s.Log, Plain: s.AllowUnsandboxed})
+	if err != nil {
+		return err
+	}
+	if s.gateway, err = s.startGateway(ctx); err != nil {
+		return err
+	}
+	s.traffic = gateway.NewClient(s.gatewaySocket())
+	s.releases = s.newMaker()
+	s.fleet = fleet{Runtime: s.runtime, releases: s.releases, trees: s.trees, deliver: s.vault.Deliver}
+	if s.engine, err = rollout.Open(ctx, s.store, now); err != nil {
+		return err
+	}
+	gates, err := s.newGates()
+	if err != nil {
+		return err
+	}
+	s.loop = rollout.NewLoop(rollout.Config{
+		Engine: s.engine, Store: s.store, Fleet: s.fleet, Traffic: s.traffic, Gates: gates,
+		Releases: s.releases.Get, Term: s.term, Now: now, Log: s.Log,
+	})
+	return nil
+}
+
+func now() time.Time { return time.Now().UTC() }
+
+// nextTerm records this start of the control plane and returns its term.
+func nextTerm(ctx context.Context, store *sqlite.Store, version string, at time.Time) (uint64, error) {
+	var last struct {
+		Term uint64 `json:"term"`
+	}
+	row, ok, err := store.Row(ctx, "server", "term")
+	if err != nil {
+		return 0, fmt.Errorf("read the term: %w", err)
+	}
+	if ok {
+		if err := json.Unmarshal(row.Value, &last); err != nil {
+			return 0, fairlead.Errorf(fairlead.Corrupt, "read the term", "%w", err)
+		}
+	}
+	last.Term++
+	value, err := json.Marshal(last)
+	if err != nil {
+		return 0, fmt.Errorf("encode the term: %w", err)
+	}
+	data, err := json.Marshal(map[string]any{"term": last.Term, "version": version})
+	if err != nil {
+		return 0, fmt.Errorf("encode the start: %w", err)
+	}
+	_, err = store.Commit(ctx, fairlead.Change{Entries: []fairlead.Entry{{
+		Time: at, Kind: "server.started", Principal: "system:server", Data: data,
+		Rows: []fairlead.Row{{Kind: "server", Key: "term", Value: value}},
+	}}})
+	return last.Term, err
+}
+
+// startGateway starts the gateway's service or adopts the one that runs, and
+// returns its public address.
+func (s *control) startGateway(ctx context.Context) (string, error) {
+	service := local.Service{
+		ID: gatewayService, Command: []string{s.Program, "gateway", "--dir", s.paths.gateway()},
+		Dir: s.State, Listeners: []string{"tcp " + s.Listen}, Notify: true,
+	}
+	if err := os.MkdirAll(s.paths.gateway(), 0o700); err != nil {
+		return "", fmt.Errorf("make the gateway's directory: %w", err)
+	}
+	if err := s.runtime.StartService(ctx, fairlead.Order{Term: s.term}, service); err != nil {
+		return "", fmt.Errorf("start the gateway: %w", err)
+	}
+	services, err := s.runtime.Services(ctx)
+	if err != nil {
+		return "", fmt.Errorf("find the gateway: %w", err)
+	}
+	for _, status := range services {
+		if status.ID == gatewayService && len(status.Listeners) > 0 {
+			_, address, _ := strings.Cut(status.Listeners[0], " ")
+			return address, nil
+		}
+	}
+	return "", fairlead.Errorf(fairlead.Internal, "start the gateway", "it has no listener")
+}
+
+// gatewayService is the id of the gateway's service.
+const gatewayService = "gateway"
+
+// serve runs the loop and the API until the end.
+func (s *control) serve(ctx context.Context) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	who, err := newIdentity(s.token(), s.store.Sealer().Seal)
+	if err != nil {
+		return err
+	}
+	listeners, err := s.listen()
+	if err != nil {
+		return err
+	}
+	httpServer := &http.Server{
+		Handler: s.handler(who), ConnContext: withConn, BaseContext: func(net.Listener) context.Context { return ctx },
+		ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, ErrorLog: slog.NewLogLogger(s.Log.Handler(), slog.LevelDebug),
+	}
+	failed := make(chan error, len(listeners)+1)
+	var workers sync.WaitGroup
+	workers.Go(func() { failed <- s.loop.Run(ctx) })
+	for _, l := range listeners {
+		workers.Go(func() { failed <- httpServer.Serve(l) })
+	}
+	s.Log.Info("control plane is up", "gateway", s.gateway, "api", s.api, "state", s.State, "term", s.term)
+	if s.Ready != nil {
+		s.Ready(Addresses{Gateway: s.gateway, API: s.api})
+	}
+	all, err := s.await(ctx, failed)
+	closeErr := shut(httpServer, stop)
+	workers.Wait()
+	if all {
+		err = errors.Join(err, s.endAll())
+	}
+	return errors.Join(err, closeErr)
+}
+
+// await returns when the control plane shall end, and whether all else shall too.
+func (s *control) await(ctx context.Context, failed <-chan error) (all bool, err error) {
+	select {
+	case <-ctx.Done():
+		return false, nil
+	case all = <-s.end:
+		return all, nil
+	case err = <-failed:
+		return false, err
+	}
+}
+
+// shut lets the calls under way end for a moment, then stops everything else.
+func shut(h *http.Server, stop context.CancelFunc) error {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	err := h.Shutdown(ctx)
+	stop() // ends the loop and the streams
+	if errors.Is(err, context.DeadlineExceeded) {
+		return h.Close()
+	}
+	return err
+}
+
+// endAll ends the instances, then the gateway. Each has its own time limit.
+func (s *control) endAll() error {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	seq := uint64(1 << 40) // after all orders of the loop, which has ended
+	var mu sync.Mutex
+	order := func() fairlead.Order {
+		mu.Lock()
+		defer mu.Unlock()
+		seq++
+		return fairlead.Order{Term: s.term, Seq: seq}
+	}
+	err := s.fleet.endAll(ctx, order)
+	if stopErr := s.runtime.StopService(ctx, order(), gatewayService, 5*time.Second); stopErr != nil {
+		err = errors.Join(err, fmt.Errorf("stop the gateway: %w", stopErr))
+	}
+	return err
+}
+
+// listen opens the API's Unix socket and TCP address.
+func (s *control) listen() ([]net.Listener, error) {
+	if err := os.RemoveAll(s.socket()); err != nil { // of a control plane that crashed; the store's lock keeps a living one out
+		return nil, fmt.Errorf("remove the old control socket: %w", err)
+	}
+	local, err := unixsock.Listen(s.socket())
+	if err != nil {
+		return nil, fmt.Errorf("listen on the control socket: %w", err)
+	}
+	if err := os.Chmod(s.socket(), 0o600); err != nil {
+		return nil, errors.Join(fmt.Errorf("protect the control socket: %w", err), local.Close())
+	}
+	tcp, err := net.Listen("tcp", s.API)
+	if err != nil {
+		return nil, errors.Join((&fairlead.Error{Code: fairlead.Conflict, Op: "listen for the API on " + s.API, Err: err}).
+			WithHint("give it another address with --api, or port 0 for a free one"), local.Close())
+	}
+	s.api = tcp.Addr().String()
+	return []net.Listener{local, tcp}, nil
+}
+
+func (s *control) handler(who *identity) http.Handler {
+	return api.New(api.Config{
+		Version: s.version, Engine: s.engine, Releases: s.releases,
+		Deployments: deployments{releases: s.releases, engine: s.engine},
+		Blobs:       s.trees, Secrets: vaultFace{s.vault}, Ledger: s.store, Instances: s.runtime,
+		Open: s.openSealed, Identify: who.identify, Hosts: s.hosts(),
+		Shutdown: func(all bool) {
+			select {
+			case s.end <- all:
+			default: // it ends already
+			}
+		},
+	})
+}
+
+func (s *control) hosts() []string {
+	hosts := []string{"fairlead", "localhost", "127.0.0.1", "::1"}
+	if host, _, err := net.SplitHostPort(s.api); err == nil {
+		hosts = append(hosts, host)
+	}
+	return hosts
+}
+
+func (s *control) openSealed(ctx context.Context, sealed fairlead.Sealed) string {
+	text, err := s.store.Sealer().Open(ctx, sealed)
+	if err != nil {
+		return "[unreadable]"
+	}
+	return text
+}
+
+func (s *control) version() client.Version {
+	return client.Version{
+		Version: s.Version, Go: runtime.Version(), Term: s.term, Started: s.started, Pid: os.Getpid(),
+		Gateway: s.gateway, API: s.api, State: s.State,
+	}
+}
