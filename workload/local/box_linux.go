@@ -9,7 +9,6 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"runtime"
 	"slices"
 	"syscall"
 	"time"
@@ -28,7 +27,7 @@ type box struct {
 	events      chan event // closed when the shim-init has ended
 
 	command *exec.Cmd
-	ended   chan struct{} // closed when the shim-init is reaped
+	ended   <-chan struct{} // closed when the shim-init is reaped
 	channel *channel
 	carrier *carrier
 }
@@ -115,7 +114,7 @@ func namespaceProtections(enforced bool, detail string) []workload.Protection {
 
 // tryBox makes a sandbox by one means.
 func tryBox(ctx context.Context, plan boxPlan, way means, why error) (*box, error) {
-	b := &box{setup: plan.setup, events: make(chan event), ended: make(chan struct{})}
+	b := &box{setup: plan.setup, events: make(chan event)}
 	b.setup.Namespaces = way != plain
 	b.setup.UID = map[means]int{ownUser: 1000, oneUser: 0, plain: os.Getuid()}[way]
 	b.setup.Processes = processLimit
@@ -225,9 +224,7 @@ func (b *box) launch(plan boxPlan, way means) error {
 			return errors.Join(err, channel.conn.Close())
 		}
 	}
-	started := make(chan error)
-	go b.keep(started)
-	if err := <-started; err != nil {
+	if b.ended, err = startKept(b.command); err != nil {
 		return errors.Join(fmt.Errorf("make namespaces: %w", err), channel.conn.Close())
 	}
 	b.channel = channel
@@ -239,19 +236,6 @@ func (b *box) launch(plan boxPlan, way means) error {
 		return fmt.Errorf("hand over the setup: %w", err)
 	}
 	return nil
-}
-
-// keep starts the shim-init from a thread that lives as long as it does, for the
-// shim-init is killed when that thread ends, and reaps it.
-func (b *box) keep(started chan<- error) {
-	runtime.LockOSThread() // never unlocked: the thread ends with this goroutine
-	err := b.command.Start()
-	started <- err
-	if err != nil {
-		return
-	}
-	b.command.Wait() // how it ended does not matter
-	close(b.ended)
 }
 
 // await waits for a sandbox that is ready, and takes its listeners.

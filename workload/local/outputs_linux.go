@@ -3,9 +3,7 @@ package local
 import (
 	"errors"
 	"io"
-	"maps"
 	"os"
-	"slices"
 	"sync"
 	"time"
 )
@@ -51,13 +49,4 @@ func (o *outputs) close() {
 	for _, reader := range o.readers {
 		reader.Close()
 	}
-}
-
-// environ writes env as execve takes it, sorted.
-func environ(env map[string]string) []string {
-	var list []string
-	for _, name := range slices.Sorted(maps.Keys(env)) {
-		list = append(list, name+"="+env[name])
-	}
-	return list
 }

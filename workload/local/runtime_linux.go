@@ -11,8 +11,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
-	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -148,6 +146,7 @@ func (r *Runtime) spawn(ctx context.Context, h home, lock *os.File, secrets work
 		return err
 	}
 	r.reap(command.Process.Pid)
+	defer command.Process.Release()
 	theirs.Close()
 	if err := errors.Join(writeSecretsTo(in, secrets), in.Close()); err != nil {
 		return fmt.Errorf("hand over the secrets: %w", err)
@@ -411,61 +410,6 @@ func (r *Runtime) sweepOne(h home, job bool) error {
 	}
 	r.log.Info("removing what was never completed", "dir", string(h))
 	return discard(h)
-}
-
-var (
-	idForm     = regexp.MustCompile(`^[a-z0-9-]{1,80}$`)
-	secretForm = regexp.MustCompile(`^[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}$`)
-	envForm    = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
-)
-
-// checkSpec refuses what cannot be run.
-func checkSpec(spec workload.Spec, secrets workload.Secrets) error {
-	invalid := func(format string, args ...any) error {
-		return fairlead.Errorf(fairlead.Invalid, "", format, args...)
-	}
-	if !idForm.MatchString(spec.ID) {
-		return invalid("%q is not an id: at most 80 of [a-z0-9-]", spec.ID)
-	}
-	if spec.Port < 1 || spec.Port > 65535 {
-		return invalid("%d is not a port", spec.Port)
-	}
-	size := 0
-	for name, value := range secrets {
-		if !secretForm.MatchString(name) {
-			return invalid("%q cannot be the file name of a secret", name)
-		}
-		size += len(value)
-	}
-	if size > mostSecrets {
-		return invalid("secrets of %d bytes; at most %d", size, mostSecrets)
-	}
-	return checkRun(spec.Dir, spec.Command, spec.Env, spec.Sandbox, spec.Resources, spec.Network)
-}
-
-// checkRun is what instances and jobs have in common.
-func checkRun(dir string, command []string, env map[string]string, sandbox string, resources fairlead.Resources, network fairlead.Network) error {
-	info, err := os.Stat(dir)
-	switch {
-	case !filepath.IsAbs(dir) || err != nil || !info.IsDir():
-		return fairlead.Errorf(fairlead.Invalid, "", "%q is not an absolute path of a directory", dir)
-	case len(command) == 0 || command[0] == "":
-		return fairlead.Errorf(fairlead.Invalid, "", "the command is empty")
-	case slices.ContainsFunc(command, func(s string) bool { return strings.ContainsRune(s, 0) }):
-		return fairlead.Errorf(fairlead.Invalid, "", "the command has a zero byte")
-	case sandbox != fairlead.SandboxRequired && sandbox != fairlead.SandboxPreferred && sandbox != "":
-		return fairlead.Errorf(fairlead.Invalid, "", "sandbox is %q, neither required nor preferred", sandbox)
-	}
-	for name, value := range env {
-		if !envForm.MatchString(name) || strings.ContainsRune(value, 0) {
-			return fairlead.Errorf(fairlead.Invalid, "", "%q cannot be an environment variable", name)
-		}
-	}
-	if _, err := parseLimits(resources); err != nil {
-		return err
-	}
-	_, err = parseReach(network)
-	return err
 }
 
 // wrap names the operation of an error, and keeps its code and hint.

@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"sync"
 	"syscall"
 	"time"
@@ -24,15 +23,12 @@ import (
 type supervisor struct {
 	home    home
 	spec    workload.Spec
-	me      identity
+	held    holder[workload.Status]
 	log     *logWriter
 	cgroup  *cgroup
 	box     *box
 	out     *outputs
 	scratch string // of an instance without namespaces
-
-	mu     sync.Mutex
-	status workload.Status
 
 	stops   chan stopRequest
 	probes  chan probed
@@ -76,13 +72,13 @@ func newSupervisor(h home, spec workload.Spec) (*supervisor, *controlServer, err
 		return nil, nil, err
 	}
 	s := &supervisor{
-		home: h, spec: spec, me: me, log: log,
+		home: h, spec: spec, log: log,
 		stops: make(chan stopRequest), probes: make(chan probed), over: make(chan struct{}),
-		quiet: func() {}, failures: map[bool]int{}, timer: time.NewTimer(time.Hour),
-		status: workload.Status{ID: spec.ID, Site: spec.Site, Release: spec.Release, Digest: spec.Digest,
-			State: workload.Starting, Address: "pass:" + h.dial(), Started: time.Now().UTC()},
+		quiet: func() {}, failures: map[bool]int{}, timer: stoppedTimer(),
+		held: holder[workload.Status]{home: h, me: me, log: log, status: workload.Status{
+			ID: spec.ID, Site: spec.Site, Release: spec.Release, Digest: spec.Digest,
+			State: workload.Starting, Address: "pass:" + h.dial(), Started: time.Now().UTC()}},
 	}
-	s.timer.Stop()
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /v1/status", func(w http.ResponseWriter, _ *http.Request) { respond(w, s.snapshot(), nil) })
 	mux.HandleFunc("POST /v1/stop", ordered(h, func(r stopRequest) fairlead.Order { return r.Order }, s.askToStop))
@@ -90,30 +86,16 @@ func newSupervisor(h home, spec workload.Spec) (*supervisor, *controlServer, err
 	if err != nil {
 		return nil, nil, errors.Join(err, log.close())
 	}
-	if err := writeJSON(h.record(), record[workload.Status]{protocol, me, s.status}); err != nil {
+	if err := s.held.record(); err != nil {
 		control.close()
 		return nil, nil, errors.Join(err, log.close())
 	}
 	return s, control, nil
 }
 
-func (s *supervisor) snapshot() workload.Status {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.status
-}
+func (s *supervisor) snapshot() workload.Status { return s.held.snapshot() }
 
-// change makes a transition: durable first, then visible.
-func (s *supervisor) change(f func(*workload.Status)) {
-	next := s.snapshot()
-	f(&next)
-	if err := writeJSON(s.home.record(), record[workload.Status]{protocol, s.me, next}); err != nil {
-		s.log.say("could not record the state: %v", err)
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.status = next
-}
+func (s *supervisor) change(f func(*workload.Status)) { s.held.change(f) }
 
 // askToStop hands a stop to the loop and waits for the end.
 func (s *supervisor) askToStop(ctx context.Context, r stopRequest) (any, error) {
@@ -417,62 +399,4 @@ func (s *supervisor) finish() {
 	s.probing.Wait()
 	s.timer.Stop()
 	close(s.over)
-}
-
-// instanceEnv is the whole environment of an instance's app.
-func instanceEnv(spec workload.Spec, inside setup) []string {
-	env := baseEnv(inside)
-	for name, value := range spec.Env {
-		env[name] = value
-	}
-	env["PORT"] = fmt.Sprint(inside.Port)
-	env["FAIRLEAD_APP"], env["FAIRLEAD_ENV"] = spec.Site.App, spec.Site.Env
-	env["FAIRLEAD_RELEASE"], env["FAIRLEAD_INSTANCE"] = fmt.Sprint(spec.Release), spec.ID
-	env["FAIRLEAD_SECRETS"] = inside.SecretDir
-	return environ(env)
-}
-
-// baseEnv is the environment of every process in a sandbox.
-func baseEnv(inside setup) map[string]string {
-	temp := "/tmp"
-	if !inside.Namespaces {
-		temp = inside.Stage
-	}
-	return map[string]string{"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": temp, "TMPDIR": temp, "LANG": "C.UTF-8"}
-}
-
-// outside.json names what an instance or job has outside its home, so that it can
-// be removed even after its shim was killed.
-type outside struct {
-	Cgroups []string `json:"cgroups"`
-	Scratch string   `json:"scratch"`
-
-	name    string
-	parents map[string]hierarchy
-}
-
-// noteOutside decides and records where things will be, before they are.
-func noteOutside(h home, id string) (outside, error) {
-	o := outside{name: fmt.Sprintf("fairlead-%s-%d", id, os.Getpid()), parents: parents(mountedHierarchies())}
-	for _, parent := range o.parents {
-		o.Cgroups = append(o.Cgroups, filepath.Join(parent.dir, o.name))
-	}
-	o.Scratch = filepath.Join("/dev/shm", o.name)
-	return o, writeJSON(h.leftovers(), o)
-}
-
-// clearOutside removes what a dead shim left.
-func clearOutside(h home) error {
-	var o outside
-	err := readJSON(h.leftovers(), &o)
-	if errors.Is(err, os.ErrNotExist) {
-		return nil
-	}
-	if err == nil {
-		err = removeCgroups(o.Cgroups)
-	}
-	if err == nil && o.Scratch != "" {
-		err = os.RemoveAll(o.Scratch)
-	}
-	return err
 }
