@@ -166,6 +166,9 @@ func (j *Judge) arrive(boot string, b *fairlead.Cell) {
 // after a gap and is left out: its risk set is unknown.
 func (j *Judge) outcomes(boot string, b *fairlead.Cell, touched []*group) []*group {
 	c := j.cells[cellKey{boot, b.Second, b.Epoch}]
+	if c == nil {
+		return touched // it was complete before: the block names it twice
+	}
 	for _, arm := range [2]*fairlead.Arm{&b.Stable, &b.Canary} {
 		for s, units := range arm.Hits {
 			if c.blind>>s&1 == 1 {
