@@ -15,8 +15,8 @@ import (
 // limit problems. Parts that are wrong keep their zero value.
 //
 // It knows structs, pointers, slices, maps with text keys, text, whole numbers,
-// numbers, booleans, and types that implement [encoding.TextUnmarshaler] for a scalar.
-// Another type is a fault of the program and panics.
+// numbers, booleans, and types that read themselves from text
+// ([encoding.TextUnmarshaler]). Another type is a fault of the program and panics.
 func (d *Document) Decode(into any, limit int) []Problem {
 	run := &decoding{document: d, limit: limit}
 	run.value(d.root, reflect.ValueOf(into).Elem(), "")
@@ -36,6 +36,7 @@ func (r *decoding) problem(node *yaml.Node, path, format string, args ...any) {
 }
 
 func (r *decoding) value(node *yaml.Node, into reflect.Value, path string) {
+	reader, isText := into.Addr().Interface().(encoding.TextUnmarshaler)
 	switch {
 	case node.Kind == yaml.AliasNode:
 		r.problem(node, path, "aliases are not read; write the value out")
@@ -45,8 +46,8 @@ func (r *decoding) value(node *yaml.Node, into reflect.Value, path string) {
 		fresh := reflect.New(into.Type().Elem())
 		r.value(node, fresh.Elem(), path)
 		into.Set(fresh)
-	case isUnmarshaler(into):
-		r.unmarshaler(node, into, path)
+	case isText:
+		r.text(node, reader, path)
 	default:
 		r.kind(node, into, path)
 	}
@@ -184,31 +185,15 @@ func (r *decoding) number(node *yaml.Node, into reflect.Value, path string) {
 	into.SetFloat(value)
 }
 
-func (r *decoding) unmarshaler(node *yaml.Node, into reflect.Value, path string) {
+// text lets a type read itself, from text only.
+func (r *decoding) text(node *yaml.Node, into encoding.TextUnmarshaler, path string) {
 	if node.Kind != yaml.ScalarNode || node.ShortTag() == "!!null" {
 		r.problem(node, path, "want text, found %s", describe(node))
-	} else if err := unmarshal(into, node.Value); err != nil {
+	} else if err := into.UnmarshalText([]byte(node.Value)); err != nil {
 		r.problem(node, path, "%s", clip(err.Error()))
 	} else {
 		r.scalar(node, path, "text", "!!str")
 	}
-}
-
-func unmarshal(into reflect.Value, text string) error {
-	if v, ok := into.Addr().Interface().(encoding.TextUnmarshaler); ok {
-		return v.UnmarshalText([]byte(text))
-	}
-	data, _ := json.Marshal(text) // text always marshals
-	return into.Addr().Interface().(json.Unmarshaler).UnmarshalJSON(data)
-}
-
-// isUnmarshaler reports whether a type reads itself from text.
-func isUnmarshaler(v reflect.Value) bool {
-	switch v.Addr().Interface().(type) {
-	case encoding.TextUnmarshaler, json.Unmarshaler:
-		return true
-	}
-	return false
 }
 
 func isZero(v reflect.Value) bool {
