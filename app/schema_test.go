@@ -3,6 +3,8 @@ package app_test
 import (
 	"encoding/json"
 	"fmt"
+	"os"
+	"path/filepath"
 	"reflect"
 	"regexp"
 	"slices"
@@ -165,6 +167,26 @@ func TestTheSchemaAcceptsTheExamples(t *testing.T) {
 	for _, name := range []string{"ten-lines.yaml", "full.yaml"} {
 		if wrong := s.validate(s, plain(t, read(t, name)), "file"); len(wrong) > 0 {
 			t.Errorf("%s: %s", name, strings.Join(wrong, "\n"))
+		}
+	}
+}
+
+func TestTheExamplesOfTheRepositoryAreComplete(t *testing.T) {
+	s := load(t)
+	files, err := filepath.Glob("../examples/*/fairlead.yaml")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no examples: %v", err)
+	}
+	for _, file := range files {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := app.Parse(file, data); err != nil {
+			t.Error(err)
+		}
+		if wrong := s.validate(s, plain(t, data), file); len(wrong) > 0 {
+			t.Errorf("the schema refuses it: %s", strings.Join(wrong, "\n"))
 		}
 	}
 }

@@ -107,6 +107,9 @@ func (g *Gates) run(ctx context.Context, r fairlead.Release, env string, gate fa
 		return err
 	}
 	result, err := g.Jobs.RunJob(ctx, job)
+	if err == nil {
+		err = ctx.Err() // a job that ended because we did says nothing of the release
+	}
 	var output fairlead.Digest
 	if err == nil {
 		output, _, err = g.Outputs.Put(ctx, bytes.NewReader(result.Output))

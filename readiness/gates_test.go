@@ -27,12 +27,16 @@ var ctx = context.Background()
 // processes runs jobs as plain processes, without a sandbox. It can be told to fail
 // as a runner does: the job could not be run.
 type processes struct {
-	jobs   []workload.Job
-	broken error
+	jobs    []workload.Job
+	broken  error
+	started func() // called when a job is about to start, if set
 }
 
 func (p *processes) RunJob(ctx context.Context, job workload.Job) (workload.JobResult, error) {
 	p.jobs = append(p.jobs, job)
+	if p.started != nil {
+		p.started()
+	}
 	if p.broken != nil {
 		return workload.JobResult{}, p.broken
 	}
@@ -45,6 +49,9 @@ func (p *processes) RunJob(ctx context.Context, job workload.Job) (workload.JobR
 	}
 	output, err := cmd.CombinedOutput()
 	var exit *exec.ExitError
+	if cmd.ProcessState == nil && ctx.Err() != nil {
+		return workload.JobResult{ExitCode: -1}, nil // killed before it began
+	}
 	if err != nil && !errors.As(err, &exit) {
 		return workload.JobResult{}, err
 	}
@@ -239,6 +246,18 @@ func TestAGateThatCannotBeRunLeavesNoEvidence(t *testing.T) {
 	f.jobs.broken = nil
 	if v := f.prove(t, "production"); !v.Holds() {
 		t.Errorf("%+v", v)
+	}
+}
+
+func TestAGateThatEndsWithTheServerLeavesNoEvidence(t *testing.T) {
+	f := newFixture(t, "x", shell("tests", "exec sleep 600"))
+	ending, cancel := context.WithCancel(ctx)
+	f.jobs.started = cancel
+	if _, err := f.gates.Prove(ending, f.r, "production"); !errors.Is(err, context.Canceled) {
+		t.Errorf("%v", err)
+	}
+	if kinds := f.kinds(t); kinds != "gate.run gate.interrupted" {
+		t.Errorf("entries: %s", kinds)
 	}
 }
 
