@@ -1,0 +1,81 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/fairlead/fairlead/cli/clitest"
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// The scripts run this test binary as fairlead. What needs instances runs
+// bin/fairlead instead, see the scripts under testdata/e2e.
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"fairlead": main})
+}
+
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:   "testdata/script",
+		Setup: shortState,
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"fakeserver": fakeServer,
+			"exits":      exits,
+		},
+	})
+}
+
+// shortState gives a script a state directory whose path is short enough for a
+// Unix socket.
+func shortState(env *testscript.Env) error {
+	dir, err := os.MkdirTemp("", "fl")
+	if err != nil {
+		return err
+	}
+	env.Defer(func() { os.RemoveAll(dir) })
+	env.Setenv("FAIRLEAD_STATE", dir)
+	env.Setenv("HOME", env.WorkDir)
+	return nil
+}
+
+// fakeServer starts a stand-in for the control plane: fakeserver ENV...
+func fakeServer(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) == 0 {
+		ts.Fatalf("usage: fakeserver ENV...")
+	}
+	server, err := clitest.Start(ts.Getenv("FAIRLEAD_STATE"), 20, args...)
+	ts.Check(err)
+	ts.Defer(server.Close)
+}
+
+// exits runs fairlead and compares its exit status: exits STATUS ARG...
+func exits(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 1 {
+		ts.Fatalf("usage: exits STATUS ARG...")
+	}
+	err := ts.Exec("fairlead", args[1:]...)
+	if got := statusOf(err); got != args[0] {
+		ts.Fatalf("fairlead %q ended with %s, want %s", args[1:], got, args[0])
+	}
+}
+
+// TestEndToEnd runs the scripts that need instances, with bin/fairlead.
+func TestEndToEnd(t *testing.T) {
+	program, err := filepath.Abs("../../bin/fairlead")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(program); err != nil {
+		t.Skip("needs bin/fairlead: make build")
+	}
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata/e2e",
+		Setup: func(env *testscript.Env) error {
+			env.Setenv("PATH", filepath.Dir(program)+string(os.PathListSeparator)+env.Getenv("PATH"))
+			env.Setenv("FAIRLEAD", program)
+			return shortState(env)
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "triage": layOut},
+	})
+}
