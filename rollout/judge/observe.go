@@ -214,7 +214,8 @@ func (j *Judge) close() {
 // factors is a supermartingale under "at each delay after its arrival a canary
 // unit's odds are at most the tolerance times a stable unit's", and no factor
 // waits for requests that have not ended. The units of a group are settled
-// before its first factor: later ones had less time to fail.
+// before its first factor: those that came after it had less time to fail, and
+// would not be exchangeable with the others.
 func (j *Judge) judgeHarm(g *group) tables {
 	t := j.harm.group(g)
 	g.hits = g.hits[:0]
