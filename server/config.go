@@ -31,15 +31,15 @@ type Addresses struct {
 // paths are the places in the state directory.
 type paths struct{ state string }
 
-func (p paths) token() string    { return filepath.Join(p.state, "admin.token") }
-func (p paths) socket() string   { return filepath.Join(p.state, "control.sock") }
-func (p paths) content() string  { return filepath.Join(p.state, "content") }
-func (p paths) vault() string    { return filepath.Join(p.state, "vault") }
-func (p paths) vaultKey() string { return filepath.Join(p.state, "vault.key") }
-func (p paths) scratch() string  { return filepath.Join(p.state, "scratch") }
-func (p paths) run() string      { return filepath.Join(p.state, "run") }
-func (p paths) gateway() string  { return filepath.Join(p.state, "gateway") }
-func (p paths) evidence() string { return filepath.Join(p.state, "evidence.key") }
+func (p paths) token() string       { return filepath.Join(p.state, "admin.token") }
+func (p paths) socket() string      { return filepath.Join(p.state, "control.sock") }
+func (p paths) content() string     { return filepath.Join(p.state, "content") }
+func (p paths) vault() string       { return filepath.Join(p.state, "vault") }
+func (p paths) vaultKey() string    { return filepath.Join(p.state, "vault.key") }
+func (p paths) scratch() string     { return filepath.Join(p.state, "scratch") }
+func (p paths) run() string         { return filepath.Join(p.state, "run") }
+func (p paths) gateway() string     { return filepath.Join(p.state, "gateway") }
+func (p paths) evidenceKey() string { return filepath.Join(p.state, "evidence.key") }
 
 func (p paths) gatewaySocket() string { return filepath.Join(p.gateway(), "control.sock") }
 

@@ -100,7 +100,7 @@ func (s *control) open(ctx context.Context) (err error) {
 	if s.engine, err = rollout.Open(ctx, s.store, now); err != nil {
 		return err
 	}
-	gates, err := s.newGates()
+	gates, err := s.newGates(ctx)
 	if err != nil {
 		return err
 	}

@@ -5,42 +5,122 @@ import (
 	"fmt"
 	"os"
 
-	"github.com/fairlead/fairlead"
 	"github.com/fairlead/fairlead/cli"
+	"github.com/fairlead/fairlead/gateway"
+	"github.com/fairlead/fairlead/ledger/verify"
+	"github.com/fairlead/fairlead/rollout"
+	"github.com/fairlead/fairlead/server"
+	"github.com/fairlead/fairlead/store/sqlite"
 	"github.com/fairlead/fairlead/tour"
 	"github.com/fairlead/fairlead/workload"
+	"github.com/fairlead/fairlead/workload/local"
 )
 
 // processes are the other programs in this binary, which Fairlead starts itself.
 // Each takes the arguments after its name and returns an exit status.
 func processes() map[string]func([]string) int {
+	sandboxed := func(name string) func([]string) int {
+		return func(args []string) int { return local.Main(name, args) }
+	}
 	return map[string]func([]string) int{
-		"shim":      notBuilt("shim"),
-		"shim-init": notBuilt("shim-init"),
-		"shim-exec": notBuilt("shim-exec"),
-		"gateway":   notBuilt("gateway"),
+		local.ShimName: sandboxed(local.ShimName),
+		local.InitName: sandboxed(local.InitName),
+		local.ExecName: sandboxed(local.ExecName),
+		"gateway":      runGateway,
 	}
 }
 
-func notBuilt(name string) func([]string) int {
-	return func([]string) int {
-		fmt.Fprintf(os.Stderr, "fairlead: %s: not in this build\n", name)
+func runGateway(args []string) int {
+	if err := gateway.Main(args); err != nil {
+		fmt.Fprintln(os.Stderr, "fairlead gateway:", err)
 		return cli.ExitFailed
 	}
+	return cli.ExitDone
 }
 
 // wiring lends the command line what only the whole program has.
 func wiring() cli.Wiring {
 	return cli.Wiring{
 		Version: buildVersion(),
-		Up:      func(context.Context, cli.UpOptions) error { return missing("up") },
-		Doctor:  func(context.Context) ([]workload.Protection, error) { return nil, missing("doctor") },
-		Verify: func(context.Context, string) (cli.Verification, error) {
-			return cli.Verification{}, missing("ledger verify")
-		},
-		Replay: func(context.Context, string) (cli.Replay, error) { return cli.Replay{}, missing("ledger replay") },
-		Tour:   runTour,
+		Up:      up,
+		Doctor:  doctor,
+		Verify:  verifyLedger,
+		Replay:  replayLedger,
+		Tour:    runTour,
 	}
+}
+
+func up(ctx context.Context, o cli.UpOptions) error {
+	program, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("find this program: %w", err)
+	}
+	return server.Run(ctx, server.Config{
+		State: o.State, Listen: o.Listen, API: o.API, Program: program, Version: buildVersion(),
+		AllowUnsandboxed: o.AllowUnsandboxed, Log: o.Log,
+		Ready: func(a server.Addresses) {
+			o.Ready(cli.Addresses{Gateway: a.Gateway, API: a.API, State: o.State, Pid: os.Getpid()})
+		},
+	})
+}
+
+func doctor(ctx context.Context) ([]workload.Protection, error) {
+	program, err := os.Executable()
+	if err != nil {
+		return nil, fmt.Errorf("find this program: %w", err)
+	}
+	return local.Probe(ctx, program)
+}
+
+// verifyLedger checks the ledger of a state directory from its files alone; a
+// server may be running over it.
+func verifyLedger(ctx context.Context, stateDir string) (v cli.Verification, err error) {
+	reader, err := sqlite.OpenReadOnly(stateDir)
+	if err != nil {
+		return v, err
+	}
+	defer func() {
+		if closeErr := reader.Close(); err == nil {
+			err = closeErr
+		}
+	}()
+	key, err := reader.VerifierKey()
+	if err != nil {
+		return v, err
+	}
+	result, err := verify.Check(ctx, reader, verify.Options{VerifierKey: key})
+	if err != nil {
+		return v, err
+	}
+	v = cli.Verification{
+		Ledger: result.Origin, Entries: result.Entries, Checkpoints: uint64(result.Checkpoints), Rows: uint64(result.Rows),
+		Facts: result.Facts, Verified: result.OK(),
+	}
+	for _, finding := range result.Findings {
+		v.Problems = append(v.Problems, finding.String())
+	}
+	return v, nil
+}
+
+// replayLedger computes every decision in a state directory's ledger again.
+func replayLedger(ctx context.Context, stateDir string) (r cli.Replay, err error) {
+	reader, err := sqlite.OpenReadOnly(stateDir)
+	if err != nil {
+		return r, err
+	}
+	defer func() {
+		if closeErr := reader.Close(); err == nil {
+			err = closeErr
+		}
+	}()
+	result, err := rollout.Replay(ctx, reader)
+	if err != nil {
+		return r, err
+	}
+	return cli.Replay{
+		Rollouts: uint64(result.Rollouts), Decisions: uint64(result.Decisions),
+		Replayed: result.Difference == "", Difference: result.Difference,
+	}, nil
 }
 
 // runTour runs the tour with this very binary, which is the example application
@@ -53,8 +133,4 @@ func runTour(ctx context.Context, o cli.TourOptions, std cli.Std) error {
 	return tour.Run(ctx, tour.Options{
 		Program: program, JSON: o.JSON, Keep: o.Keep, Color: o.Color, Out: std.Out, Err: std.Err, Getenv: std.Getenv,
 	})
-}
-
-func missing(op string) error {
-	return fairlead.Errorf(fairlead.Unsupported, op, "it is not in this build")
 }
