@@ -65,4 +65,3 @@ func checkRun(dir string, command []string, env map[string]string, sandbox strin
 	_, err = parseReach(network)
 	return err
 }
-

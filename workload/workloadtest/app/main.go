@@ -31,10 +31,9 @@ func main() {
 	case "crash": // ends at once
 		os.Exit(3)
 	case "deaf": // never listens
-		select {}
-	case "stubborn": // ignores SIGTERM
-		signal.Ignore(syscall.SIGTERM)
-		serve(0)
+		time.Sleep(time.Hour)
+	case "stubborn": // does not end on SIGTERM
+		serve(time.Hour)
 	case "slow": // answers SIGTERM after half a second
 		serve(500 * time.Millisecond)
 	case "print":
