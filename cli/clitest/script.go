@@ -83,6 +83,9 @@ func (s *Server) deploy(r *http.Request) (any, error) {
 		env = s.envs[0]
 	}
 	p := &play{script: d.App.Spec.Env["SCRIPT"], began: s.now(), number: len(s.plays) + 1, env: env}
+	if p.script == "" && s.Plays != nil {
+		p.script = s.Plays(p.number)
+	}
 	s.plays = append(s.plays, p)
 	return client.Deployed{Release: s.release(p.number), Rollout: s.at(p), Created: true}, nil
 }

@@ -20,7 +20,9 @@ import (
 // Server answers on the Unix socket of a state directory. It is safe for
 // concurrent use.
 type Server struct {
-	Token string // that calls must carry; none if empty
+	Token   string           // that calls must carry; none if empty
+	Gateway string           // address that Version gives
+	Plays   func(int) string // script of a release whose App file names none in SCRIPT; may be nil
 
 	http  *http.Server
 	now   func() time.Time
@@ -52,13 +54,26 @@ func Start(stateDir string, speed float64, envs ...string) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{now: time.Now, speed: speed, envs: envs, app: "triage", secrets: map[string]int{}, blobs: map[fairlead.Digest][]byte{}, done: make(chan struct{})}
+	s := &Server{Gateway: "127.0.0.1:8080", now: time.Now, speed: speed, envs: envs, app: "triage", secrets: map[string]int{}, blobs: map[fairlead.Digest][]byte{}, done: make(chan struct{})}
 	s.http = &http.Server{Handler: s.routes(), ReadHeaderTimeout: time.Second}
 	go func() {
 		_ = s.http.Serve(listener)
 		close(s.done)
 	}()
 	return s, nil
+}
+
+// Wait returns when the server has ended, by Close or by a call to shut down.
+func (s *Server) Wait() { <-s.done }
+
+// Newest returns the newest rollout as it is now.
+func (s *Server) Newest() client.Rollout {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.plays) == 0 {
+		return client.Rollout{}
+	}
+	return s.at(s.plays[len(s.plays)-1])
 }
 
 // Close ends the server.
@@ -158,7 +173,7 @@ func answer(w http.ResponseWriter, v any, err error) {
 }
 
 func (s *Server) version(*http.Request) (any, error) {
-	return client.Version{Version: "v0.0.0-test", Go: "go1.26", Term: 1, Gateway: "127.0.0.1:8080", API: "127.0.0.1:8090"}, nil
+	return client.Version{Version: "v0.0.0-test", Go: "go1.26", Term: 1, Gateway: s.Gateway, API: "127.0.0.1:8090"}, nil
 }
 
 func (s *Server) oneApp(r *http.Request) (any, error) {
