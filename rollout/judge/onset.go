@@ -45,9 +45,9 @@ type onset struct {
 // could be called harm: sessions that are bound to fail do so sooner on the old
 // release, are then no longer at risk, and for a while only the canary has any
 // left. A process that starts in that while sees the canary failing alone; in
-// our simulation half or more of such improvements were rolled back. In a
-// process that starts with all units at risk, the canary has failed less at
-// every moment.
+// our simulations half or more of such improvements were rolled back. In a
+// process that starts with all units at risk, the canary has failed less so far
+// at every moment.
 type onsets struct {
 	tolerance float64
 	alive     []*onset // the first is the start's and lives for ever
