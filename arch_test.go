@@ -26,6 +26,7 @@ var rank = map[string]int{
 // edges lists every other import allowed between folders, and why.
 // Each new line is a design decision: add it in its own commit.
 var edges = map[string]string{
+	"readiness -> workload":                  "a gate is a job of the runtime's contract",
 	"rollout -> ledger":                      "a decision's entry commits to its inputs in the ledger's form",
 	"rollout -> gateway":                     "snapshots are how a rollout shifts traffic",
 	"rollout -> workload":                    "instances are what a rollout starts and stops",

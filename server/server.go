@@ -148,7 +148,7 @@ func nextTerm(ctx context.Context, store *sqlite.Store, version string, at time.
 func (s *control) startGateway(ctx context.Context) (string, error) {
 	service := local.Service{
 		ID: gatewayService, Command: []string{s.Program, "gateway", "--dir", s.paths.gateway()},
-		Dir: s.State, Listeners: []string{"tcp " + s.Listen}, Notify: true,
+		Dir: s.State, Listeners: []string{"tcp " + s.Listen},
 	}
 	if err := os.MkdirAll(s.paths.gateway(), 0o700); err != nil {
 		return "", fmt.Errorf("make the gateway's directory: %w", err)
