@@ -38,7 +38,7 @@ type exchange struct {
 	timeout    time.Duration
 	start      time.Time
 	cause      func() error // why the request's context ended, nil while it has not
-	timer      *time.Timer
+	deadline   deadline
 	body       *upload // nil without one
 }
 
@@ -102,13 +102,16 @@ func (x *exchange) serve(w http.ResponseWriter, r *http.Request) {
 	if r.Body != nil && r.Body != http.NoBody && r.ContentLength != 0 {
 		x.body = &upload{from: r.Body}
 	}
-	x.timer = time.AfterFunc(x.timeout, func() {
+	x.deadline.start(x.timeout, func() {
 		if x.body.waits() {
 			cancel(errSlowUpload)
 		}
 		cancel(errDeadline)
+		if x.body != nil { // http.Transport returns only when its read of the body does
+			http.NewResponseController(w).SetReadDeadline(time.Unix(1, 0))
+		}
 	})
-	defer x.timer.Stop()
+	defer x.deadline.stop()
 	forward := httputil.ReverseProxy{
 		Rewrite: x.rewrite, Transport: x, ErrorHandler: x.fail,
 		BufferPool: &x.proxy.buffers, ErrorLog: x.proxy.quiet,
@@ -144,7 +147,7 @@ func (x *exchange) RoundTrip(out *http.Request) (*http.Response, error) {
 		}
 		answer, err := x.instance.transport.RoundTrip(attempt)
 		if err == nil {
-			x.timer.Stop()
+			x.deadline.stop()
 			x.proxy.reached(x, x.instance)
 			return x.answered(answer), nil
 		}
