@@ -28,19 +28,16 @@ func Converge(now time.Time, site fairlead.Site, want Want, have []workload.Stat
 	for _, s := range have {
 		switch {
 		case leaving(s.ID) || s.State == workload.Exited || s.State == workload.Stopping:
-		case s.State.Over():
-			if want[s.Release] > 0 && now.Sub(s.Started) < replacePause {
-				useful[s.Release] = append(useful[s.Release], s) // keeps its place until the pause is over
-			} else {
-				release = append(release, s.ID)
-			}
-		default:
+		case s.State.Over() && now.Sub(s.Started) >= replacePause:
+		default: // one that broke keeps its place until the pause is over
 			useful[s.Release] = append(useful[s.Release], s)
 		}
 	}
 	for number, instances := range useful {
 		for _, s := range surplus(instances, want[number]) {
-			release = append(release, s.ID)
+			if !s.State.Over() {
+				release = append(release, s.ID)
+			}
 		}
 	}
 	for number, count := range want {
@@ -81,12 +78,13 @@ func instanceID(p Place) string {
 	return fmt.Sprintf("%.24s-%.16s-%d-%x", p.Site.App, p.Site.Env, p.Release, randomBytes(4))
 }
 
-// groupOf sums up the instances of one release. Restarts and seconds are counted
-// by the loop.
-func groupOf(release int, have []workload.Status, leaving func(id string) bool) Group {
+// groupOf sums up the instances of one release. One that broke in an earlier
+// rollout, before since, says nothing of this one. Restarts and seconds are
+// counted by the loop.
+func groupOf(release int, since time.Time, have []workload.Status, leaving func(id string) bool) Group {
 	var g Group
 	for _, s := range have {
-		if s.Release != release || leaving(s.ID) {
+		if s.Release != release || leaving(s.ID) || s.State.Over() && s.Started.Before(since) {
 			continue
 		}
 		if s.State == workload.Ready {

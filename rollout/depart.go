@@ -36,7 +36,7 @@ func (l *Loop) depart(ctx context.Context, s scene) error {
 	for _, status := range s.have {
 		d := l.departures[status.ID]
 		if d == nil {
-			if status.State == workload.Exited && s.now.Sub(status.Started) > keepEnded {
+			if status.State.Over() && s.now.Sub(status.Started) > keepEnded {
 				problems = append(problems, l.Fleet.Remove(ctx, l.nextOrder(), status.ID))
 			}
 			continue
@@ -56,7 +56,7 @@ func (l *Loop) departOne(ctx context.Context, s scene, status workload.Status, d
 	late := s.now.Sub(d.since) > limit
 	idle := s.gateway.InFlight[status.ID] == 0
 	switch {
-	case status.State == workload.Exited:
+	case status.State.Over():
 		delete(l.departures, status.ID)
 	case d.listed && (late || idle || release.Content.Assignment.By != fairlead.ByRun):
 		d.listed = false

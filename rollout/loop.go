@@ -264,7 +264,7 @@ func (l *Loop) input(state State, s scene) Input {
 	count.update(s.now, here)
 	in := Input{
 		Now: s.now, Blocks: s.blocks, Gates: l.gates.state(r.ID), Applied: l.pushed.epochs[r.ID],
-		New: groupOf(r.To, here, l.leaving), Old: groupOf(r.From, here, l.leaving),
+		New: groupOf(r.To, r.Began, here, l.leaving), Old: groupOf(r.From, r.Began, here, l.leaving),
 		Frozen: l.frozen(armKey{r.Site, r.From}),
 	}
 	in.New.take(count.of(r.To))
