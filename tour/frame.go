@@ -39,7 +39,7 @@ func releaseRows(past []Result, present *stage, style progress.Style) []string {
 		}
 		row := style.Row().Add(progress.Strong, r.Release).To(4).Add(tone, outcomeWords(r.Outcome))
 		row.To(17).Add(progress.Plain, fmt.Sprintf("after %s", progress.Elapsed(time.Duration(r.Seconds*float64(time.Second)))))
-		row.To(31).Add(progress.Quiet, fmt.Sprintf("took %s requests, %s failed", progress.Count(r.Requests), progress.Count(r.Failures)))
+		row.To(31).Add(progress.Quiet, tookText(r))
 		if !r.expected() {
 			row.Add(progress.Bad, "  not as expected")
 		}
@@ -56,6 +56,13 @@ func releaseRows(past []Result, present *stage, style progress.Style) []string {
 	return lines
 }
 
+func tookText(r Result) string {
+	if r.first {
+		return "takes the traffic"
+	}
+	return fmt.Sprintf("took %s requests, %s failed", progress.Count(r.Requests), progress.Count(r.Failures))
+}
+
 func trafficRow(r *client.Rollout, style progress.Style) string {
 	share := float64(newWeight(r)) / float64(fairlead.Whole)
 	row := barRow("traffic", share, progress.New, style)
@@ -67,7 +74,7 @@ func trafficRow(r *client.Rollout, style progress.Style) string {
 // that is ahead.
 func evidenceRows(r client.Rollout, style progress.Style) []string {
 	e := progress.EvidenceOf(r)
-	if e.Safety.Needed == 0 && e.Harm.Needed == 0 {
+	if !progress.Judged(r) || e.Safety.Needed == 0 && e.Harm.Needed == 0 {
 		return nil
 	}
 	harmAhead := e.Harm.Progress() > e.Safety.Progress()

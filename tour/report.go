@@ -32,6 +32,7 @@ type Result struct {
 	Failures uint64  `json:"canary_failures"`    // of those, with 5xx
 
 	number int
+	first  bool // nothing was there before it
 	reason string
 }
 
@@ -51,7 +52,7 @@ func newResult(s stage, r client.Rollout, number int) Result {
 	if !r.Decided.IsZero() {
 		seconds = math.Round(10*r.Decided.Sub(began).Seconds()) / 10
 	}
-	return Result{Release: s.version.Name, Expected: string(s.expected), Outcome: string(r.Outcome), Seconds: seconds, number: number, reason: r.Reason}
+	return Result{Release: s.version.Name, Expected: string(s.expected), Outcome: string(r.Outcome), Seconds: seconds, number: number, first: r.From == 0, reason: r.Reason}
 }
 
 // expected reports whether a release ended as it must. One that failed must not

@@ -90,7 +90,7 @@ func (v *view) rollout(r client.Rollout) {
 func (v *view) end(r Result) {
 	v.scene.past = append(v.scene.past, r)
 	v.scene.stage, v.scene.rollout = nil, nil
-	v.line(fmt.Sprintf("  %s %s after %.1f s; it took %s requests, %s failed", r.Release, outcomeWords(r.Outcome), r.Seconds, progress.Count(r.Requests), progress.Count(r.Failures)))
+	v.line(fmt.Sprintf("  %s %s after %.1f s; it %s", r.Release, outcomeWords(r.Outcome), r.Seconds, tookText(r)))
 	v.draw()
 }
 

@@ -70,7 +70,7 @@ func step(r client.Rollout, now time.Time, style Style) string {
 
 func evidence(r client.Rollout, style Style) []string {
 	e := EvidenceOf(r)
-	if r.Step == 0 || e.Safety.Needed == 0 && e.Harm.Needed == 0 {
+	if !Judged(r) || e.Safety.Needed == 0 && e.Harm.Needed == 0 {
 		return nil
 	}
 	lines := []string{

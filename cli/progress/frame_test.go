@@ -141,7 +141,7 @@ func TestATellerTellsEachSentenceOnceAndProgressWhenItIsDue(t *testing.T) {
 		t.Fatalf("due progress: %q", got)
 	}
 	r.Step, r.Weight = 2, 5000
-	if got := teller.Tell(r, false); len(got) != 1 || !strings.Contains(got[0], "step 2 of 2, 50 %") {
+	if got := teller.Tell(r, false); len(got) != 1 || !strings.Contains(got[0], "step 2 of 3, 50 %") {
 		t.Fatalf("a new step: %q", got)
 	}
 }

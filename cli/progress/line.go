@@ -12,12 +12,12 @@ func Line(r client.Rollout) string {
 	head := fmt.Sprintf("%s@%d in %s: %s", r.App, r.To, r.Env, doing(r))
 	switch {
 	case r.Phase == "stepping" && r.Held == "":
-		head = fmt.Sprintf("%s@%d in %s: step %d of %d, %s", r.App, r.To, r.Env, r.Step, max(1, len(r.Weights)-1), r.Weight)
-	case r.Step > 0:
+		head = fmt.Sprintf("%s@%d in %s: step %d of %d, %s", r.App, r.To, r.Env, r.Step, len(r.Weights), r.Weight)
+	case Judged(r):
 		head += ", " + r.Weight.String()
 	}
 	parts := []string{head}
-	if r.Step > 0 {
+	if Judged(r) {
 		e := EvidenceOf(r)
 		if e.Safety.Needed > 0 {
 			parts = append(parts, "evidence of safety "+e.Safety.String())

@@ -119,22 +119,21 @@ func Share(part, whole uint64) string {
 	return fmt.Sprintf("%.0f %%", p)
 }
 
-// StepText says which step a rollout is on, such as "1 of 2 (25 %, 50 %), then 95 %".
-// The last weight of a rollout is what its promotion gives.
+// StepText says which step a rollout is on, such as "1 of 3 (25 %, 50 %, 95 %)". The
+// last step is what its promotion gives.
 func StepText(r client.Rollout) string {
-	last := len(r.Weights) - 1
-	if last < 1 {
+	if len(r.Weights) < 2 {
 		return "all at once"
 	}
-	shares := make([]string, last)
-	for i, w := range r.Weights[:last] {
+	shares := make([]string, len(r.Weights))
+	for i, w := range r.Weights {
 		shares[i] = w.String()
 	}
-	if r.Step > last {
-		return fmt.Sprintf("all %d steps done, now %s", last, r.Weight)
-	}
-	return fmt.Sprintf("%d of %d (%s), then %s", r.Step, last, strings.Join(shares, ", "), r.Weights[last])
+	return fmt.Sprintf("%d of %d (%s)", r.Step, len(r.Weights), strings.Join(shares, ", "))
 }
+
+// Judged reports whether there is traffic on both releases to learn from.
+func Judged(r client.Rollout) bool { return r.Phase == "stepping" || r.Phase == "watching" }
 
 // Clean returns text without control characters, so that it cannot steer a terminal.
 func Clean(text string) string {
