@@ -171,10 +171,10 @@ func TestBlocksAndRoutesSurviveARestart(t *testing.T) {
 }
 
 // load drives steady requests until stop and reports each that was lost.
-func load(t *testing.T, g *rig, clients int) (stop func() (requests int)) {
+func load(t *testing.T, g *rig, clients int) (count *atomic.Int64, stop func()) {
 	t.Helper()
 	var all sync.WaitGroup
-	var count atomic.Int64
+	count = new(atomic.Int64)
 	done := make(chan struct{})
 	for range clients {
 		all.Go(func() {
@@ -201,7 +201,7 @@ func load(t *testing.T, g *rig, clients int) (stop func() (requests int)) {
 			}
 		})
 	}
-	return func() int { close(done); all.Wait(); return int(count.Load()) }
+	return count, func() { close(done); all.Wait() }
 }
 
 func TestNoRequestIsLostWhileInstancesComeAndGo(t *testing.T) {
@@ -221,7 +221,7 @@ func TestNoRequestIsLostWhileInstancesComeAndGo(t *testing.T) {
 	}
 	old, kill := instance(0)
 	g.apply(route(backend(1, old)))
-	stop := load(t, g, 8)
+	count, stop := load(t, g, 8)
 	for n := range 200 {
 		next, killNext := instance(n + 1)
 		g.apply(route(backend(1, next)))
@@ -229,7 +229,8 @@ func TestNoRequestIsLostWhileInstancesComeAndGo(t *testing.T) {
 		kill()
 		old, kill = next, killNext
 	}
-	if n := stop(); n < 1000 {
+	stop()
+	if n := count.Load(); n < 400 {
 		t.Errorf("only %d requests", n)
 	}
 	kill()
@@ -259,12 +260,12 @@ func TestNoRequestIsLostWhileTheGatewayIsReplaced(t *testing.T) {
 	dir := t.TempDir()
 	g := startOn(t, dir, duplicate())
 	g.apply(route(backend(1, app(t, "a", func(w http.ResponseWriter, r *http.Request) { io.Copy(w, r.Body) }))))
-	stop := load(t, g, 8)
-	for range 3 {
+	count, stop := load(t, g, 8)
+	for range 10 {
+		enough := count.Load() + 50
+		eventually(t, "requests flow", func() bool { return count.Load() > enough || t.Failed() })
 		g.stop()
 		g = startOn(t, dir, duplicate())
 	}
-	if n := stop(); n < 100 {
-		t.Errorf("only %d requests", n)
-	}
+	stop()
 }
