@@ -28,7 +28,7 @@ import (
 type Deployments interface {
 	Deploy(ctx context.Context, d client.Deploy, by fairlead.Principal) (fairlead.Release, rollout.Rollout, bool, error)
 	Promote(ctx context.Context, p client.Promote, by fairlead.Principal) (fairlead.Release, rollout.Rollout, error)
-	Rollback(ctx context.Context, site fairlead.Site, why string, by fairlead.Principal) (rollout.Rollout, error)
+	Rollback(ctx context.Context, site fairlead.Site, why fairlead.Sealed, by fairlead.Principal) (rollout.Rollout, error)
 }
 
 // Blobs is the content store.
@@ -68,6 +68,7 @@ type Config struct {
 	Ledger      Ledger
 	Instances   Instances
 	Open        func(ctx context.Context, s fairlead.Sealed) string // personal text for display
+	Seal        func(ctx context.Context, subject, text string) (fairlead.Sealed, error)
 	Identify    Identify
 	Shutdown    func(all bool) // asks the server to end; returns at once
 	Hosts       []string       // names under which the API may be called, without port

@@ -30,7 +30,7 @@ func (s *server) deployed(ctx context.Context, rel fairlead.Release, r rollout.R
 	if err != nil {
 		return client.Deployed{}, err
 	}
-	view, err := s.rollout(r.ID)
+	view, err := s.rollout(ctx, r.ID)
 	return client.Deployed{Release: s.viewRelease(ctx, rel), Rollout: view, Created: made}, err
 }
 

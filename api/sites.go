@@ -37,10 +37,10 @@ func (s *server) registerSites(api huma.API) {
 	register(api, http.MethodGet, "/v1/apps/{app}", "getApp", "One app in all its environments",
 		func(ctx context.Context, in *appPath) (client.App, error) { return s.app(ctx, in.App) })
 	register(api, http.MethodGet, "/v1/rollouts/{id}", "getRollout", "A rollout",
-		func(_ context.Context, in *struct {
+		func(ctx context.Context, in *struct {
 			ID string `path:"id"`
 		}) (client.Rollout, error) {
-			return s.rollout(in.ID)
+			return s.rollout(ctx, in.ID)
 		})
 	register(api, http.MethodGet, "/v1/sites/{app}/{env}/explain", "explain", "Why a site is where it is",
 		func(ctx context.Context, in *sitePath) (client.Explanation, error) { return s.explain(ctx, in.site()) })
@@ -49,25 +49,37 @@ func (s *server) registerSites(api huma.API) {
 }
 
 func (s *server) act(ctx context.Context, in *actInput) (client.Rollout, error) {
+	by := principal(ctx)
+	why, err := s.sealReason(ctx, in.Body.Reason, by)
+	if err != nil {
+		return client.Rollout{}, err
+	}
 	var r rollout.Rollout
-	var err error
 	if in.Action == "rollback" {
-		r, err = s.Deployments.Rollback(ctx, in.site(), in.Body.Reason, principal(ctx))
+		r, err = s.Deployments.Rollback(ctx, in.site(), why, by)
 	} else {
-		r, err = s.Engine.Act(ctx, in.site(), rollout.Command(in.Action), in.Body.Reason, principal(ctx))
+		r, err = s.Engine.Act(ctx, in.site(), rollout.Command(in.Action), why, by)
 	}
 	if err != nil {
 		return client.Rollout{}, err
 	}
-	return s.rollout(r.ID)
+	return s.rollout(ctx, r.ID)
 }
 
-func (s *server) rollout(id string) (client.Rollout, error) {
+// sealReason makes a person's reason storable, as theirs.
+func (s *server) sealReason(ctx context.Context, reason string, by fairlead.Principal) (fairlead.Sealed, error) {
+	if reason == "" {
+		return "", nil
+	}
+	return s.Seal(ctx, s.Open(ctx, by.ID), reason)
+}
+
+func (s *server) rollout(ctx context.Context, id string) (client.Rollout, error) {
 	state, err := s.Engine.Find(id)
 	if err != nil {
 		return client.Rollout{}, err
 	}
-	return viewRollout(state), nil
+	return s.viewRollout(ctx, state), nil
 }
 
 func (s *server) apps(ctx context.Context) ([]client.App, error) {
@@ -111,7 +123,7 @@ func (s *server) viewApp(ctx context.Context, name string, instances []workload.
 	app := client.App{Name: name, Newest: newest.Number, Sites: []client.Site{}}
 	for _, state := range s.Engine.Sites() {
 		if state.Live.Site.App == name {
-			app.Sites = append(app.Sites, viewSite(state, instances))
+			app.Sites = append(app.Sites, s.viewSite(ctx, state, instances))
 		}
 	}
 	order := map[string]int{}
@@ -129,7 +141,7 @@ func (s *server) explain(ctx context.Context, site fairlead.Site) (client.Explan
 	}
 	for _, state := range s.Engine.Sites() {
 		if state.Live.Site == site {
-			return client.Explanation{Site: viewSite(state, instances), Sentences: rollout.Explain(state, time.Now())}, nil
+			return client.Explanation{Site: s.viewSite(ctx, state, instances), Sentences: rollout.Explain(state, time.Now())}, nil
 		}
 	}
 	return client.Explanation{}, fairlead.Errorf(fairlead.NotFound, "explain", "nothing was deployed to %s", site)

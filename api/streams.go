@@ -61,7 +61,7 @@ func (s *server) watch(w http.ResponseWriter, r *http.Request) {
 			refuse(w, err)
 			return
 		}
-		if err := lines.write(viewRollout(state)); err != nil || settled(*state.Rollout) {
+		if err := lines.write(s.viewRollout(ctx, state)); err != nil || settled(*state.Rollout) {
 			return
 		}
 		select {

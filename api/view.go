@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"encoding/json"
 
 	"github.com/fairlead/fairlead/api/client"
@@ -9,14 +10,14 @@ import (
 	"github.com/fairlead/fairlead/workload"
 )
 
-func viewSite(state rollout.State, instances []workload.Status) client.Site {
+func (s *server) viewSite(ctx context.Context, state rollout.State, instances []workload.Status) client.Site {
 	live := state.Live
 	site := client.Site{
 		App: live.Site.App, Env: live.Site.Env, Host: live.Route.Host, Path: live.Route.PathPrefix,
 		Stable: live.Stable, Previous: live.Previous, Instances: []workload.Status{},
 	}
 	if state.Rollout != nil {
-		r := viewRollout(state)
+		r := s.viewRollout(ctx, state)
 		site.Rollout = &r
 	}
 	for _, i := range instances {
@@ -27,7 +28,7 @@ func viewSite(state rollout.State, instances []workload.Status) client.Site {
 	return site
 }
 
-func viewRollout(state rollout.State) client.Rollout {
+func (s *server) viewRollout(ctx context.Context, state rollout.State) client.Rollout {
 	r := state.Rollout
 	v := client.Rollout{
 		ID: r.ID, App: r.Site.App, Env: r.Site.Env, From: r.From, To: r.To,
@@ -37,8 +38,11 @@ func viewRollout(state rollout.State) client.Rollout {
 		Started: r.Began, StepBegan: r.StepBegan, FirstTraffic: r.FirstTraffic, Decided: r.Decided,
 	}
 	for _, note := range r.Notes {
-		v.Story = append(v.Story, note.Text)
 		v.Reason = note.Text
+		if note.Why != "" {
+			v.Reason += ": " + s.Open(ctx, note.Why)
+		}
+		v.Story = append(v.Story, v.Reason)
 	}
 	var report judge.Report
 	if state.Report != nil && json.Unmarshal(state.Report, &report) == nil {

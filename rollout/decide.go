@@ -38,7 +38,7 @@ func Decide(r Rollout, in Input, v fairlead.Verdict) Decision {
 		return Decision{Rollout: r}
 	}
 	d.r.Verdict = v
-	d.r.note(in.Now, "%s", d.text)
+	d.r.Notes = append(d.r.Notes, Note{Time: in.Now, Text: d.text, Why: in.Why})
 	return Decision{Kind: d.kind, Text: d.text, Rollout: d.r}
 }
 
@@ -91,7 +91,7 @@ func (d *decision) obey() {
 	case Pause:
 		if d.r.Moving() && d.r.Held == "" {
 			d.r.Held = HeldPaused
-			d.say("rollout.paused", "paused at %s%s", d.r.Weight, d.because())
+			d.say("rollout.paused", "paused at %s", d.r.Weight)
 		}
 	case Resume:
 		d.resume()
@@ -104,7 +104,7 @@ func (d *decision) obey() {
 	case Supersede:
 		if d.r.Phase == Watching {
 			d.r.Phase, d.r.Weight = Ended, fairlead.Whole
-			d.say("rollout.ended", "the watch of %s ends: %s", d.name(), d.in.Why)
+			d.say("rollout.ended", "the watch of %s ends: a newer release comes after it", d.name())
 		}
 	}
 }
@@ -122,7 +122,7 @@ func (d *decision) resume() {
 		d.r.Phase = Starting // which gives the step's weight again
 	}
 	d.r.StepBegan = d.in.Now
-	d.say("rollout.resumed", "resumed at %s after being held: %s%s", d.r.Weight, was, d.because())
+	d.say("rollout.resumed", "resumed at %s after being held: %s", d.r.Weight, was)
 }
 
 func (d *decision) turnBack(outcome Outcome) {
@@ -130,10 +130,10 @@ func (d *decision) turnBack(outcome Outcome) {
 		return
 	}
 	if d.r.Weight == 0 || d.r.From == 0 {
-		d.end(Aborted, "rollout.aborted", "stopped by a person before %s took traffic%s", d.name(), d.because())
+		d.end(Aborted, "rollout.aborted", "stopped by a person before %s took traffic", d.name())
 		return
 	}
-	d.goBack(outcome, "stopped by a person%s", d.because())
+	d.goBack(outcome, "stopped by a person")
 }
 
 // expire follows a gateway that went to the fallback weight alone.
@@ -323,13 +323,6 @@ func (d *decision) setWeight(w fairlead.Weight) {
 }
 
 func (d *decision) name() string { return fmt.Sprintf("%s@%d", d.r.Site.App, d.r.To) }
-
-func (d *decision) because() string {
-	if d.in.Why == "" {
-		return ""
-	}
-	return ": " + d.in.Why
-}
 
 // Fallback is the weight that a gateway gives the new release when the lease
 // runs out: all once it is promoted, what it has while a rolling rollout has

@@ -113,7 +113,7 @@ func (s *scenario) order(line string) {
 	case "applied":
 		s.in.Applied = s.r.Epoch
 	case "pause", "resume", "abort", "rollback":
-		s.in.Command, s.in.Why = Command(word), strings.Join(rest, " ")
+		s.in.Command, s.in.Why = Command(word), fairlead.Sealed("system:"+strings.Join(rest, " "))
 	default:
 		s.t.Fatalf("unknown order %q", line)
 	}

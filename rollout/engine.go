@@ -133,6 +133,10 @@ func (e *Engine) Begin(ctx context.Context, b Beginning) (Rollout, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	live := e.live[b.Site]
+	if m := e.machines[live.Rollout]; m != nil && m.rollout.Phase == Watching && m.rollout.To == b.Release && b.Kind == Forward {
+		return Rollout{}, fairlead.Errorf(fairlead.Conflict, op, "it is live there and being watched").
+			WithHint("end the watch by waiting, or go back with: fairlead rollback %s --env %s", b.Site.App, b.Site.Env)
+	}
 	if err := e.supersede(ctx, live, b); err != nil {
 		return Rollout{}, err
 	}
@@ -165,8 +169,7 @@ func (e *Engine) supersede(ctx context.Context, live Live, b Beginning) error {
 			"%s@%d is on its way there (%s)", r.Site.App, r.To, r.Phase).
 			WithHint("wait for it, or stop it with: fairlead abort %s --env %s", b.Site.App, b.Site.Env)
 	}
-	why := fmt.Sprintf("%s@%d comes after it", b.Site.App, b.Release)
-	_, err := e.take(ctx, m, Input{Now: e.now(), Command: Supersede, Why: why}, b.By.ID)
+	_, err := e.take(ctx, m, Input{Now: e.now(), Command: Supersede}, b.By.ID)
 	return err
 }
 
@@ -178,12 +181,13 @@ func newRollout(b Beginning, from int, now time.Time) Rollout {
 		Strategy: b.Environment.Strategy, Replicas: b.Environment.Replicas, Salt: randomBytes(32), Began: now,
 	}
 	if from == b.Release {
-		r.note(now, "%s@%d is live in %s already; its replicas and route follow the file", b.Site.App, b.Release, b.Site.Env)
+		text := fmt.Sprintf("%s@%d is live in %s already; its replicas and route follow the file", b.Site.App, b.Release, b.Site.Env)
+		r.Notes = []Note{{Time: now, Text: text}}
 		r = r.atBeginning()
 		r.Phase, r.Outcome, r.Weight, r.Decided = Ended, Promoted, fairlead.Whole, now
 		return r
 	}
-	r.note(now, "%s@%d is to enter %s", b.Site.App, b.Release, b.Site.Env)
+	r.Notes = []Note{{Time: now, Text: fmt.Sprintf("%s@%d is to enter %s", b.Site.App, b.Release, b.Site.Env)}}
 	return r.atBeginning()
 }
 
@@ -196,7 +200,7 @@ func randomBytes(n int) []byte {
 }
 
 // Act takes a person's command to a site's newest rollout.
-func (e *Engine) Act(ctx context.Context, site fairlead.Site, c Command, why string, by fairlead.Principal) (Rollout, error) {
+func (e *Engine) Act(ctx context.Context, site fairlead.Site, c Command, why fairlead.Sealed, by fairlead.Principal) (Rollout, error) {
 	op := fmt.Sprintf("%s %s", c, site)
 	if !by.May(fairlead.Operator) {
 		return Rollout{}, fairlead.Errorf(fairlead.Forbidden, op, "this needs the role %s", fairlead.Operator)

@@ -19,7 +19,7 @@ type Input struct {
 	Expired bool             `json:"expired,omitempty"` // the gateway reports that the split's lease ran out
 	Applied uint32           `json:"applied,omitempty"` // newest epoch of this rollout that the gateway has in force
 	Command Command          `json:"command,omitempty"` // of a person
-	Why     string           `json:"why,omitempty"`     // the command's reason, in the person's words with names sealed
+	Why     fairlead.Sealed  `json:"why,omitempty"`     // the command's reason, in the person's words
 }
 
 // Group is what is known of one release's instances at a site. Totals count from

@@ -146,7 +146,10 @@ func (m *Machine) become(d *Decision, in Input) {
 	d.Rollout.Tally = m.tally
 	m.rollout = d.Rollout
 	r := m.rollout
-	if m.judge == nil && !r.FirstTraffic.IsZero() && r.From > 0 && r.Kind == Forward {
+	if r.Phase == Ended {
+		m.judge = nil // it has no more to say
+	}
+	if m.judge == nil && r.Phase != Ended && !r.FirstTraffic.IsZero() && r.From > 0 && r.Kind == Forward {
 		m.judge = judge.New(judgeConfig(r))
 	}
 	if m.judge == nil {

@@ -105,8 +105,9 @@ type ArmTally struct {
 
 // Note is one sentence of a rollout's story.
 type Note struct {
-	Time time.Time `json:"time"`
-	Text string    `json:"text"`
+	Time time.Time       `json:"time"`
+	Text string          `json:"text"`
+	Why  fairlead.Sealed `json:"why,omitempty"` // a person's reason
 }
 
 // Live is which release of an app has the traffic of an environment. It is a
@@ -137,10 +138,6 @@ func (r Rollout) Final() fairlead.Weight { return r.Weights[len(r.Weights)-1] }
 // judging has a control arm.
 func (r Rollout) Watched() bool {
 	return r.From > 0 && r.Kind == Forward && r.Strategy.RollbackWindow > 0
-}
-
-func (r *Rollout) note(now time.Time, format string, args ...any) {
-	r.Notes = append(r.Notes, Note{Time: now, Text: fmt.Sprintf(format, args...)})
 }
 
 func row(kind, key string, value any) fairlead.Row {

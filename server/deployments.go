@@ -78,7 +78,7 @@ func (d deployments) Promote(ctx context.Context, in client.Promote, by fairlead
 
 // Rollback turns a moving or watched rollout back, or brings the previous release
 // back where none is.
-func (d deployments) Rollback(ctx context.Context, site fairlead.Site, why string, by fairlead.Principal) (rollout.Rollout, error) {
+func (d deployments) Rollback(ctx context.Context, site fairlead.Site, why fairlead.Sealed, by fairlead.Principal) (rollout.Rollout, error) {
 	for _, state := range d.engine.Sites() {
 		if state.Live.Site != site {
 			continue

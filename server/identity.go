@@ -27,7 +27,7 @@ type identity struct {
 	seal  func(ctx context.Context, subject, text string) (fairlead.Sealed, error)
 
 	mu    sync.Mutex
-	known map[string]fairlead.Sealed // by subject
+	known map[string]fairlead.Sealed // by name
 }
 
 // newIdentity reads the administrator's token, and makes it on the first start.
@@ -56,7 +56,7 @@ func withConn(ctx context.Context, c net.Conn) context.Context {
 // identify returns the principal of a request.
 func (i *identity) identify(r *http.Request) (fairlead.Principal, error) {
 	if api.BearerIs(r, i.token) {
-		return i.admin(r.Context(), "token:admin", "admin")
+		return i.admin(r.Context(), "admin")
 	}
 	if conn, ok := r.Context().Value(connKey{}).(*net.UnixConn); ok && r.Header.Get("Authorization") == "" {
 		uid, err := samePeer(conn)
@@ -64,22 +64,23 @@ func (i *identity) identify(r *http.Request) (fairlead.Principal, error) {
 			return fairlead.Principal{}, fairlead.Errorf(fairlead.Unauthorized, "", "the caller's credentials do not count: %w", err).
 				WithHint("use the token in admin.token of the state directory")
 		}
-		return i.admin(r.Context(), "user:"+strconv.Itoa(uid), userName(uid))
+		return i.admin(r.Context(), userName(uid))
 	}
 	return fairlead.Principal{}, fairlead.Errorf(fairlead.Unauthorized, "", "no valid token").
 		WithHint("send the token in admin.token of the state directory, as: Authorization: Bearer TOKEN")
 }
 
-func (i *identity) admin(ctx context.Context, subject, name string) (fairlead.Principal, error) {
+// admin returns the administrator of a name, which is also whose name it is.
+func (i *identity) admin(ctx context.Context, name string) (fairlead.Principal, error) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	id, ok := i.known[subject]
+	id, ok := i.known[name]
 	if !ok {
 		var err error
-		if id, err = i.seal(ctx, subject, name); err != nil {
+		if id, err = i.seal(ctx, name, name); err != nil {
 			return fairlead.Principal{}, fmt.Errorf("seal the caller's name: %w", err)
 		}
-		i.known[subject] = id
+		i.known[name] = id
 	}
 	return fairlead.Principal{ID: id, Role: fairlead.Admin}, nil
 }

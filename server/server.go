@@ -276,7 +276,7 @@ func (s *control) handler(who *identity) http.Handler {
 		Version: s.version, Engine: s.engine, Releases: s.releases,
 		Deployments: deployments{releases: s.releases, engine: s.engine},
 		Blobs:       s.trees, Secrets: vaultFace{s.vault}, Ledger: s.store, Instances: s.runtime,
-		Open: s.openSealed, Identify: who.identify, Hosts: s.hosts(),
+		Open: s.openSealed, Seal: s.store.Sealer().Seal, Identify: who.identify, Hosts: s.hosts(),
 		Shutdown: func(all bool) {
 			select {
 			case s.end <- all:
