@@ -73,7 +73,8 @@ func Run(ctx context.Context, o Options) error {
 		err = context.Cause(limited)
 	}
 	t.view.close()
-	if err != nil {
+	interrupted := errors.Is(err, context.Canceled)
+	if err != nil && !interrupted {
 		t.showLog()
 	}
 	if o.Keep {
@@ -82,8 +83,10 @@ func Run(ctx context.Context, o Options) error {
 		err = errors.Join(err, fmt.Errorf("remove %s: %w", dir, removeErr))
 	}
 	report.OK = report.OK && err == nil
-	if printErr := report.print(o); err == nil {
-		err = printErr
+	if o.JSON || !interrupted {
+		if printErr := report.print(o); err == nil {
+			err = printErr
+		}
 	}
 	if err == nil && !report.OK {
 		err = fairlead.Errorf(fairlead.Internal, "tour", "%s", report.problem())
