@@ -75,7 +75,7 @@ func (c *control) getStatus(*http.Request) (any, error) {
 	flight, ejected := c.proxy.registry.inFlight()
 	return Status{
 		Boot: c.boot, Pid: c.pid, Started: c.started, Applied: applied, InFlight: flight,
-		Expired: expired, Ejected: ejected,
+		Expired: expired, Ejected: ejected, Runs: c.proxy.registry.runCounts(),
 		Requests: c.proxy.requests.Load(), Refused: c.proxy.refused.Load(),
 	}, nil
 }

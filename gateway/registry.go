@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"slices"
 	"sync"
 
@@ -100,4 +101,18 @@ func (g *registry) inFlight() (requests map[string]int, ejected []string) {
 	}
 	slices.Sort(ejected)
 	return requests, ejected
+}
+
+// runCounts returns how many runs have not ended, by site and release.
+func (g *registry) runCounts() []RunCount {
+	var counts []RunCount
+	for _, state := range g.states() {
+		for release, n := range state.runs.byRelease() {
+			counts = append(counts, RunCount{Site: state.book.site, Release: release, Runs: n})
+		}
+	}
+	slices.SortFunc(counts, func(a, b RunCount) int {
+		return cmp.Or(compareSites(a.Site, b.Site), cmp.Compare(a.Release, b.Release))
+	})
+	return counts
 }

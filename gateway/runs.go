@@ -101,3 +101,14 @@ func (s *runs) sweep(now time.Time, limit time.Duration) {
 		}
 	}
 }
+
+// byRelease counts the runs that have not ended.
+func (s *runs) byRelease() map[int]int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	counts := map[int]int{}
+	for _, n := range s.known {
+		counts[n.release]++
+	}
+	return counts
+}

@@ -72,10 +72,18 @@ type Status struct {
 	Started  time.Time       `json:"started"`
 	Applied  fairlead.Order  `json:"applied"`           // of the snapshot in force
 	InFlight map[string]int  `json:"inFlight"`          // requests in flight by instance id, those of older snapshots too; zeroes are left out
+	Runs     []RunCount      `json:"runs,omitempty"`    // agents' runs that have not ended, by release
 	Expired  []fairlead.Site `json:"expired,omitempty"` // sites on fallback weights
 	Ejected  []string        `json:"ejected,omitempty"` // instance ids out of balance after failed connections
 	Requests uint64          `json:"requests"`          // since the start
 	Refused  uint64          `json:"refused"`           // answered by the gateway itself: no route, nothing ready
+}
+
+// RunCount counts the runs that began on a release of a site and have not ended.
+type RunCount struct {
+	Site    fairlead.Site `json:"site"`
+	Release int           `json:"release"`
+	Runs    int           `json:"runs"`
 }
 
 // Event is something that a gateway did alone, in its fsynced journal.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/fairlead/fairlead"
+	"github.com/fairlead/fairlead/gateway"
 	"github.com/fairlead/fairlead/workload"
 )
 
@@ -58,10 +59,20 @@ func (l *Loop) departOne(ctx context.Context, s scene, status workload.Status, d
 	switch {
 	case status.State.Over():
 		delete(l.departures, status.ID)
-	case d.listed && (late || idle || release.Content.Assignment.By != fairlead.ByRun):
+	case d.listed && (release.Content.Assignment.By != fairlead.ByRun || late || idle && runsAt(s.gateway, status) == 0):
 		d.listed = false
 		l.poke()
 	case !d.listed && !l.pushed.names[status.ID] && (late || idle):
 		l.actions.stop(ctx, s.now, status, fmt.Sprintf("idle: %t, drain time over: %t", idle, late))
 	}
+}
+
+// runsAt counts the runs that began on an instance's release and may come back to it.
+func runsAt(g gateway.Status, status workload.Status) int {
+	for _, c := range g.Runs {
+		if c.Site == status.Site && c.Release == status.Release {
+			return c.Runs
+		}
+	}
+	return 0
 }

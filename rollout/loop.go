@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -272,10 +273,16 @@ func (l *Loop) input(state State, s scene) Input {
 	if why := l.actions.cannotStart(Place{r.Site, r.To}); why != "" && in.New.Broken == "" {
 		in.New.Broken = why
 	}
-	for _, site := range s.gateway.Expired {
-		in.Expired = in.Expired || site == r.Site
-	}
+	in.Expired = l.unattended(s.now) && slices.Contains(s.gateway.Expired, r.Site)
 	return in
+}
+
+// unattended reports whether this loop may not have attended the gateway all the
+// time: it has just started, or it could not renew the leases. A gateway that
+// restarted while it was attended reports its leases as expired too, but needs
+// only its snapshot again.
+func (l *Loop) unattended(now time.Time) bool {
+	return l.pushed.order == (fairlead.Order{}) || now.Sub(l.pushed.renewed) > leaseTTL
 }
 
 func at(have []workload.Status, site fairlead.Site) []workload.Status {
@@ -291,12 +298,15 @@ func at(have []workload.Status, site fairlead.Site) []workload.Status {
 // converge starts what is missing and lets go of what is too much.
 func (l *Loop) converge(ctx context.Context, s scene, states []State) {
 	for _, state := range states {
-		start, release := Converge(s.now, state.Live.Site, Desire(state.Live, state.Rollout), at(s.have, state.Live.Site), l.leaving)
+		want, here := Desire(state.Live, state.Rollout), at(s.have, state.Live.Site)
+		start, release := Converge(s.now, state.Live.Site, want, here, l.leaving)
 		for _, p := range start {
 			l.actions.start(ctx, s.now, p)
 		}
-		for _, id := range release {
-			l.departures[id] = &departure{since: s.now, listed: true}
+		for _, i := range here {
+			if slices.Contains(release, i.ID) {
+				l.departures[i.ID] = &departure{since: s.now, listed: want[i.Release] == 0}
+			}
 		}
 	}
 }
