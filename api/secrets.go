@@ -23,7 +23,8 @@ func (s *server) registerSecrets(api huma.API) {
 		})
 	register(api, http.MethodPut, "/v1/secrets/{env}/{name}", "setSecret", "Store a new version of a secret",
 		func(ctx context.Context, in *struct {
-			secretPath
+			Env  string `path:"env"`
+			Name string `path:"name"`
 			Body client.SecretValue
 		}) (client.Secret, error) {
 			return s.Secrets.Set(ctx, in.Env, in.Name, in.Body, principal(ctx))

@@ -25,11 +25,16 @@ type sitePath struct {
 
 func (p sitePath) site() fairlead.Site { return fairlead.Site{App: p.App, Env: p.Env} }
 
+// actInput names its site by fields of its own: huma does not look into embedded
+// structs that are not exported.
 type actInput struct {
-	sitePath
+	App    string `path:"app"`
+	Env    string `path:"env"`
 	Action string `path:"action" enum:"rollback,pause,resume,abort"`
 	Body   client.Act
 }
+
+func (in actInput) site() fairlead.Site { return fairlead.Site{App: in.App, Env: in.Env} }
 
 func (s *server) registerSites(api huma.API) {
 	register(api, http.MethodGet, "/v1/apps", "listApps", "All apps",
