@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/fairlead/fairlead"
 	"github.com/fairlead/fairlead/internal/unixsock"
 	"github.com/fairlead/fairlead/workload"
@@ -132,7 +134,7 @@ func bindListener(text string) (*os.File, string, error) {
 			return nil, "", err
 		}
 		defer listener.Close()
-		file, err := listener.(*net.TCPListener).File()
+		file, err := shareable(listener.(*net.TCPListener).File())
 		return file, "tcp " + listener.Addr().String(), err
 	case "unix":
 		listener, err := unixsock.Listen(address)
@@ -140,11 +142,28 @@ func bindListener(text string) (*os.File, string, error) {
 			return nil, "", err
 		}
 		defer listener.Close()
-		file, err := listener.File()
+		file, err := shareable(listener.File())
 		return file, text, err
 	default:
 		return nil, "", fairlead.Errorf(fairlead.Invalid, "", "%q is no listener", text).WithHint(`write "tcp 127.0.0.1:8080" or "unix /path"`)
 	}
+}
+
+// shareable returns a file that stays non-blocking when it is handed to processes.
+// The flag belongs to the socket, which they share: os/exec would clear it by
+// File.Fd, and the process that serves would then hang in accept. A file made of a
+// blocking descriptor is left alone by Fd.
+func shareable(file *os.File, err error) (*os.File, error) {
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	fd, err := unix.FcntlInt(file.Fd(), unix.F_DUPFD_CLOEXEC, 0) // Fd makes it blocking
+	if err != nil {
+		return nil, err
+	}
+	shared := os.NewFile(uintptr(fd), "listener")
+	return shared, unix.SetNonblock(fd, true)
 }
 
 func stoppedTimer() *time.Timer {

@@ -2,6 +2,10 @@
 
 // Command testattack tries to get out of a sandbox in every way that it knows and
 // prints, as JSON, what came of each: "" when the attack failed.
+//
+// Outside a sandbox it refuses to attack anything: as root it would do harm to
+// the machine. There it only looks, with "look". And no attack does harm where it
+// succeeds against expectation: nothing is written, killed or changed.
 package main
 
 import (
@@ -25,13 +29,23 @@ type targets struct {
 }
 
 func main() {
-	switch os.Args[1] {
-	case "attack":
+	mode := os.Args[1]
+	if why := unconfined(); why != "" && mode != "look" && mode != "orphan" {
+		fmt.Fprintln(os.Stderr, "not in a sandbox:", why)
+		os.Exit(3)
+	}
+	switch mode {
+	case "attack", "look":
 		var t targets
 		if err := json.Unmarshal([]byte(os.Args[2]), &t); err != nil {
 			panic(err)
 		}
-		json.NewEncoder(os.Stdout).Encode(attack(t))
+		results := map[string]string{}
+		look(t, results)
+		if mode == "attack" {
+			attack(results)
+		}
+		json.NewEncoder(os.Stdout).Encode(results)
 	case "forkbomb":
 		forkBomb()
 	case "eat":
@@ -43,20 +57,58 @@ func main() {
 			panic(err)
 		}
 		fmt.Println("orphaned", child.Process.Pid)
-	case "capable":
-		status, _ := os.ReadFile("/proc/self/status")
-		fmt.Print(string(status))
 	}
 }
 
-func attack(t targets) map[string]string {
-	results := map[string]string{}
-	try := func(name string, err error) {
+// unconfined says what of a sandbox is missing around this process.
+func unconfined() string {
+	status, err := os.ReadFile("/proc/self/status")
+	switch {
+	case err != nil:
+		return err.Error()
+	case !strings.Contains(string(status), "\nSeccomp:\t2\n"), !strings.Contains(string(status), "\nNoNewPrivs:\t1\n"):
+		return "no seccomp filter or new privileges"
+	}
+	for _, dir := range []string{"/root", "/home", "/var", "/boot"} {
+		if _, err := os.Lstat(dir); !os.IsNotExist(err) {
+			return dir + " is there"
+		}
+	}
+	if dir, _ := os.Getwd(); dir != "/app" {
+		return "it is in " + dir
+	}
+	return ""
+}
+
+// trier notes as successful what returns no error.
+func trier(results map[string]string) func(string, error) {
+	return func(name string, err error) {
 		results[name] = ""
 		if err == nil {
 			results[name] = "succeeded"
 		}
 	}
+}
+
+// look tries what changes nothing even where it succeeds.
+func look(t targets, results map[string]string) {
+	try := trier(results)
+	read := func(path string) error { _, err := os.ReadFile(path); return err }
+	list := func(path string) error { _, err := os.ReadDir(path); return err }
+	try("read /etc/shadow", read("/etc/shadow"))
+	try("read a file of the machine", read(t.File))
+	try("read it through the root of process 1", read("/proc/1/root"+t.File))
+	try("list the state directory", list(t.Dir))
+	for _, dir := range []string{"/root", "/home", "/var", "/sys", "/old_root"} {
+		try("list "+dir, list(dir))
+	}
+	processes(results, try)
+	sockets(t, try)
+}
+
+// attack tries the rest.
+func attack(results map[string]string) {
+	try := trier(results)
 	call := func(name string, number uintptr, args ...uintptr) {
 		var a [6]uintptr
 		copy(a[:], args)
@@ -66,32 +118,35 @@ func attack(t targets) map[string]string {
 			results[name] = fmt.Sprintf("answered %d %v", errno, errno)
 		}
 	}
-	files(t, try)
-	processes(results, try)
-	sockets(t, try)
+	_, err := net.DialTimeout("tcp", "192.0.2.1:80", 2*time.Second)
+	try("connect to another machine", err)
+	_, err = net.LookupHost("example.com")
+	try("resolve a name", err)
+	writing(try)
 	calls(call)
 	limits(results, try)
-	return results
 }
 
-func files(t targets, try func(string, error)) {
-	read := func(path string) error { _, err := os.ReadFile(path); return err }
-	write := func(path string) error { return os.WriteFile(path, []byte("x"), 0o755) }
-	list := func(path string) error { _, err := os.ReadDir(path); return err }
-	try("read /etc/shadow", read("/etc/shadow"))
-	try("read a file of the machine", read(t.File))
-	try("read it through the root of process 1", read("/proc/1/root"+t.File))
-	try("list the state directory", list(t.Dir))
-	for _, dir := range []string{"/root", "/home", "/var", "/sys", "/old_root"} {
-		try("list "+dir, list(dir))
+// writing opens files to write, and removes those that it could make.
+func writing(try func(string, error)) {
+	open := func(path string, flags int) error {
+		file, err := os.OpenFile(path, os.O_WRONLY|flags, 0o755)
+		if err == nil {
+			file.Close()
+		}
+		return err
 	}
-	for _, path := range []string{"/app/x", "/usr/x", "/etc/x", "/x", "/dev/x", "/run/secrets/x", "/proc/sys/kernel/core_pattern"} {
-		try("write "+path, write(path))
+	for _, path := range []string{"/app/x", "/usr/x", "/etc/x", "/x", "/dev/x", "/run/secrets/x"} {
+		err := open(path, os.O_CREATE|os.O_EXCL)
+		try("write "+path, err)
+		if err == nil {
+			os.Remove(path)
+		}
 	}
-	try("make a device", unix.Mknod("/tmp/mem", unix.S_IFCHR|0o666, 1<<8|1))
-	if err := write("/tmp/run"); err != nil {
-		panic(err) // the scratch directory must work
+	for _, path := range []string{"/proc/sys/kernel/core_pattern", "/etc/passwd", "/app/attack"} {
+		try("write "+path, open(path, 0))
 	}
+	try("make a device", unix.Mknod("/tmp/mem", unix.S_IFCHR|0o666, 1<<8|3))
 	program, err := os.ReadFile("/bin/true")
 	if err == nil {
 		err = os.WriteFile("/tmp/true", program, 0o755)
@@ -113,8 +168,7 @@ func processes(results map[string]string, try func(string, error)) {
 	results["see other processes"] = strings.Join(seen, " ")
 	_, err := os.ReadFile("/proc/1/environ")
 	try("read the environment of process 1", err)
-	try("signal process 1", unix.Kill(1, unix.SIGTERM))
-	try("take the file of process 1", unix.Kill(1, unix.SIGSTOP))
+	try("signal process 1", unix.Kill(1, 0))
 	open, _ := os.ReadDir("/proc/self/fd")
 	for _, entry := range open {
 		target, _ := os.Readlink("/proc/self/fd/" + entry.Name())
@@ -135,19 +189,16 @@ func sockets(t targets, try func(string, error)) {
 	try("connect to the machine's loopback", dial("tcp", t.TCP))
 	try("connect to an abstract socket of the machine", dial("unix", t.Abstract))
 	try("connect to a socket file of the machine", dial("unix", t.Unix))
-	try("connect to the internet", dial("tcp", "192.0.2.1:80"))
-	_, err := net.LookupHost("example.com")
-	try("resolve a name", err)
 }
 
 func calls(call func(string, uintptr, ...uintptr)) {
 	text := func(s string) uintptr { p, _ := unix.BytePtrFromString(s); return uintptr(unsafe.Pointer(p)) }
-	call("ptrace process 1", unix.SYS_PTRACE, unix.PTRACE_ATTACH, 1)
-	call("mount", unix.SYS_MOUNT, text("none"), text("/tmp"), text("tmpfs"))
-	call("unmount", unix.SYS_UMOUNT2, text("/app"), unix.MNT_DETACH)
+	call("ptrace process 1", unix.SYS_PTRACE, unix.PTRACE_PEEKDATA, 1)
+	call("mount", unix.SYS_MOUNT, text("none"), text("/nowhere"), text("tmpfs"))
+	call("unmount", unix.SYS_UMOUNT2, text("/nowhere"), 0)
 	call("fsopen", unix.SYS_FSOPEN, text("tmpfs"), 0)
-	call("pivot_root", unix.SYS_PIVOT_ROOT, text("/"), text("/tmp"))
-	call("chroot", unix.SYS_CHROOT, text("/tmp"))
+	call("pivot_root", unix.SYS_PIVOT_ROOT, text("/nowhere"), text("/nowhere"))
+	call("chroot", unix.SYS_CHROOT, text("/nowhere"))
 	call("unshare a user namespace", unix.SYS_UNSHARE, unix.CLONE_NEWUSER)
 	call("unshare a time namespace", unix.SYS_UNSHARE, unix.CLONE_NEWTIME)
 	call("clone a user namespace", unix.SYS_CLONE, unix.CLONE_NEWUSER|uintptr(unix.SIGCHLD))
@@ -166,7 +217,7 @@ func calls(call func(string, uintptr, ...uintptr)) {
 	call("kexec_load", unix.SYS_KEXEC_LOAD)
 	call("swapon", unix.SYS_SWAPON)
 	call("reboot", unix.SYS_REBOOT)
-	call("sethostname", unix.SYS_SETHOSTNAME, text("x"), 1)
+	call("sethostname", unix.SYS_SETHOSTNAME, text(""), uintptr(^uint32(0))) // a length that is refused anyway
 	call("personality", unix.SYS_PERSONALITY, 0x0040000 /* ADDR_NO_RANDOMIZE */)
 	call("packet socket", unix.SYS_SOCKET, unix.AF_PACKET, unix.SOCK_RAW, 0)
 	call("vsock", unix.SYS_SOCKET, unix.AF_VSOCK, unix.SOCK_STREAM, 0)
@@ -204,17 +255,17 @@ func limits(results map[string]string, try func(string, error)) {
 // forkBomb makes processes until it cannot, and says how many.
 func forkBomb() {
 	for n := 0; ; n++ {
-		if _, err := syscall.ForkExec("/bin/sleep", []string{"sleep", "1234"}, &syscall.ProcAttr{}); err != nil || n > 5000 {
+		if _, err := syscall.ForkExec("/bin/sleep", []string{"sleep", "1234"}, &syscall.ProcAttr{}); err != nil || n > 1000 {
 			fmt.Println("processes", n)
 			return
 		}
 	}
 }
 
-// eat takes memory for ever.
+// eat takes memory, at most half a gibibyte.
 func eat() {
 	var all [][]byte
-	for {
+	for range 512 {
 		block := make([]byte, 1<<20)
 		for i := range block {
 			block[i] = byte(i)
