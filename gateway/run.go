@@ -78,6 +78,9 @@ func Run(ctx context.Context, c Config) error {
 	stopLoops()
 	s.writeBlocks(time.Now(), true)
 	s.control.Close()
+	if c.Control == nil { // it is ours, and so is the lock still: no successor's socket is removed
+		_ = os.Remove(filepath.Join(c.Dir, ControlSocket))
+	}
 	loops.Wait()
 	return errors.Join(err, s.spool.close(), s.journal.close())
 }

@@ -17,6 +17,10 @@ const (
 	stopAction  = "instance.stop"
 )
 
+// startWithin bounds one start, which is milliseconds but for materialising a
+// large artifact.
+const startWithin = 10 * time.Minute
+
 // startTries is how often an instance is tried before its release counts as one
 // that cannot be started.
 const startTries = 3
@@ -171,10 +175,13 @@ func (a *actions) doStart(ctx context.Context, intent fairlead.Intent) error {
 	if err := json.Unmarshal(intent.Detail, &p); err != nil {
 		return fairlead.Errorf(fairlead.Corrupt, "start "+intent.Target, "intent cannot be read: %w", err)
 	}
-	problem := a.loop.Fleet.Start(ctx, a.loop.nextOrder(), intent.Target, p)
 	if ctx.Err() != nil {
 		return ctx.Err() // the intent stays open and is driven again at the next start
 	}
+	// What began is waited for: who ends everything must find every instance.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), startWithin)
+	defer cancel()
+	problem := a.loop.Fleet.Start(ctx, a.loop.nextOrder(), intent.Target, p)
 	if err := a.end(ctx, intent, "instance.started", problem); err != nil {
 		return err
 	}

@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"os"
 	"runtime"
-	"strings"
 	"sync"
 	"time"
 
@@ -44,7 +43,7 @@ type control struct {
 	engine   *rollout.Engine
 	fleet    fleet
 	loop     *rollout.Loop
-	gateway  string // address that takes traffic
+	keeper   *gatewayKeeper
 	api      string
 }
 
@@ -91,7 +90,8 @@ func (s *control) open(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	if s.gateway, err = s.startGateway(ctx); err != nil {
+	s.keeper = s.newGatewayKeeper()
+	if err = s.keeper.start(ctx); err != nil {
 		return err
 	}
 	s.traffic = gateway.NewClient(s.gatewaySocket())
@@ -143,39 +143,9 @@ func nextTerm(ctx context.Context, store *sqlite.Store, version string, at time.
 	return last.Term, err
 }
 
-// startGateway starts the gateway's service or adopts the one that runs, and
-// returns its public address.
-func (s *control) startGateway(ctx context.Context) (string, error) {
-	service := local.Service{
-		ID: gatewayService, Command: []string{s.Program, "gateway", "--dir", s.paths.gateway()},
-		Dir: s.State, Listeners: []string{"tcp " + s.Listen},
-	}
-	if err := os.MkdirAll(s.paths.gateway(), 0o700); err != nil {
-		return "", fmt.Errorf("make the gateway's directory: %w", err)
-	}
-	if err := s.runtime.StartService(ctx, fairlead.Order{Term: s.term}, service); err != nil {
-		return "", fmt.Errorf("start the gateway: %w", err)
-	}
-	services, err := s.runtime.Services(ctx)
-	if err != nil {
-		return "", fmt.Errorf("find the gateway: %w", err)
-	}
-	for _, status := range services {
-		if status.ID == gatewayService && len(status.Listeners) > 0 {
-			_, address, _ := strings.Cut(status.Listeners[0], " ")
-			return address, nil
-		}
-	}
-	return "", fairlead.Errorf(fairlead.Internal, "start the gateway", "it has no listener")
-}
-
-// gatewayService is the id of the gateway's service.
-const gatewayService = "gateway"
-
-// serve runs the loop and the API until the end.
+// serve runs the loops and the API until the end. When everything shall end, the
+// API answers until it has: its silence tells that all is over.
 func (s *control) serve(ctx context.Context) error {
-	ctx, stop := context.WithCancel(ctx)
-	defer stop()
 	who, err := newIdentity(s.token(), s.store.Sealer().Seal)
 	if err != nil {
 		return err
@@ -184,26 +154,34 @@ func (s *control) serve(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	defer os.Remove(s.socket()) // the next start would replace it
+	calls, endCalls := context.WithCancel(context.WithoutCancel(ctx))
+	defer endCalls()
 	httpServer := &http.Server{
-		Handler: s.handler(who), ConnContext: withConn, BaseContext: func(net.Listener) context.Context { return ctx },
+		Handler: s.handler(who), ConnContext: withConn, BaseContext: func(net.Listener) context.Context { return calls },
 		ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, ErrorLog: slog.NewLogLogger(s.Log.Handler(), slog.LevelDebug),
 	}
 	failed := make(chan error, len(listeners)+1)
-	var workers sync.WaitGroup
-	workers.Go(func() { failed <- s.loop.Run(ctx) })
+	var loops, servers sync.WaitGroup
+	work, endWork := context.WithCancel(ctx)
+	defer endWork()
+	loops.Go(func() { failed <- s.loop.Run(work) })
+	loops.Go(func() { s.keeper.keep(work) })
 	for _, l := range listeners {
-		workers.Go(func() { failed <- httpServer.Serve(l) })
+		servers.Go(func() { failed <- httpServer.Serve(l) })
 	}
-	s.Log.Info("control plane is up", "gateway", s.gateway, "api", s.api, "state", s.State, "term", s.term)
+	s.Log.Info("control plane is up", "gateway", s.keeper.address, "api", s.api, "state", s.State, "term", s.term)
 	if s.Ready != nil {
-		s.Ready(Addresses{Gateway: s.gateway, API: s.api})
+		s.Ready(Addresses{Gateway: s.keeper.address, API: s.api})
 	}
 	all, err := s.await(ctx, failed)
-	closeErr := shut(httpServer, stop)
-	workers.Wait()
+	endWork()
+	loops.Wait()
 	if all {
 		err = errors.Join(err, s.endAll())
 	}
+	closeErr := shut(httpServer, endCalls)
+	servers.Wait()
 	return errors.Join(err, closeErr)
 }
 
@@ -224,7 +202,7 @@ func shut(h *http.Server, stop context.CancelFunc) error {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
 	err := h.Shutdown(ctx)
-	stop() // ends the loop and the streams
+	stop() // ends the streams
 	if errors.Is(err, context.DeadlineExceeded) {
 		return h.Close()
 	}
@@ -243,11 +221,7 @@ func (s *control) endAll() error {
 		seq++
 		return fairlead.Order{Term: s.term, Seq: seq}
 	}
-	err := s.fleet.endAll(ctx, order)
-	if stopErr := s.runtime.StopService(ctx, order(), gatewayService, 5*time.Second); stopErr != nil {
-		err = errors.Join(err, fmt.Errorf("stop the gateway: %w", stopErr))
-	}
-	return err
+	return errors.Join(s.fleet.endAll(ctx, order), s.keeper.end(ctx, 5*time.Second))
 }
 
 // listen opens the API's Unix socket and TCP address.
@@ -305,6 +279,6 @@ func (s *control) openSealed(ctx context.Context, sealed fairlead.Sealed) string
 func (s *control) version() client.Version {
 	return client.Version{
 		Version: s.Version, Go: runtime.Version(), Term: s.term, Started: s.started, Pid: os.Getpid(),
-		Gateway: s.gateway, API: s.api, State: s.State,
+		Gateway: s.keeper.address, API: s.api, State: s.State,
 	}
 }

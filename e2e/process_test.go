@@ -1,0 +1,182 @@
+package e2e
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// process is one process of this machine. Its start tells it from a later one
+// with the same pid.
+type process struct {
+	pid, parent int
+	start       string
+	line        string // arguments, separated by spaces; empty for a zombie
+}
+
+func (p process) String() string { return fmt.Sprintf("%d (%s)", p.pid, p.line) }
+
+// processes returns all processes of this machine.
+func processes() map[int]process {
+	all := map[int]process{}
+	dirs, _ := filepath.Glob("/proc/[0-9]*")
+	for _, dir := range dirs {
+		stat, err := os.ReadFile(dir + "/stat")
+		if err != nil {
+			continue // it has ended
+		}
+		fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
+		line, _ := os.ReadFile(dir + "/cmdline")
+		pid, _ := strconv.Atoi(filepath.Base(dir))
+		parent, _ := strconv.Atoi(fields[1])
+		all[pid] = process{pid, parent, fields[19], strings.TrimSpace(string(bytes.ReplaceAll(line, []byte{0}, []byte{' '})))}
+	}
+	return all
+}
+
+// is reports whether p and other are the same process, whatever became of its parent.
+func (p process) is(other process) bool { return p.pid == other.pid && p.start == other.start }
+
+// alive reports whether p still is there, as a zombie too.
+func (p process) alive() bool {
+	now, ok := processes()[p.pid]
+	return ok && now.start == p.start
+}
+
+// mine returns the processes of a world: those that name its directory, and their
+// children.
+func (w *world) mine() []process {
+	all := processes()
+	var mine []process
+	for _, p := range all {
+		for at := p; at.pid > 1; at = all[at.parent] {
+			if strings.Contains(at.line, w.dir+"/") {
+				mine = append(mine, p)
+				break
+			}
+			if at.parent == os.Getpid() && w.plane != nil && at.pid == w.plane.cmd.Process.Pid {
+				mine = append(mine, p)
+				break
+			}
+		}
+	}
+	return mine
+}
+
+// one returns the only process whose command line has all words.
+func (w *world) one(words ...string) process {
+	w.Helper()
+	var found []process
+	for _, p := range w.mine() {
+		fits := true
+		for _, word := range words {
+			fits = fits && strings.Contains(p.line, word)
+		}
+		if fits {
+			found = append(found, p)
+		}
+	}
+	if len(found) != 1 {
+		w.Fatalf("want one process with %q, found %v", words, found)
+	}
+	return found[0]
+}
+
+// gateway returns the gateway's process and the shim that holds its listener.
+func (w *world) gateway() (gateway, shim process) {
+	w.Helper()
+	return w.one(" gateway --dir ", w.state), w.one(" shim --dir ", "/services/gateway")
+}
+
+// instance returns the app's process in an instance, and its shim.
+func (w *world) instance(id string) (app, shim process) {
+	w.Helper()
+	shim = w.one(" shim --dir ", "/instances/"+id)
+	all := processes()
+	for _, p := range all {
+		if all[all[p.parent].parent].pid == shim.pid && strings.HasPrefix(p.line, "./app") {
+			return p, shim
+		}
+	}
+	w.Fatalf("%s has no app among %v", id, w.mine())
+	return
+}
+
+// kill -9 a process that this test started.
+func (w *world) kill(p process) {
+	w.Helper()
+	if err := syscall.Kill(p.pid, syscall.SIGKILL); err != nil {
+		w.Fatalf("kill %s: %v", p, err)
+	}
+}
+
+// endAll ends what a world left running. It is no failure to leave something to
+// it, but it is one if what was ended in order leaves something.
+func (w *world) endAll() {
+	if w.plane != nil {
+		before := w.mine()
+		if r := w.run("down"); r.code == 0 {
+			<-w.plane.exited
+			w.nothingLeft(before)
+		} else if len(before) > 0 {
+			w.plane.kill()
+		}
+	}
+	for _, p := range w.mine() {
+		_ = syscall.Kill(p.pid, syscall.SIGKILL)
+	}
+}
+
+// nothingLeft says that the processes of a world have ended and left nothing.
+func (w *world) nothingLeft(before []process) {
+	w.Helper()
+	deadline := time.Now().Add(5 * time.Second)
+	for _, p := range before {
+		for p.alive() && time.Now().Before(deadline) {
+			time.Sleep(20 * time.Millisecond)
+		}
+		if p.alive() {
+			w.Errorf("%s is left", p)
+		}
+	}
+	if left := w.mine(); len(left) > 0 {
+		w.Errorf("processes are left: %v", left)
+	}
+	for _, trace := range w.traces() {
+		w.Errorf("left: %s", trace)
+	}
+}
+
+// traces are what a world has outside its state directory, and its sockets.
+func (w *world) traces() []string {
+	var traces []string
+	mounts, _ := os.ReadFile("/proc/self/mountinfo")
+	for line := range strings.Lines(string(mounts)) {
+		if strings.Contains(line, w.dir+"/") {
+			traces = append(traces, "mount "+line)
+		}
+	}
+	shm, _ := filepath.Glob("/dev/shm/fairlead-*" + w.named + "*")
+	traces = append(traces, shm...)
+	for _, top := range []string{"/sys/fs/cgroup", w.state} {
+		_ = filepath.WalkDir(top, func(path string, d os.DirEntry, err error) error {
+			switch {
+			case err != nil: // it went away
+			case d.IsDir() && top != w.state && strings.Contains(d.Name(), "fairlead-"+w.named):
+				traces = append(traces, "cgroup "+path)
+			case d.Type() == os.ModeSocket:
+				traces = append(traces, "socket "+path)
+			}
+			return nil
+		})
+	}
+	return traces
+}
+
+var _ testing.TB = (*world)(nil)

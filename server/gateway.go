@@ -1,0 +1,142 @@
+package server
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/fairlead/fairlead"
+	"github.com/fairlead/fairlead/store/sqlite"
+	"github.com/fairlead/fairlead/workload/local"
+)
+
+// gatewayService is the id of the gateway's service.
+const gatewayService = "gateway"
+
+// gatewayEvery is how often the control plane looks whether the gateway's shim
+// lives. The shim itself restarts the gateway, without the control plane.
+const gatewayEvery = time.Second
+
+// gatewayKeeper starts the gateway's service, adopts one that runs, and starts it
+// again when its shim died too. It is used by one goroutine at a time.
+type gatewayKeeper struct {
+	runtime *local.Runtime
+	store   *sqlite.Store
+	log     *slog.Logger
+	service local.Service
+	term    uint64
+	seq     uint64
+	address string // that takes traffic, host:port
+}
+
+func (s *control) newGatewayKeeper() *gatewayKeeper {
+	return &gatewayKeeper{runtime: s.runtime, store: s.store, log: s.Log, term: s.term, service: local.Service{
+		ID: gatewayService, Command: []string{s.Program, "gateway", "--dir", s.paths.gateway()},
+		Dir: s.State, Listeners: []string{"tcp " + s.Listen},
+	}}
+}
+
+func (k *gatewayKeeper) order() fairlead.Order {
+	k.seq++
+	return fairlead.Order{Term: k.term, Seq: k.seq}
+}
+
+// start starts the gateway or adopts the one that runs.
+func (k *gatewayKeeper) start(ctx context.Context) error {
+	dir := k.service.Command[len(k.service.Command)-1]
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("make the gateway's directory: %w", err)
+	}
+	status, found, err := k.find(ctx)
+	if err == nil && found && status.State.Over() {
+		found, err = false, k.runtime.RemoveService(ctx, k.order(), gatewayService)
+	}
+	if err == nil && !found {
+		if err = k.runtime.StartService(ctx, k.order(), k.service); err == nil {
+			status, found, err = k.find(ctx)
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("start the gateway: %w", err)
+	}
+	if !found || len(status.Listeners) == 0 {
+		return fairlead.Errorf(fairlead.Internal, "start the gateway", "it has no listener")
+	}
+	_, k.address, _ = strings.Cut(status.Listeners[0], " ")
+	_, asked, _ := strings.Cut(k.service.Listeners[0], " ")
+	if !fits(asked, k.address) {
+		k.log.Warn("the gateway that runs keeps its address; to change it, end it first with: fairlead down", "address", k.address, "asked", asked)
+	}
+	return nil
+}
+
+func (k *gatewayKeeper) find(ctx context.Context) (local.ServiceStatus, bool, error) {
+	services, err := k.runtime.Services(ctx)
+	for _, status := range services {
+		if status.ID == gatewayService {
+			return status, true, err
+		}
+	}
+	return local.ServiceStatus{}, false, err
+}
+
+// fits reports whether an address is the one that was asked for, or one of those
+// that port 0 stands for.
+func fits(asked, address string) bool {
+	_, port, err := net.SplitHostPort(asked)
+	return asked == address || err == nil && port == "0"
+}
+
+// keep starts the gateway again, at the same address, whenever its shim has died,
+// until ctx ends.
+func (k *gatewayKeeper) keep(ctx context.Context) {
+	k.service.Listeners = []string{"tcp " + k.address}
+	ticker := time.NewTicker(gatewayEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		status, found, err := k.find(ctx)
+		if err == nil && (!found || status.State.Over()) {
+			k.log.Error("the gateway's shim died; it is started again", "why", status.LastExit)
+			if err = k.record(ctx, status); err == nil {
+				err = k.start(ctx)
+			}
+		}
+		if err != nil && ctx.Err() == nil {
+			k.log.Error("the gateway could not be looked after; it is tried again", "error", err)
+		}
+	}
+}
+
+// record puts into the ledger that the gateway is started again, before it is.
+func (k *gatewayKeeper) record(ctx context.Context, was local.ServiceStatus) error {
+	data, err := json.Marshal(map[string]string{"text": "the gateway's shim had ended: " + was.LastExit + "; it is started again", "address": k.address})
+	if err != nil {
+		return fmt.Errorf("encode the gateway's restart: %w", err)
+	}
+	_, err = k.store.Commit(ctx, fairlead.Change{Entries: []fairlead.Entry{{
+		Time: now(), Kind: "server.gatewayRestarted", Principal: "system:server", Data: data,
+	}}})
+	return err
+}
+
+// end stops the gateway within grace and forgets its service.
+func (k *gatewayKeeper) end(ctx context.Context, grace time.Duration) error {
+	err := k.runtime.StopService(ctx, k.order(), gatewayService, grace)
+	if err == nil {
+		err = k.runtime.RemoveService(ctx, k.order(), gatewayService)
+	}
+	if err != nil {
+		return fmt.Errorf("stop the gateway: %w", err)
+	}
+	return nil
+}
