@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
@@ -79,7 +80,7 @@ func Run(ctx context.Context, o Options) error {
 	}
 	if o.Keep {
 		fmt.Fprintf(o.Err, "the state is kept in %s\n", t.stateDir())
-	} else if removeErr := os.RemoveAll(dir); removeErr != nil {
+	} else if removeErr := removeTree(dir); removeErr != nil {
 		err = errors.Join(err, fmt.Errorf("remove %s: %w", dir, removeErr))
 	}
 	report.OK = report.OK && err == nil
@@ -193,4 +194,16 @@ func (t *tour) showLog() {
 		return
 	}
 	fmt.Fprintf(t.options.Err, "the end of the server's log:\n%s\n", data[max(0, len(data)-4000):])
+}
+
+// removeTree removes a directory with the read-only trees below it, which an
+// ordinary user has to make writable first.
+func removeTree(dir string) error {
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || !d.IsDir() {
+			return err
+		}
+		return os.Chmod(path, 0o700)
+	})
+	return errors.Join(err, os.RemoveAll(dir))
 }
