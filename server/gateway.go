@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/fairlead/fairlead"
@@ -60,6 +61,10 @@ func (k *gatewayKeeper) start(ctx context.Context) error {
 		if err = k.runtime.StartService(ctx, k.order(), k.service); err == nil {
 			status, found, err = k.find(ctx)
 		}
+	}
+	if err != nil && strings.Contains(err.Error(), syscall.EADDRINUSE.Error()) { // a shim's error comes as text
+		return (&fairlead.Error{Code: fairlead.Conflict, Op: "start the gateway", Err: err}).
+			WithHint("give it another address with --listen, or port 0 for a free one")
 	}
 	if err != nil {
 		return fmt.Errorf("start the gateway: %w", err)

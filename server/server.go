@@ -62,11 +62,16 @@ func Run(ctx context.Context, c Config) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.store.Close()) }()
+	listeners, err := s.listen() // before anything is started, for another may have the port
+	if err != nil {
+		return err
+	}
+	defer s.unlisten(listeners)
 	if err := s.open(ctx); err != nil {
 		return err
 	}
 	defer s.runtime.Close()
-	return s.serve(ctx)
+	return s.serve(ctx, listeners)
 }
 
 // open makes every part, from the store outward.
@@ -145,16 +150,11 @@ func nextTerm(ctx context.Context, store *sqlite.Store, version string, at time.
 
 // serve runs the loops and the API until the end. When everything shall end, the
 // API answers until it has: its silence tells that all is over.
-func (s *control) serve(ctx context.Context) error {
+func (s *control) serve(ctx context.Context, listeners []net.Listener) error {
 	who, err := newIdentity(s.token(), s.store.Sealer().Seal)
 	if err != nil {
 		return err
 	}
-	listeners, err := s.listen()
-	if err != nil {
-		return err
-	}
-	defer os.Remove(s.socket()) // the next start would replace it
 	calls, endCalls := context.WithCancel(context.WithoutCancel(ctx))
 	defer endCalls()
 	httpServer := &http.Server{
@@ -243,6 +243,14 @@ func (s *control) listen() ([]net.Listener, error) {
 	}
 	s.api = tcp.Addr().String()
 	return []net.Listener{local, tcp}, nil
+}
+
+// unlisten closes what listen opened and removes the socket.
+func (s *control) unlisten(listeners []net.Listener) {
+	for _, l := range listeners {
+		_ = l.Close() // the HTTP server may have closed it
+	}
+	_ = os.Remove(s.socket()) // the next start would replace it
 }
 
 func (s *control) handler(who *identity) http.Handler {
