@@ -170,7 +170,7 @@ func again(t *testing.T, pattern string, attributes *syscall.SysProcAttr, env ..
 			t.Fatal(err)
 		}
 	}
-	command := exec.Command(binary, "-test.run", pattern, "-test.count", "1")
+	command := exec.Command(binary, "-test.run", pattern, "-test.skip", "^TestAllOf", "-test.count", "1")
 	command.Env = append(os.Environ(), append(env, "TMPDIR="+filepath.Join(dir, "tmp"), "HOME="+filepath.Join(dir, "tmp"))...)
 	command.Dir = dir
 	command.SysProcAttr = attributes
@@ -185,7 +185,7 @@ func TestAllOfItHoldsForAnOrdinaryUser(t *testing.T) {
 	if os.Getuid() != 0 || plain() {
 		t.Skip("it is one already")
 	}
-	again(t, "^Test[^A]", &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}})
+	again(t, "^Test", &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}})
 }
 
 func TestAllOfItButIsolationHoldsWithoutNamespaces(t *testing.T) {

@@ -25,7 +25,9 @@ func (r *Runtime) reap(pid int) {
 		if err != nil {
 			return
 		}
-		conn.Read(func(uintptr) bool { return reaped(pid) }) // ends by its deadline at the latest
+		if conn.Read(func(uintptr) bool { return reaped(pid) }) != nil { // its deadline, by Close
+			reaped(pid) // it may just have ended
+		}
 	})
 	r.waiting.Go(func() {
 		select {
