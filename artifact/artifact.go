@@ -67,14 +67,6 @@ func removeTree(path string) {
 	_ = os.RemoveAll(path)
 }
 
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
-}
-
 // failure wraps an error of the operating system, unless it is one of ours.
 func failure(op string, err error) error {
 	var ours *fairlead.Error

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 
 	"github.com/fairlead/fairlead"
+	"github.com/fairlead/fairlead/internal/atomicfile"
 )
 
 // MaxBlob is the most bytes that one blob may have.
@@ -67,7 +68,7 @@ func (s *Store) adopt(file string, digest fairlead.Digest) error {
 	path := s.blobPath(digest)
 	dir := filepath.Dir(path)
 	if err := os.Mkdir(dir, 0o700); err == nil {
-		if err := syncDir(filepath.Dir(dir)); err != nil {
+		if err := atomicfile.SyncDir(filepath.Dir(dir)); err != nil {
 			return err
 		}
 	} else if !errors.Is(err, fs.ErrExist) {
@@ -76,7 +77,7 @@ func (s *Store) adopt(file string, digest fairlead.Digest) error {
 	if err := os.Rename(file, path); err != nil {
 		return err
 	}
-	return syncDir(dir)
+	return atomicfile.SyncDir(dir)
 }
 
 func (s *Store) blobPath(digest fairlead.Digest) string {

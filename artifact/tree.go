@@ -12,6 +12,7 @@ import (
 	"slices"
 
 	"github.com/fairlead/fairlead"
+	"github.com/fairlead/fairlead/internal/atomicfile"
 )
 
 // PutTree stores the tree below dir: every blob, then its manifest. It returns the
@@ -116,7 +117,7 @@ func (s *Store) Materialise(ctx context.Context, digest fairlead.Digest) (string
 		}
 		return "", failure(op, err)
 	}
-	return tree, failureOrNil(op, syncDir(filepath.Dir(tree)))
+	return tree, failureOrNil(op, atomicfile.SyncDir(filepath.Dir(tree)))
 }
 
 func failureOrNil(op string, err error) error {
@@ -150,7 +151,7 @@ func (s *Store) make(ctx context.Context, top string, m Manifest) error {
 	return seal(top)
 }
 
-func seal(dir string) error { return errors.Join(os.Chmod(dir, 0o555), syncDir(dir)) }
+func seal(dir string) error { return errors.Join(os.Chmod(dir, 0o555), atomicfile.SyncDir(dir)) }
 
 // directories returns the directories that the files of m need, parents first.
 func directories(m Manifest) []string {

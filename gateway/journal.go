@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/fairlead/fairlead"
+	"github.com/fairlead/fairlead/internal/atomicfile"
 )
 
 const (
@@ -54,7 +55,7 @@ func openJournal(path string) (*journal, error) {
 		return nil
 	})
 	if err == nil {
-		err = errors.Join(file.Truncate(j.size), syncDir(filepath.Dir(path)))
+		err = errors.Join(file.Truncate(j.size), atomicfile.SyncDir(filepath.Dir(path)))
 	}
 	if err != nil {
 		return nil, errors.Join(err, file.Close())
@@ -100,7 +101,7 @@ func (j *journal) shorten() error {
 		}
 		data = appendFrame(data, payload)
 	}
-	if err := replaceFile(j.path, data); err != nil {
+	if err := atomicfile.Write(j.path, data, 0o600); err != nil {
 		return err
 	}
 	file, err := os.OpenFile(j.path, os.O_RDWR, 0o600)

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/fairlead/fairlead"
+	"github.com/fairlead/fairlead/internal/atomicfile"
 )
 
 // Names in the state directory.
@@ -64,7 +65,7 @@ func newKeeper(dir string, p *proxy, j *journal, log *slog.Logger) (*keeper, err
 	return k, nil
 }
 
-// readJSON reads a file that replaceFile wrote; one that is not there leaves v.
+// readJSON reads a file; one that is not there leaves v.
 func readJSON(path string, v any) error {
 	data, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -95,7 +96,7 @@ func (k *keeper) apply(now time.Time, s *Snapshot) error {
 	if err != nil {
 		return fairlead.Errorf(fairlead.Internal, op, "%w", err)
 	}
-	if err := replaceFile(filepath.Join(k.dir, snapshotFile), data); err != nil {
+	if err := atomicfile.Write(filepath.Join(k.dir, snapshotFile), data, 0o600); err != nil {
 		return fairlead.Errorf(fairlead.Unavailable, op, "%w", err)
 	}
 	k.newest, k.snapshot, k.renewed = s.Order, s, now
@@ -117,7 +118,7 @@ func (k *keeper) renew(now time.Time, order fairlead.Order) error {
 	if err != nil {
 		return fairlead.Errorf(fairlead.Internal, op, "%w", err)
 	}
-	if err := replaceFile(filepath.Join(k.dir, orderFile), data); err != nil {
+	if err := atomicfile.Write(filepath.Join(k.dir, orderFile), data, 0o600); err != nil {
 		return fairlead.Errorf(fairlead.Unavailable, op, "%w", err)
 	}
 	k.newest, k.renewed = order, now

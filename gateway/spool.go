@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -259,4 +260,12 @@ func (s *spool) close() error {
 // spoolPrefix names a boot's segments so that they sort by the boot's start.
 func spoolPrefix(startNanos int64, boot string) string {
 	return fmt.Sprintf("%020d-%s", startNanos, strings.ReplaceAll(boot, "/", "_"))
+}
+
+// removeFile removes path if it is there.
+func removeFile(path string) error {
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
 }

@@ -13,6 +13,7 @@ import (
 	"filippo.io/age"
 
 	"github.com/fairlead/fairlead"
+	"github.com/fairlead/fairlead/internal/atomicfile"
 )
 
 // header binds a ciphertext to its place, so that files and rows cannot be
@@ -96,38 +97,9 @@ func makeKey(file string) error {
 	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
 		return err
 	}
-	temp, err := writeTemp(filepath.Dir(file), []byte(identity.String()+"\n"))
-	if err != nil {
+	err = atomicfile.Create(file, []byte(identity.String()+"\n"), 0o600)
+	if err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	defer os.Remove(temp)
-	// A link never replaces: of two that make a key at once, the first one's stays.
-	if err := os.Link(temp, file); err != nil && !errors.Is(err, fs.ErrExist) {
-		return err
-	}
-	return syncDir(filepath.Dir(file))
-}
-
-// writeTemp writes a synced file of mode 0600 in dir and returns its path.
-func writeTemp(dir string, data []byte) (string, error) {
-	file, err := os.CreateTemp(dir, ".new-")
-	if err != nil {
-		return "", err
-	}
-	_, err = file.Write(data)
-	if err == nil {
-		err = file.Sync()
-	}
-	if err := errors.Join(err, file.Close()); err != nil {
-		return "", errors.Join(err, os.Remove(file.Name()))
-	}
-	return file.Name(), nil
-}
-
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
+	return nil
 }

@@ -16,6 +16,7 @@ import (
 	"filippo.io/age"
 
 	"github.com/fairlead/fairlead"
+	"github.com/fairlead/fairlead/internal/atomicfile"
 )
 
 // Store keeps the ledger and its state rows.
@@ -143,7 +144,7 @@ func (v *Vault) Remove(ctx context.Context, by fairlead.Principal, now time.Time
 			return fairlead.Errorf(fairlead.Internal, op, "its removal is recorded, but a ciphertext is left: %w", err)
 		}
 	}
-	return syncDir(v.dir)
+	return atomicfile.SyncDir(v.dir)
 }
 
 // record commits one entry with the rows of versions.
@@ -209,14 +210,7 @@ func (v *Vault) path(cipher fairlead.Digest) string {
 }
 
 func (v *Vault) write(cipher fairlead.Digest, data []byte) error {
-	temp, err := writeTemp(v.dir, data)
-	if err != nil {
-		return err
-	}
-	if err := os.Rename(temp, v.path(cipher)); err != nil {
-		return errors.Join(err, os.Remove(temp))
-	}
-	return syncDir(v.dir)
+	return atomicfile.Write(v.path(cipher), data, 0o600)
 }
 
 // Sweep removes ciphertexts that no version names: what crashes left, and what
@@ -241,12 +235,12 @@ func (v *Vault) Sweep(ctx context.Context) error {
 		return fairlead.Errorf(fairlead.Internal, "sweep the secret vault", "%w", err)
 	}
 	for _, file := range files {
-		ours := strings.HasSuffix(file.Name(), ".age") || strings.HasPrefix(file.Name(), ".new-")
+		ours := strings.HasSuffix(file.Name(), ".age") || strings.HasPrefix(file.Name(), atomicfile.TempPrefix)
 		if ours && !named[file.Name()] {
 			if err := os.Remove(filepath.Join(v.dir, file.Name())); err != nil {
 				return fairlead.Errorf(fairlead.Internal, "sweep the secret vault", "%w", err)
 			}
 		}
 	}
-	return syncDir(v.dir)
+	return atomicfile.SyncDir(v.dir)
 }

@@ -15,19 +15,34 @@ import (
 // error the old content stands, unless only the last sync failed. Calls for one
 // path may run at the same time; one of them wins.
 func Write(path string, data []byte, mode os.FileMode) error {
+	return put(path, data, mode, os.Rename)
+}
+
+// Create is Write for a file that must not replace another: of several that make
+// it at once the first one's content stays, and the others get fs.ErrExist.
+func Create(path string, data []byte, mode os.FileMode) error {
+	return put(path, data, mode, os.Link)
+}
+
+// put makes a temporary file and gives it its name with move.
+func put(path string, data []byte, mode os.FileMode, move func(from, to string) error) error {
 	dir := filepath.Dir(path)
-	temp, err := os.CreateTemp(dir, "."+filepath.Base(path)+".*")
+	temp, err := os.CreateTemp(dir, TempPrefix+filepath.Base(path)+".*")
 	if err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
+	defer os.Remove(temp.Name()) // gone already after a rename
 	if err := fill(temp, data, mode); err != nil {
-		return errors.Join(fmt.Errorf("write %s: %w", path, err), os.Remove(temp.Name()))
+		return fmt.Errorf("write %s: %w", path, err)
 	}
-	if err := os.Rename(temp.Name(), path); err != nil {
-		return errors.Join(err, os.Remove(temp.Name()))
+	if err := move(temp.Name(), path); err != nil {
+		return err
 	}
 	return SyncDir(dir)
 }
+
+// TempPrefix begins the names of temporary files, which a crash may leave.
+const TempPrefix = ".new-"
 
 // fill writes, syncs and closes temp.
 func fill(temp *os.File, data []byte, mode os.FileMode) error {
