@@ -105,6 +105,7 @@ func request(host, id string, seq int) *http.Request {
 		panic(err) // plain text
 	}
 	r.Header.Set("X-Request-Id", id)
+	r.Header.Set("Fairlead-Run", id)
 	r.AddCookie(&http.Cookie{Name: "fairlead_session", Value: "s" + strconv.Itoa(rand.IntN(sessions))})
 	return r
 }

@@ -355,7 +355,7 @@ func (e *Engine) History(app string, release int) []Rollout {
 	defer e.mu.Unlock()
 	var past []Rollout
 	for _, m := range e.machines {
-		if m.rollout.Site.App == app && m.rollout.To == release {
+		if m != nil && m.rollout.Site.App == app && m.rollout.To == release {
 			past = append(past, m.rollout)
 		}
 	}

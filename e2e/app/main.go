@@ -1,7 +1,7 @@
 // Command app is what the end-to-end tests release. The file config.json of its
 // release says how it behaves; its endpoints try what an instance may and may not
 // do, and tell what came of it. With the argument "gate" it is a release's gate,
-// with "build DIR" a build command.
+// with "build DIR" a build command, and with "get SOCKET URL" it calls the API.
 package main
 
 import (
@@ -37,6 +37,9 @@ type gate struct {
 }
 
 func main() {
+	if len(os.Args) > 3 && os.Args[1] == "get" { // get SOCKET URL
+		os.Exit(get(os.Args[2], os.Args[3]))
+	}
 	c, err := readConfig()
 	if err != nil {
 		fmt.Println("bad configuration:", err)
@@ -77,6 +80,20 @@ func (g gate) run() int {
 		return 99
 	}
 	return g.Exit
+}
+
+// get asks an HTTP server behind a Unix socket, and prints the status.
+func get(socket, url string) int {
+	transport := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "unix", socket)
+	}}
+	answer, err := (&http.Client{Transport: transport}).Get(url)
+	if err != nil {
+		fmt.Println(err)
+		return 1
+	}
+	fmt.Println(answer.StatusCode)
+	return 0
 }
 
 // build puts a release into dir: this program and its configuration.
