@@ -49,6 +49,18 @@ func (g *group) add(arm uint8, units fairlead.Units) {
 	}
 }
 
+// addCell takes the units and hits of a complete cell.
+func (g *group) addCell(c *cell) {
+	for arm, units := range c.units {
+		g.add(uint8(arm), units)
+	}
+	for _, h := range c.hits {
+		if g.has(h.unit) {
+			g.hits = append(g.hits, h)
+		}
+	}
+}
+
 // has reports whether the unit is in the group.
 func (g *group) has(unit uint64) bool {
 	_, in := g.arm[unit]

@@ -49,11 +49,13 @@ type Judge struct {
 	newest  int64             // second of the newest cell
 
 	// Evidence of harm, of the whole rollout.
-	open   *group // takes the units that arrive
-	groups int    // opened so far
-	harm   *onsets
-	onset  int64            // second of the newest onset
-	worst  fairlead.Verdict // once harmful, always harmful
+	open       *group // takes the units that arrive
+	groups     int    // opened so far
+	cellsBegun int
+	latency    latency // the way of cells to evidence of harm by latency
+	harm       *onsets
+	onset      int64            // second of the newest onset
+	worst      fairlead.Verdict // once harmful, always harmful
 	// Evidence of safety, of the step or since the last interruption.
 	queue     []*cell // of the epoch, in order of arrival, not judged yet
 	from      int64   // cells of earlier seconds are left out
@@ -145,7 +147,7 @@ func (j *Judge) Restarts(r Restarts) {
 // beginOnset lets evidence of harm count from now on too. The open test block is
 // left to the older onsets.
 func (j *Judge) beginOnset() {
-	j.harm.begin(j.groups)
+	j.harm.begin(j.groups, j.cellsBegun)
 	j.onset = j.newest
 }
 
@@ -157,7 +159,7 @@ func (j *Judge) blind(second int64) uint8 {
 	if j.config.Latency && second >= j.warmUntil {
 		return 0
 	}
-	return 1<<fairlead.SlowP50 | 1<<fairlead.SlowP90 | 1<<fairlead.SlowP99
+	return latencies
 }
 
 // gap starts evidence of safety afresh because blocks or outcomes were lost.

@@ -66,6 +66,19 @@ func harmOf(tables ...table) float64 {
 	return 0.5*math.Exp(h.log()) + 0.5
 }
 
+// betsOf is the log evidence from seconds with these differences alone.
+func betsOf(differences ...float64) float64 {
+	sum := 0.0
+	for _, stake := range stakes {
+		wealth := 1.0
+		for _, x := range differences {
+			wealth *= 1 + stake*x
+		}
+		sum += wealth / float64(len(stakes))
+	}
+	return math.Log(sum)
+}
+
 func wantHarm(t *testing.T, j *Judge, tables ...table) {
 	t.Helper()
 	if got, want := failures(j).Harm, harmOf(tables...); !near(got, want) {
@@ -128,7 +141,7 @@ func TestATestBlockNeverSpansEpochs(t *testing.T) {
 		return h.log()
 	}
 	want := wantStart(table{n: [2]int{20, 2}, y: [2]int{1, 0}}, table{n: [2]int{20, 4}, y: [2]int{0, 1}})
-	if got := j.harm.alive[0].harm[0].log(); !near(got, want) {
+	if got := j.harm.alive[0].log(0); !near(got, want) {
 		t.Errorf("log E from the start is %v, want %v", got, want)
 	}
 }
@@ -190,7 +203,7 @@ func TestWarmupIgnoresLatencyNeverFailures(t *testing.T) {
 	}
 	j.Observe(s.block(slow(11)))
 	r = j.Report()
-	if r.Signals[2].Harm <= 100 || r.Signals[2].Canary.AtRisk != 50 || r.Signals[2].Canary.Hit != 20 {
+	if !near(r.Signals[2].Harm, 0.5*math.Exp(betsOf(0.4))+0.5) || r.Signals[2].Canary.AtRisk != 50 || r.Signals[2].Canary.Hit != 20 {
 		t.Errorf("after it: %+v", r.Signals[2])
 	}
 }

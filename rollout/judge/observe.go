@@ -19,11 +19,14 @@ type cellKey struct {
 // cell is a cell that has begun.
 type cell struct {
 	key      cellKey
+	number   int // counts the cells of a rollout
 	blind    uint8
-	groups   []*group // those that took its units, for evidence of harm
+	groups   []*group // those that took its units, for evidence of harm by failures
 	safety   bool     // it counts, or counted, for safety
+	latency  bool     // it counts for harm by latency
 	complete bool
-	units    [2]fairlead.Units // all of them; kept for safety only
+	lost     bool              // outcomes of it are missing
+	units    [2]fairlead.Units // all of them; kept for safety and latency only
 	hits     []hit             // likewise
 }
 
@@ -62,6 +65,7 @@ func (j *Judge) Observe(b fairlead.Block) {
 			j.judgeHarm(g)
 		}
 	}
+	j.judgeLatency()
 	j.judgeSafety()
 	if b.Final {
 		j.end(b.Gateway)
@@ -84,6 +88,7 @@ func (j *Judge) follow(b fairlead.Block) bool {
 	}
 	switch first := len(s.next) == 0; {
 	case known && b.Seq > next:
+		j.lose(func(boot string) bool { return boot == b.Gateway }, false)
 		j.gap("blocks %d to %d of gateway %s are missing", next, b.Seq-1, b.Gateway)
 	case known || first: // whatever went before the rollout does not matter
 	case !s.final:
@@ -102,24 +107,28 @@ func (j *Judge) follow(b fairlead.Block) bool {
 // forget drops what is left of gateways other than the two newest boots, which
 // may run side by side while one takes over from the other.
 func (j *Judge) forget(keep ...string) {
-	for key := range j.cells { // the order does not matter
-		if key.boot != keep[0] && key.boot != keep[1] {
-			delete(j.cells, key)
+	j.lose(func(boot string) bool { return boot != keep[0] && boot != keep[1] }, true)
+}
+
+// lose notes that cells of gateways lost outcomes, and drops them if no more of
+// them can come. It reports whether there were any.
+func (j *Judge) lose(of func(boot string) bool, drop bool) bool {
+	any := false
+	for key, c := range j.cells { // the order does not matter
+		if of(key.boot) {
+			c.lost, any = true, true
+			if drop {
+				delete(j.cells, key)
+			}
 		}
 	}
+	return any
 }
 
 // end closes the cells of a gateway that stopped in order. Outcomes it did not
 // wait for are lost.
 func (j *Judge) end(boot string) {
-	lost := false
-	for key := range j.cells { // the order does not matter
-		if key.boot == boot {
-			delete(j.cells, key)
-			lost = true
-		}
-	}
-	if lost {
+	if j.lose(func(b string) bool { return b == boot }, true) {
 		j.gap("gateway %s stopped before all of its requests had ended", boot)
 	}
 }
@@ -130,7 +139,9 @@ func (j *Judge) arrive(boot string, b *fairlead.Cell) {
 	key := cellKey{boot, b.Second, b.Epoch}
 	c := j.cells[key]
 	if c == nil {
-		c = &cell{key: key, blind: j.blind(b.Second)}
+		c = &cell{key: key, number: j.cellsBegun, blind: j.blind(b.Second)}
+		j.cellsBegun++
+		j.latency.add(c)
 		c.safety = b.Epoch == j.epoch && b.Second >= j.from
 		j.cells[key] = c
 		if c.safety {
@@ -140,11 +151,11 @@ func (j *Judge) arrive(boot string, b *fairlead.Cell) {
 	if len(b.Stable.Units)+len(b.Canary.Units) == 0 {
 		return
 	}
-	if j.open != nil && (j.open.epoch != b.Epoch || j.open.blind != c.blind) {
+	if j.open != nil && j.open.epoch != b.Epoch {
 		j.close()
 	}
 	if j.open == nil {
-		j.open = newGroup(j.groups, b.Epoch, c.blind)
+		j.open = newGroup(j.groups, b.Epoch, latencies)
 		j.groups++
 	}
 	if n := len(c.groups); n == 0 || c.groups[n-1] != j.open {
@@ -152,7 +163,7 @@ func (j *Judge) arrive(boot string, b *fairlead.Cell) {
 	}
 	for arm, units := range [2]fairlead.Units{b.Stable.Units, b.Canary.Units} {
 		j.open.add(uint8(arm), units)
-		if c.safety {
+		if c.safety || c.latency {
 			c.units[arm] = append(c.units[arm], units...)
 		}
 		if b.Epoch == j.epoch {
@@ -176,8 +187,11 @@ func (j *Judge) outcomes(boot string, b *fairlead.Cell, touched []*group) []*gro
 			}
 			for _, u := range units {
 				h := hit{u, fairlead.Signal(s)}
-				if c.safety {
+				if c.safety || c.latency {
 					c.hits = append(c.hits, h)
+				}
+				if h.signal != fairlead.Failures {
+					continue
 				}
 				for _, g := range c.groups {
 					if g.has(u) {
@@ -240,14 +254,7 @@ func (j *Judge) judgeSafety() {
 		if j.merged == nil {
 			j.merged = newGroup(0, c.key.epoch, c.blind)
 		}
-		for arm, units := range c.units {
-			j.merged.add(uint8(arm), units)
-		}
-		for _, h := range c.hits {
-			if j.merged.has(h.unit) {
-				j.merged.hits = append(j.merged.hits, h)
-			}
-		}
+		j.merged.addCell(c)
 		if j.merged.full(j.hit) {
 			j.closeMerged()
 		}

@@ -19,9 +19,23 @@ const restartsIndex = int(fairlead.Signals)
 type onset struct {
 	mass  float64 // share of the evidence
 	group int     // number of the first test block that counts
+	cell  int     // likewise of cells, for latency
 	ends  int     // it is given up when this onset begins
 	hit   seen
-	harm  [restartsIndex + 1]*harm
+
+	failures, restarts *harm
+	slow               [fairlead.Signals - fairlead.SlowP50]*bets
+}
+
+// log returns the log of a signal's e-value since the onset.
+func (n *onset) log(s int) float64 {
+	switch {
+	case s == restartsIndex:
+		return n.restarts.log()
+	case s == int(fairlead.Failures):
+		return n.failures.log()
+	}
+	return n.slow[s-int(fairlead.SlowP50)].log()
 }
 
 // onsets is the evidence of harm of a rollout, by signal: the mixture
@@ -57,23 +71,25 @@ type onsets struct {
 
 func newOnsets(tolerance float64) *onsets {
 	o := &onsets{tolerance: tolerance}
-	o.alive = []*onset{o.at(0.5, 0)}
+	o.alive = []*onset{o.at(0.5, 0, 0)}
 	for s := range o.rest {
 		o.rest[s] = 0.5
 	}
 	return o
 }
 
-func (o *onsets) at(mass float64, group int) *onset {
-	n := &onset{mass: mass, group: group, hit: seen{}}
-	for s := range n.harm {
-		n.harm[s] = newHarm(o.tolerance)
+func (o *onsets) at(mass float64, group, cell int) *onset {
+	n := &onset{mass: mass, group: group, cell: cell, hit: seen{}}
+	for s := range n.slow {
+		n.slow[s] = newBets(o.tolerance)
 	}
+	n.failures, n.restarts = newHarm(o.tolerance), newHarm(o.tolerance)
 	return n
 }
 
-// begin adds an onset that counts test blocks from number group on.
-func (o *onsets) begin(group int) {
+// begin adds an onset that counts test blocks from number group on and cells
+// from number cell on.
+func (o *onsets) begin(group, cell int) {
 	o.begun++
 	kept := o.alive[:1]
 	for _, n := range o.alive[1:] {
@@ -82,10 +98,10 @@ func (o *onsets) begin(group int) {
 			continue
 		}
 		for s := range o.rest {
-			o.rest[s] += n.mass * capped(n.harm[s].log())
+			o.rest[s] += n.mass * capped(n.log(s))
 		}
 	}
-	n := o.at(onsetMass(o.begun), group)
+	n := o.at(onsetMass(o.begun), group, cell)
 	n.ends = o.begun + 2<<bits.TrailingZeros(uint(o.begun))
 	for s := range o.rest {
 		o.rest[s] -= n.mass
@@ -105,15 +121,29 @@ func onsetMass(j int) float64 {
 func (o *onsets) group(g *group) tables {
 	var start tables
 	for i, n := range o.alive {
-		if g.number < n.group {
-			continue
+		if g.number >= n.group {
+			t := g.tables(n.hit)
+			n.failures.table(t[fairlead.Failures])
+			if i == 0 {
+				start = t
+			}
 		}
-		t := g.tables(n.hit)
-		if i == 0 {
-			start = t
-		}
-		for s := range t {
-			n.harm[s].table(t[s])
+	}
+	return start
+}
+
+// latency takes a block of complete cells, and returns likewise.
+func (o *onsets) latency(g *group) tables {
+	var start tables
+	for i, n := range o.alive {
+		if g.number >= n.cell {
+			t := g.tables(n.hit)
+			for s := range n.slow {
+				n.slow[s].table(t[int(fairlead.SlowP50)+s])
+			}
+			if i == 0 {
+				start = t
+			}
 		}
 	}
 	return start
@@ -122,7 +152,7 @@ func (o *onsets) group(g *group) tables {
 // counts takes restarts.
 func (o *onsets) counts(events [2]int, share float64) {
 	for _, n := range o.alive {
-		n.harm[restartsIndex].counts(events, share)
+		n.restarts.counts(events, share)
 	}
 }
 
@@ -130,7 +160,7 @@ func (o *onsets) counts(events [2]int, share float64) {
 func (o *onsets) log(s int) float64 {
 	sum := math.Log(max(o.rest[s], 1e-300))
 	for _, n := range o.alive {
-		sum = logAddExp(sum, math.Log(n.mass)+n.harm[s].log())
+		sum = logAddExp(sum, math.Log(n.mass)+n.log(s))
 	}
 	return sum
 }

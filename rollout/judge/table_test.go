@@ -183,9 +183,9 @@ func TestOnsetsHaveMeanOneAtTheTolerance(t *testing.T) {
 		if len(path) == len(margins) {
 			o := newOnsets(1)
 			for i, table := range path {
-				o.begin(i)
+				o.begin(i, i)
 				for _, n := range o.alive {
-					n.harm[0].table(table)
+					n.failures.table(table)
 				}
 			}
 			return p * math.Exp(o.log(0))
@@ -215,7 +215,7 @@ func TestOnsetMassesSumToLessThanOneHalf(t *testing.T) {
 func TestFewOnsetsAreAlive(t *testing.T) {
 	o := newOnsets(1)
 	for i := range 1000 {
-		o.begin(i)
+		o.begin(i, i)
 		if len(o.alive) > 12 {
 			t.Fatalf("%d onsets are alive after %d", len(o.alive), i)
 		}

@@ -19,6 +19,7 @@ type world struct {
 	fails    func(w *world, arm int, unit uint64) float64
 	slow     func(w *world, arm int, unit uint64) float64
 	late     func(w *world, arm int, s fairlead.Signal) float64 // latency exceedances
+	exceeds  func(w *world, arm int, unit uint64) uint8         // the same of a request, a bit for each signal
 	deadline int64
 
 	now     int64
@@ -91,6 +92,14 @@ func (w *world) block() fairlead.Block {
 			u := w.rng.Float64()
 			for s := fairlead.SlowP50; s < fairlead.Signals; s++ {
 				if u < w.late(w, n, s) {
+					once(1<<s, &arm.Hits[s])
+				}
+			}
+		}
+		if w.exceeds != nil {
+			mask := w.exceeds(w, n, unit)
+			for s := fairlead.SlowP50; s < fairlead.Signals; s++ {
+				if mask>>s&1 == 1 {
 					once(1<<s, &arm.Hits[s])
 				}
 			}

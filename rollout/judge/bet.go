@@ -1,0 +1,44 @@
+package judge
+
+import "math"
+
+// stakes are the shares of the wealth that are bet on a difference, a bet each.
+var stakes = [...]float64{0.1, 0.2, 0.4, 0.7, 0.95}
+
+// bets is the e-process of one latency signal, from one moment on, for "the
+// canary is worse than the tolerance allows" (betting on a bounded mean:
+// Waudby-Smith & Ramdas, JRSS B 2024). A block of about a second is one
+// observation, however many requests it has: with the shares ac and as of the
+// units at risk that hit the signal, and w the tolerance,
+//
+//	X = (ac - w as) / w	in [-1, 1/w],
+//
+// and the wealth is multiplied by 1 + stake X, which is positive. If the mean of
+// X given earlier blocks is at most 0, so is that of the bet's gain: the wealth
+// is a supermartingale whatever makes the hits of a block come together, and so
+// is the mean of the wealths over the stakes. A test that takes units as
+// independent mistakes one stall of the canary's only instance for much evidence.
+// A block here multiplies the wealth by less than 2.
+//
+// A tolerance below 1 bounds the odds, not the shares; the bet is then against 1.
+type bets struct {
+	tolerance float64
+	logE      [len(stakes)]float64 // by stake
+}
+
+func newBets(tolerance float64) *bets { return &bets{tolerance: max(1, tolerance)} }
+
+// table takes a block.
+func (b *bets) table(t table) {
+	if !t.informs() {
+		return
+	}
+	share := func(arm int) float64 { return float64(t.y[arm]) / float64(t.n[arm]) }
+	x := share(canary)/b.tolerance - share(stable)
+	for i, stake := range stakes {
+		b.logE[i] += math.Log1p(stake * x)
+	}
+}
+
+// log returns the log of the e-value.
+func (b *bets) log() float64 { return logMeanExp(b.logE[:]) }
