@@ -136,6 +136,17 @@ func (c *checking) environments(environments []fairlead.Environment) {
 		}
 		routes[env.Route] = env.Name
 		c.strategy(at+".strategy", env.Strategy)
+		c.compared(at+".strategy", env)
+	}
+}
+
+// compared demands that a release that goes in all at once leaves a share on the
+// old one: without it there is no evidence, and nothing could ever promote it.
+func (c *checking) compared(field string, env fairlead.Environment) {
+	s := env.Strategy
+	atOnce := s.Type == fairlead.BlueGreen || s.Type == fairlead.Rolling && env.Replicas == 1
+	if atOnce && s.Holdback != nil && *s.Holdback == 0 && s.OnInconclusive != fairlead.OnInconclusivePromote {
+		c.problem(field+".holdback", "0 leaves %s nothing to compare the new release with, so nothing could promote it; keep a share, or say onInconclusive: promote", clip(s.Type))
 	}
 }
 
