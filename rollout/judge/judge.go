@@ -49,10 +49,10 @@ type Judge struct {
 	newest  int64             // second of the newest cell
 
 	// Evidence of harm, of the whole rollout.
-	open       *group // takes the units that arrive
-	groups     int    // opened so far
-	cellsBegun int
-	latency    latency // the way of cells to evidence of harm by latency
+	open       *group  // takes the units that arrive
+	groups     int     // opened so far
+	begunCells int     // so far
+	latency    latency // the way of complete cells to evidence of harm
 	harm       *onsets
 	onset      int64            // second of the newest onset
 	worst      fairlead.Verdict // once harmful, always harmful
@@ -147,7 +147,7 @@ func (j *Judge) Restarts(r Restarts) {
 // beginOnset lets evidence of harm count from now on too. The open test block is
 // left to the older onsets.
 func (j *Judge) beginOnset() {
-	j.harm.begin(j.groups, j.cellsBegun)
+	j.harm.begin(j.groups, j.begunCells)
 	j.onset = j.newest
 }
 

@@ -139,8 +139,8 @@ func (j *Judge) arrive(boot string, b *fairlead.Cell) {
 	key := cellKey{boot, b.Second, b.Epoch}
 	c := j.cells[key]
 	if c == nil {
-		c = &cell{key: key, number: j.cellsBegun, blind: j.blind(b.Second)}
-		j.cellsBegun++
+		c = &cell{key: key, number: j.begunCells, blind: j.blind(b.Second)}
+		j.begunCells++
 		j.latency.add(c)
 		c.safety = b.Epoch == j.epoch && b.Second >= j.from
 		j.cells[key] = c

@@ -2,8 +2,10 @@ package judge
 
 import (
 	"math"
+	"os"
 	"runtime"
 	"slices"
+	"strconv"
 	"sync"
 	"testing"
 
@@ -40,6 +42,15 @@ func TestLowerBoundIsClopperPearsons(t *testing.T) {
 			t.Errorf("%d of %d: %v, want %v", c.k, c.n, got, c.want)
 		}
 	}
+}
+
+// scaled is a number of runs: few in ordinary tests, more with JUDGE_RUNS=5 in
+// the environment, say, for the figures of docs/design/judge.md.
+func scaled(runs int) int {
+	if times, err := strconv.Atoi(os.Getenv("JUDGE_RUNS")); err == nil && times > 0 {
+		return times * runs
+	}
+	return runs
 }
 
 // outcome is how often a finding was reached in runs, and the median of the
