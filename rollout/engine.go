@@ -159,9 +159,9 @@ func (e *Engine) Begin(ctx context.Context, b Beginning) (Rollout, error) {
 }
 
 func (e *Engine) supersede(ctx context.Context, live Live, b Beginning) error {
-	m := e.machines[live.Rollout]
-	if m == nil || m.rollout.Phase == Ended {
-		return nil
+	m, err := e.machine(ctx, live.Rollout)
+	if err != nil || m == nil || m.rollout.Phase == Ended {
+		return err
 	}
 	r := m.rollout
 	if r.Phase != Watching {
@@ -169,7 +169,7 @@ func (e *Engine) supersede(ctx context.Context, live Live, b Beginning) error {
 			"%s@%d is on its way there (%s)", r.Site.App, r.To, r.Phase).
 			WithHint("wait for it, or stop it with: fairlead abort %s --env %s", b.Site.App, b.Site.Env)
 	}
-	_, err := e.take(ctx, m, Input{Now: e.now(), Command: Supersede}, b.By.ID)
+	_, err = e.take(ctx, m, Input{Now: e.now(), Command: Supersede}, b.By.ID)
 	return err
 }
 
@@ -207,7 +207,10 @@ func (e *Engine) Act(ctx context.Context, site fairlead.Site, c Command, why fai
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	m := e.machines[e.newest[site]]
+	m, err := e.machine(ctx, e.newest[site])
+	if err != nil {
+		return Rollout{}, fmt.Errorf("%s: %w", op, err)
+	}
 	if m == nil || m.rollout.Phase == Ended {
 		return Rollout{}, fairlead.Errorf(fairlead.Conflict, op, "no rollout is moving there").
 			WithHint("see what is there with: fairlead status %s", site.App)
@@ -237,9 +240,9 @@ func (e *Engine) Feed(ctx context.Context, id string, in Input) (bool, error) {
 	defer e.mu.Unlock()
 	decided := false
 	for {
-		m := e.machines[id]
-		if m == nil || m.rollout.Phase == Ended {
-			return decided, nil
+		m, err := e.machine(ctx, id)
+		if err != nil || m == nil || m.rollout.Phase == Ended {
+			return decided, err
 		}
 		in.Blocks = m.Fresh(in.Blocks)
 		d, err := e.take(ctx, m, in, "system:rollout")
@@ -254,30 +257,45 @@ func (e *Engine) Feed(ctx context.Context, id string, in Input) (bool, error) {
 }
 
 // take folds one input into a machine and records it, with the decision if there
-// is one. When the record fails the machine is folded again from the store, so
-// that memory is never ahead of the ledger.
+// is one. It does not end with ctx: a caller that goes away leaves a whole record,
+// or none. When the record fails, memory is ahead of the ledger; see machine.
 func (e *Engine) take(ctx context.Context, m *Machine, in Input, by fairlead.Sealed) (Decision, error) {
+	ctx = context.WithoutCancel(ctx)
 	in.Now = in.Now.UTC().Round(0) // as it will be read again
 	before := m.rollout
 	d, body, err := m.Take(in)
-	if err != nil || body == nil {
-		return d, err
+	if err == nil && body == nil {
+		return d, nil
 	}
 	fact := fairlead.Fact{Stream: before.ID, N: m.facts, Body: body}
-	if d.Kind == "" {
+	switch {
+	case err != nil:
+	case d.Kind == "":
 		err = e.store.Record(ctx, []fairlead.Fact{fact})
-	} else {
+	default:
 		err = e.commit(ctx, m, before, d, fact, by)
 	}
 	if err != nil {
-		e.machines[before.ID] = nil
-		if again, restoreErr := e.restore(ctx, before); restoreErr == nil {
-			e.machines[before.ID] = again
-		}
+		m.rollout, m.ahead = before, true
 		return Decision{}, fmt.Errorf("record input of rollout %s: %w", before.ID, err)
 	}
 	e.signal()
 	return d, nil
+}
+
+// machine returns the machine of a rollout, or nil. One that is ahead of the
+// ledger is folded again from the store first.
+func (e *Engine) machine(ctx context.Context, id string) (*Machine, error) {
+	m := e.machines[id]
+	if m == nil || !m.ahead {
+		return m, nil
+	}
+	again, err := e.restore(context.WithoutCancel(ctx), m.rollout)
+	if err != nil {
+		return nil, err
+	}
+	e.machines[id] = again
+	return again, nil
 }
 
 func (e *Engine) commit(ctx context.Context, m *Machine, before Rollout, d Decision, fact fairlead.Fact, by fairlead.Sealed) error {

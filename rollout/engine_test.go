@@ -252,6 +252,78 @@ func TestReplayNamesADecisionThatWasForged(t *testing.T) {
 	}
 }
 
+func TestACallerThatGoesAwayLeavesTheRolloutWhole(t *testing.T) {
+	b := newBench(t)
+	b.first()
+	id := b.begin(2).ID
+	b.second(id, 0.005, 0.005)
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, _ = b.engine.Act(gone, site, rollout.Pause, "", admin) // recorded or not: both are right
+	if state := b.engine.Sites()[0]; state.Rollout == nil || state.Rollout.ID != id {
+		t.Fatalf("the rollout is lost: %+v", state)
+	}
+	if _, err := b.engine.Act(t.Context(), site, rollout.Abort, "", admin); err != nil {
+		t.Errorf("abort after it: %v", err)
+	}
+}
+
+// failing is a store whose writes fail while full is set.
+type failing struct {
+	rollout.Store
+	full *bool
+}
+
+func (f failing) Commit(ctx context.Context, c fairlead.Change) ([]fairlead.Entry, error) {
+	if *f.full {
+		return nil, fairlead.Errorf(fairlead.Unavailable, "commit", "the disk is full")
+	}
+	return f.Store.Commit(ctx, c)
+}
+
+func (f failing) Record(ctx context.Context, facts []fairlead.Fact) error {
+	if *f.full {
+		return fairlead.Errorf(fairlead.Unavailable, "record", "the disk is full")
+	}
+	return f.Store.Record(ctx, facts)
+}
+
+func TestAnInputThatCannotBeRecordedIsTakenAgainOnce(t *testing.T) {
+	b := newBench(t)
+	b.first()
+	id := b.begin(2).ID
+	b.second(id, 0.005, 0.005)
+	full := false
+	var err error
+	if b.engine, err = rollout.Open(t.Context(), failing{b.store, &full}, func() time.Time { return b.now }); err != nil {
+		t.Fatal(err)
+	}
+	before, err := b.engine.Find(id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	block := fairlead.Block{Gateway: "boot", Seq: 9, Site: site, Rollout: id, Cells: []fairlead.Cell{{Second: b.now.Unix(), Epoch: 1,
+		Stable: fairlead.Arm{Requests: 7, Units: fairlead.Units{1}}}}}
+	full = true
+	if _, err := b.engine.Feed(t.Context(), id, rollout.Input{Now: b.now, Blocks: []fairlead.Block{block}}); err == nil {
+		t.Fatal("an input that was not recorded was taken")
+	}
+	if got := b.find(id); got.Phase != before.Rollout.Phase || got.Weight != before.Rollout.Weight {
+		t.Errorf("the rollout moved without a record: %+v", got)
+	}
+	full = false
+	for range 2 {
+		b.feed(id, rollout.Input{Blocks: []fairlead.Block{block}})
+	}
+	after, err := b.engine.Find(id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := after.Tally.Stable.Requests - before.Tally.Stable.Requests; got != 7 {
+		t.Errorf("%d requests counted, want 7", got)
+	}
+}
+
 func TestASecondReleaseWaitsForTheFirst(t *testing.T) {
 	b := newBench(t)
 	b.first()

@@ -21,6 +21,7 @@ type Machine struct {
 	facts   uint64 // inputs recorded
 	digest  fairlead.Digest
 	tally   Tally
+	ahead   bool // it took an input that could not be recorded; the engine folds it again
 }
 
 // NewMachine returns the machine of a rollout that has just begun.
