@@ -37,10 +37,12 @@ type actions struct {
 	failures map[Place]failure
 }
 
+// failure is how the newest starts of a release at a site failed.
 type failure struct {
 	count int
 	why   string
-	next  time.Time
+	last  time.Time
+	next  time.Time // not tried again before
 }
 
 func newActions(l *Loop) *actions {
@@ -67,11 +69,16 @@ func (a *actions) withPending(have []workload.Status) []workload.Status {
 	return have
 }
 
-// cannotStart returns why no instance of a release can be started, or "".
-func (a *actions) cannotStart(p Place) string {
+// cannotStart returns why no instance of a release can be started, or "". What
+// failed in an earlier rollout, before since, is forgotten.
+func (a *actions) cannotStart(p Place, since time.Time) string {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if f := a.failures[p]; f.count >= startTries {
+	f, failed := a.failures[p]
+	switch {
+	case failed && f.last.Before(since):
+		delete(a.failures, p)
+	case f.count >= startTries:
 		return "no instance can be started: " + f.why
 	}
 	return ""
@@ -105,12 +112,16 @@ func (a *actions) started(p Place, id string, err error) {
 	if err == nil {
 		delete(a.failures, p)
 	} else {
-		f := a.failures[p]
-		f.count, f.why = f.count+1, err.Error()
-		f.next = a.loop.Now().Add(min(time.Second<<f.count, time.Minute))
-		a.failures[p] = f
+		a.failures[p] = a.failures[p].again(a.loop.Now(), err)
 	}
 	a.loop.poke()
+}
+
+// again returns f after one more failure: the pause doubles from two seconds to a
+// minute.
+func (f failure) again(now time.Time, err error) failure {
+	wait := min(time.Second<<min(f.count+1, 6), time.Minute)
+	return failure{count: f.count + 1, why: err.Error(), last: now, next: now.Add(wait)}
 }
 
 // stop records and begins the stop of an instance, once.

@@ -270,7 +270,7 @@ func (l *Loop) input(state State, s scene) Input {
 	}
 	in.New.take(count.of(r.To))
 	in.Old.take(count.of(r.From))
-	if why := l.actions.cannotStart(Place{r.Site, r.To}); why != "" && in.New.Broken == "" {
+	if why := l.actions.cannotStart(Place{r.Site, r.To}, r.Began); why != "" && in.New.Broken == "" {
 		in.New.Broken = why
 	}
 	in.Expired = l.unattended(s.now) && slices.Contains(s.gateway.Expired, r.Site)

@@ -1,0 +1,28 @@
+package rollout
+
+import (
+	"testing"
+
+	"github.com/fairlead/fairlead"
+	"github.com/fairlead/fairlead/gateway"
+)
+
+func TestAnInstanceIsOutOfTrafficOnlyByAStatusSinceTheSnapshotWithoutIt(t *testing.T) {
+	order := func(seq uint64) fairlead.Order { return fairlead.Order{Term: 1, Seq: seq} }
+	now := pushed{order: order(2), names: map[string]bool{"stays": true}}
+	for _, c := range []struct {
+		name, id string
+		pushed   pushed
+		applied  fairlead.Order
+		want     bool
+	}{
+		{"the status is of the snapshot without it", "leaves", now, order(2), true},
+		{"the snapshot lists it", "stays", now, order(2), false},
+		{"the status was asked for before the snapshot was in force", "leaves", now, order(1), false},
+		{"nothing could be pushed since the start, and the gateway goes on by its own snapshot", "leaves", pushed{}, order(1), false},
+	} {
+		if got := c.pushed.without(c.id, gateway.Status{Applied: c.applied}); got != c.want {
+			t.Errorf("%s: out of traffic is %t, want %t", c.name, got, c.want)
+		}
+	}
+}
