@@ -80,7 +80,9 @@ func (s *server) watch(w http.ResponseWriter, r *http.Request) {
 
 // settled reports whether nothing more happens to a rollout by itself that its
 // watcher waits for.
-func settled(r rollout.Rollout) bool { return r.Outcome != "" || r.Held != "" }
+func settled(r rollout.Rollout) bool {
+	return r.Outcome != "" && r.Phase != rollout.Returning || r.Held != ""
+}
 
 // eventsAtOnce is how many entries are read from the ledger at a time.
 const eventsAtOnce = 500

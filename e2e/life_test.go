@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/fairlead/fairlead/api/client"
+	"github.com/fairlead/fairlead/workload"
 )
 
 func TestAFirstReleaseGoesLiveAndAnswersThroughTheGateway(t *testing.T) {
@@ -94,13 +95,13 @@ func TestTrafficGoesOnAndNothingIsLostWhenTheControlPlaneIsKilledInARollout(t *t
 	if again, shim := w.gateway(); !again.is(gateway) || !shim.is(gatewayShim) {
 		t.Errorf("the gateway %s is now %s", gateway, again)
 	}
-	after := w.site().Instances
-	if len(after) != len(before) {
-		t.Errorf("%d instances before, %d after", len(before), len(after))
+	after := map[string]workload.Status{}
+	for _, i := range w.site().Instances { // more may have been started since
+		after[i.ID] = i
 	}
-	for i := range min(len(before), len(after)) {
-		if before[i].ID != after[i].ID || !before[i].Started.Equal(after[i].Started) || after[i].Restarts != 0 {
-			t.Errorf("before %+v, after %+v", before[i], after[i])
+	for _, i := range before {
+		if now := after[i.ID]; !now.Started.Equal(i.Started) || now.Restarts != 0 {
+			t.Errorf("before %+v, after %+v", i, now)
 		}
 	}
 	w.reaches("promoted", outcome(client.Promoted))

@@ -13,10 +13,11 @@ import (
 	"github.com/fairlead/fairlead/api/client"
 )
 
-// Over reports whether a rollout needs no more watching: it has an outcome, or it
-// is held and waits for a person. A pause is not the end: who paused it resumes it.
+// Over reports whether a rollout needs no more watching: it has an outcome and the
+// traffic has moved, or it is held and waits for a person. A pause is not the end:
+// who paused it resumes it.
 func Over(r client.Rollout) bool {
-	return r.Outcome != "" || r.Held != "" && r.Held != "paused"
+	return r.Outcome != "" && r.Phase != "returning" || r.Held != "" && r.Held != "paused"
 }
 
 // Summary says in one line how a rollout ended or where it stands.
