@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"context"
 	"encoding/json"
 	"net"
 	"os"
@@ -8,8 +9,12 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/fairlead/fairlead"
 	"github.com/fairlead/fairlead/api/client"
+	"github.com/fairlead/fairlead/readiness"
+	"github.com/fairlead/fairlead/store/sqlite"
 )
 
 const gateLines = "  gates:\n    - {name: check, command: [./app, gate]}\n"
@@ -36,6 +41,7 @@ func TestAGateDecidesBeforeAnyTrafficOnTheExactReleaseInTheSandbox(t *testing.T)
 	if !strings.Contains(string(passed.Data), string(see[[]client.Release](w, "releases", w.named)[0].Digest)) {
 		t.Errorf("the evidence is not for the release: %s", passed.Data)
 	}
+	w.signed()
 	w.deploy(1, gated("v2", 3), file)
 	if n := w.count("instance.start"); n != 1 {
 		t.Errorf("%d instances were started, one of them of a release whose gate failed", n)
@@ -57,6 +63,39 @@ func TestAGateDecidesBeforeAnyTrafficOnTheExactReleaseInTheSandbox(t *testing.T)
 	}
 	l.stop()
 	w.proven()
+}
+
+// signed says that the evidence of the first release counts for its digest, and
+// neither for another one nor when it was changed.
+func (w *world) signed() {
+	w.Helper()
+	r := see[[]client.Release](w, "releases", w.named)[0]
+	signer, err := readiness.OpenSigner(filepath.Join(w.state, "evidence.key"))
+	if err != nil {
+		w.Fatal(err)
+	}
+	reader, err := sqlite.OpenReadOnly(w.state)
+	if err != nil {
+		w.Fatal(err)
+	}
+	defer reader.Close()
+	row, ok, err := reader.Row(context.Background(), readiness.Row, readiness.Key(r.Digest, "production", "check"))
+	var e readiness.Evidence
+	if err != nil || !ok || json.Unmarshal(row.Value, &e) != nil {
+		w.Fatalf("no evidence: %v %s", err, row.Value)
+	}
+	if !strings.Contains(e.Output, "gate write:") || !strings.Contains(e.Output, "gate dial:") {
+		w.Errorf("the gate says %q", e.Output)
+	}
+	holds := func(digest fairlead.Digest, e readiness.Evidence) bool {
+		return readiness.Decide(time.Now(), signer.Public(), r.Content.Gates, "production", digest, []readiness.Evidence{e}).Holds()
+	}
+	other := fairlead.DigestOf([]byte("another release"))
+	forged := e
+	forged.Digest = other
+	if !holds(r.Digest, e) || holds(other, e) || holds(other, forged) {
+		w.Error("the evidence does not count for exactly its digest")
+	}
 }
 
 // entries are the ledger's, oldest first.
