@@ -103,7 +103,8 @@ func (d *decision) obey() {
 		d.turnBack(outcome)
 	case Supersede:
 		if d.r.Phase == Watching {
-			d.r.Phase, d.r.Weight = Ended, fairlead.Whole
+			d.setWeight(fairlead.Whole)
+			d.r.Phase = Ended
 			d.say("rollout.ended", "the watch of %s ends: a newer release comes after it", d.name())
 		}
 	}

@@ -3,6 +3,7 @@ package rollout_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"math/rand/v2"
 	"testing"
 	"time"
@@ -331,6 +332,21 @@ func TestASecondReleaseWaitsForTheFirst(t *testing.T) {
 	_, err := b.engine.Begin(t.Context(), rollout.Beginning{Site: site, Release: 3, Kind: rollout.Forward, By: admin})
 	if fairlead.CodeOf(err) != fairlead.Conflict || fairlead.HintOf(err) == "" {
 		t.Errorf("a deploy during a rollout: %v, hint %q", err, fairlead.HintOf(err))
+	}
+}
+
+func TestADeployInTheWatchRecordsThatTheHoldbackMoves(t *testing.T) {
+	b := newBench(t)
+	b.first()
+	watched := b.until(b.begin(2).ID, 0.005, 0.005, func(r rollout.Rollout) bool { return r.Phase == rollout.Watching })
+	b.begin(3)
+	after := b.find(watched.ID)
+	if after.Phase != rollout.Ended || after.Weight != fairlead.Whole {
+		t.Fatalf("the watched rollout is %s at %s, want ended at all traffic", after.Phase, after.Weight)
+	}
+	intent := fmt.Sprintf("shift-%s-%d", watched.ID, watched.Epoch+1)
+	if _, ok, err := b.store.Row(t.Context(), rollout.IntentRow, intent); err != nil || !ok {
+		t.Errorf("no intent %s to move the holdback: %v", intent, err)
 	}
 }
 

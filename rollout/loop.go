@@ -77,6 +77,7 @@ type Loop struct {
 	gates      gateRuns
 	pushed     pushed
 	events     eventCursor
+	alone      bool                        // the gateway could not be attended in the newest round
 	releases   map[string]fairlead.Release // read so far; they never change
 }
 
@@ -234,16 +235,35 @@ func (l *Loop) observe(ctx context.Context, got batch) (scene, error) {
 		return s, fmt.Errorf("list instances: %w", err)
 	}
 	s.have = l.actions.withPending(have)
-	s.gateway, err = l.Traffic.Status(ctx)
-	s.reached = err == nil && l.ingest(ctx, s.now) == nil
+	if s.gateway, err = l.Traffic.Status(ctx); err == nil {
+		err = l.ingest(ctx, s.now)
+	}
+	s.reached = err == nil
+	l.remark(ctx, err)
 	return s, nil
+}
+
+// remark logs when the gateway goes out of reach, and when it is back.
+func (l *Loop) remark(ctx context.Context, err error) {
+	switch {
+	case ctx.Err() != nil:
+	case err != nil && !l.alone:
+		l.Log.Warn("the gateway cannot be attended; it goes on alone", "error", err)
+	case err == nil && l.alone:
+		l.Log.Info("the gateway is attended again")
+	}
+	l.alone = err != nil
 }
 
 // decide feeds each moving rollout what was seen of it.
 func (l *Loop) decide(ctx context.Context, s scene) error {
 	for _, state := range l.Engine.Sites() {
 		r := state.Rollout
-		if r == nil || r.Phase == Ended {
+		if r == nil {
+			continue
+		}
+		if r.Phase == Ended {
+			l.forget(r.ID)
 			continue
 		}
 		l.proveGates(ctx, *r, s.now)
@@ -252,6 +272,14 @@ func (l *Loop) decide(ctx context.Context, s scene) error {
 		}
 	}
 	return nil
+}
+
+// forget lets go of what was counted for a rollout that has ended.
+func (l *Loop) forget(id string) {
+	delete(l.counters, id)
+	l.gates.mu.Lock()
+	defer l.gates.mu.Unlock()
+	delete(l.gates.states, id)
 }
 
 func (l *Loop) input(state State, s scene) Input {
