@@ -122,7 +122,7 @@ func TestReleasesThatAreNoWorseAreRarelyHarmful(t *testing.T) {
 	}
 	for name, set := range tests {
 		t.Run(name, func(t *testing.T) {
-			many(200, fairlead.Harmful, func(seed uint64) (fairlead.Verdict, int) {
+			many(scaled(100), fairlead.Harmful, func(seed uint64) (fairlead.Verdict, int) {
 				w := newWorld(seed, 60, 2500)
 				set(w)
 				c := onlyHarm(alpha)
@@ -160,7 +160,7 @@ func TestAnImprovementIsNeverHarmful(t *testing.T) {
 	}
 	for name, set := range tests {
 		t.Run(name, func(t *testing.T) {
-			many(100, fairlead.Harmful, func(seed uint64) (fairlead.Verdict, int) {
+			many(scaled(50), fairlead.Harmful, func(seed uint64) (fairlead.Verdict, int) {
 				w := newWorld(seed, 80, 2500)
 				set(w)
 				j := New(onlyHarm(0.05))
@@ -325,7 +325,7 @@ func TestAReleaseAtTheMarginIsRarelySafe(t *testing.T) {
 	}
 	for name, set := range tests {
 		t.Run(name, func(t *testing.T) {
-			many(200, fairlead.Safe, func(seed uint64) (fairlead.Verdict, int) {
+			many(scaled(90), fairlead.Safe, func(seed uint64) (fairlead.Verdict, int) {
 				w := newWorld(seed, 100, 5000)
 				c := onlySafety()
 				set(w, &c)

@@ -112,7 +112,7 @@ func latencyOnly() Config {
 }
 
 // The counts of instances are stable's and canary's; the canary has a quarter of
-// the traffic. A test that took units as independent rolled back half of these.
+// the traffic. A test that took units as independent rolled back half of the first two.
 func TestReleasesThatStallAlikeAreRarelyHarmful(t *testing.T) {
 	type stall struct{ every, shared, least, most float64 }
 	tests := map[string]struct {
@@ -131,7 +131,7 @@ func TestReleasesThatStallAlikeAreRarelyHarmful(t *testing.T) {
 	}
 	for name, c := range tests {
 		t.Run(name, func(t *testing.T) {
-			many(scaled(40), fairlead.Harmful, func(seed uint64) (fairlead.Verdict, int) {
+			many(scaled(24), fairlead.Harmful, func(seed uint64) (fairlead.Verdict, int) {
 				w := newWorld(seed, 500, 2500)
 				w.pool, w.fails = c.pool, risks(0.005, 0.005)
 				w.exceeds = stalling(newStalls(w, 120, c.instances, c.stalls.every, c.stalls.shared, c.stalls.least, c.stalls.most), c.exceeds)
@@ -174,7 +174,7 @@ func TestAGoodReleaseIsPromotedWhileInstancesStall(t *testing.T) {
 	}{{"each instance by itself", 5, 0, 0.8, 0.95}, {"the whole machine too", 5, 5, 0.85, 0.95}, {"seldom", 20, 0, 0.6, 0.85}} {
 		t.Run(c.name, func(t *testing.T) {
 			var mu sync.Mutex
-			within, harmful, runs := 0, outcome{runs: scaled(60)}, scaled(60)
+			within, harmful, runs := 0, outcome{runs: scaled(50)}, scaled(50)
 			config := defaults
 			config.Latency = true
 			o := many(runs, fairlead.Safe, func(seed uint64) (fairlead.Verdict, int) {
