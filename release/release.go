@@ -7,6 +7,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/fairlead/fairlead"
@@ -29,7 +30,8 @@ type Secrets func(ctx context.Context, env string, refs []fairlead.SecretRef) (m
 // Seal makes personal text storable: subject is whose it is.
 type Seal func(ctx context.Context, subject, text string) (fairlead.Sealed, error)
 
-// Maker makes releases. All fields are required.
+// Maker makes releases. All exported fields are required. It is safe for
+// concurrent use, and must not be copied.
 type Maker struct {
 	Store   Store
 	Files   Files
@@ -37,6 +39,8 @@ type Maker struct {
 	Seal    Seal
 	Build   Build
 	Now     func() time.Time
+
+	numbering sync.Mutex // held from the choice of a number until its release is recorded
 }
 
 // Make returns the release of an app's file and tree, which it records unless the
@@ -63,7 +67,7 @@ func (m *Maker) Make(ctx context.Context, app fairlead.App, tree fairlead.Digest
 		App: app.Metadata.Name, Digest: content.Digest(), Content: content, Source: source,
 		Created: m.Now().UTC(), By: by.ID, Policy: app.Spec.Environments,
 	}
-	r, made, err = m.record(ctx, r)
+	r, made, err = m.record(ctx, r, by)
 	if err != nil {
 		return r, false, fmt.Errorf("%s: %w", op, err)
 	}
@@ -141,7 +145,9 @@ func (m *Maker) secrets(ctx context.Context, s fairlead.AppSpec) (map[string]map
 
 // record gives r its number and commits it. Content that is a release already
 // keeps its number; only the environments' policy follows the file.
-func (m *Maker) record(ctx context.Context, r fairlead.Release) (fairlead.Release, bool, error) {
+func (m *Maker) record(ctx context.Context, r fairlead.Release, by fairlead.Principal) (fairlead.Release, bool, error) {
+	m.numbering.Lock()
+	defer m.numbering.Unlock()
 	all, err := m.List(ctx, r.App)
 	if err != nil {
 		return r, false, err
@@ -164,7 +170,7 @@ func (m *Maker) record(ctx context.Context, r fairlead.Release) (fairlead.Releas
 		return r, false, fmt.Errorf("encode entry: %w", err)
 	}
 	_, err = m.Store.Commit(ctx, fairlead.Change{Entries: []fairlead.Entry{{
-		Time: m.Now().UTC(), Kind: kind, Site: fairlead.Site{App: r.App}, Principal: r.By, Data: data, Rows: []fairlead.Row{row},
+		Time: m.Now().UTC(), Kind: kind, Site: fairlead.Site{App: r.App}, Principal: by.ID, Data: data, Rows: []fairlead.Row{row},
 	}}})
 	return r, kind == "release.created", err
 }
