@@ -121,6 +121,7 @@ type Beginning struct {
 	Environment fairlead.Environment
 	Kind        Kind
 	By          fairlead.Principal
+	Why         fairlead.Sealed // a person's reason, if one was given
 }
 
 // Begin starts a rollout. One that is moving at the same site is a conflict; one
@@ -182,12 +183,12 @@ func newRollout(b Beginning, from int, now time.Time) Rollout {
 	}
 	if from == b.Release {
 		text := fmt.Sprintf("%s@%d is live in %s already; its replicas and route follow the file", b.Site.App, b.Release, b.Site.Env)
-		r.Notes = []Note{{Time: now, Text: text}}
+		r.Notes = []Note{{Time: now, Text: text, Why: b.Why}}
 		r = r.atBeginning()
 		r.Phase, r.Outcome, r.Weight, r.Decided = Ended, Promoted, fairlead.Whole, now
 		return r
 	}
-	r.Notes = []Note{{Time: now, Text: fmt.Sprintf("%s@%d is to enter %s", b.Site.App, b.Release, b.Site.Env)}}
+	r.Notes = []Note{{Time: now, Text: fmt.Sprintf("%s@%d is to enter %s", b.Site.App, b.Release, b.Site.Env), Why: b.Why}}
 	return r.atBeginning()
 }
 

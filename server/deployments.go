@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"strings"
+	"sync"
 
 	"github.com/fairlead/fairlead"
 	"github.com/fairlead/fairlead/api/client"
@@ -16,6 +17,7 @@ import (
 type deployments struct {
 	releases *release.Maker
 	engine   *rollout.Engine
+	routes   *sync.Mutex // held from the look for a free route until a rollout has it
 }
 
 // Deploy makes a release of a file and its tree and begins its rollout.
@@ -36,7 +38,7 @@ func (d deployments) Deploy(ctx context.Context, in client.Deploy, by fairlead.P
 			"%s has no value for: %s", envOr(r, in.Env), strings.Join(missing, ", ")).
 			WithHint("set it with: fairlead secret set %s --env %s", missing[0], envOr(r, in.Env))
 	}
-	ro, err := d.begin(ctx, r, in.Env, rollout.Forward, by)
+	ro, err := d.begin(ctx, r, in.Env, rollout.Forward, "", by)
 	return r, ro, made, err
 }
 
@@ -72,7 +74,7 @@ func (d deployments) Promote(ctx context.Context, in client.Promote, by fairlead
 	if in.Env == "" {
 		return r, rollout.Rollout{}, fairlead.Errorf(fairlead.Invalid, "promote "+r.Name(), "no environment is named")
 	}
-	ro, err := d.begin(ctx, r, in.Env, rollout.Forward, by)
+	ro, err := d.begin(ctx, r, in.Env, rollout.Forward, "", by)
 	return r, ro, err
 }
 
@@ -94,23 +96,25 @@ func (d deployments) Rollback(ctx context.Context, site fairlead.Site, why fairl
 		if err != nil {
 			return rollout.Rollout{}, err
 		}
-		return d.begin(ctx, r, site.Env, rollout.Back, by)
+		return d.begin(ctx, r, site.Env, rollout.Back, why, by)
 	}
 	return rollout.Rollout{}, fairlead.Errorf(fairlead.NotFound, "roll back "+site.String(), "nothing was deployed there").
 		WithHint("see what is where with: fairlead status")
 }
 
-func (d deployments) begin(ctx context.Context, r fairlead.Release, env string, kind rollout.Kind, by fairlead.Principal) (rollout.Rollout, error) {
+func (d deployments) begin(ctx context.Context, r fairlead.Release, env string, kind rollout.Kind, why fairlead.Sealed, by fairlead.Principal) (rollout.Rollout, error) {
 	environment, err := release.Environment(r, env)
 	if err != nil {
 		return rollout.Rollout{}, err
 	}
 	site := fairlead.Site{App: r.App, Env: environment.Name}
+	d.routes.Lock()
+	defer d.routes.Unlock()
 	if err := d.routeFree(site, environment.Route); err != nil {
 		return rollout.Rollout{}, err
 	}
 	return d.engine.Begin(ctx, rollout.Beginning{
-		Site: site, Release: r.Number, Digest: r.Digest, Environment: environment, Kind: kind, By: by,
+		Site: site, Release: r.Number, Digest: r.Digest, Environment: environment, Kind: kind, By: by, Why: why,
 	})
 }
 

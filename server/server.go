@@ -44,7 +44,8 @@ type control struct {
 	fleet    fleet
 	loop     *rollout.Loop
 	keeper   *gatewayKeeper
-	api      string
+	entrance string // where the gateway takes traffic, host:port
+	api      string // where the API listens, host:port
 }
 
 // Run runs a control plane until ctx ends or the API asks for its end. The
@@ -99,6 +100,7 @@ func (s *control) open(ctx context.Context) (err error) {
 	if err = s.keeper.start(ctx); err != nil {
 		return err
 	}
+	s.entrance = s.keeper.address
 	s.traffic = gateway.NewClient(s.gatewaySocket())
 	s.releases = s.newMaker()
 	s.fleet = fleet{Runtime: s.runtime, releases: s.releases, trees: s.trees, deliver: s.vault.Deliver}
@@ -170,9 +172,9 @@ func (s *control) serve(ctx context.Context, listeners []net.Listener) error {
 	for _, l := range listeners {
 		servers.Go(func() { failed <- httpServer.Serve(l) })
 	}
-	s.Log.Info("control plane is up", "gateway", s.keeper.address, "api", s.api, "state", s.State, "term", s.term)
+	s.Log.Info("control plane is up", "gateway", s.entrance, "api", s.api, "state", s.State, "term", s.term)
 	if s.Ready != nil {
-		s.Ready(Addresses{Gateway: s.keeper.address, API: s.api})
+		s.Ready(Addresses{Gateway: s.entrance, API: s.api})
 	}
 	all, err := s.await(ctx, failed)
 	endWork()
@@ -256,7 +258,7 @@ func (s *control) unlisten(listeners []net.Listener) {
 func (s *control) handler(who *identity) http.Handler {
 	return api.New(api.Config{
 		Version: s.version, Engine: s.engine, Releases: s.releases,
-		Deployments: deployments{releases: s.releases, engine: s.engine},
+		Deployments: deployments{releases: s.releases, engine: s.engine, routes: &sync.Mutex{}},
 		Blobs:       s.trees, Secrets: vaultFace{s.vault}, Ledger: s.store, Instances: s.runtime,
 		Open: s.openSealed, Seal: s.store.Sealer().Seal, Identify: who.identify, Hosts: s.hosts(),
 		Shutdown: func(all bool) {
@@ -287,6 +289,6 @@ func (s *control) openSealed(ctx context.Context, sealed fairlead.Sealed) string
 func (s *control) version() client.Version {
 	return client.Version{
 		Version: s.Version, Go: runtime.Version(), Term: s.term, Started: s.started, Pid: os.Getpid(),
-		Gateway: s.keeper.address, API: s.api, State: s.State,
+		Gateway: s.entrance, API: s.api, State: s.State,
 	}
 }
