@@ -35,6 +35,7 @@ func (c *checking) app(app fairlead.App) {
 	}
 	c.unique("spec.secrets", "name", len(spec.Secrets), func(i int) string { return spec.Secrets[i].Name })
 	c.assignment(spec.Assignment)
+	c.prefix("spec.route.pathPrefix", spec.Route.PathPrefix)
 	c.environments(spec.Environments)
 	c.gates(spec)
 }
@@ -79,6 +80,14 @@ func (c *checking) path(field, p string) {
 	case clean == ".." || strings.HasPrefix(clean, "../"):
 		c.problem(field, "%q leaves the directory; paths stay inside it", clip(p))
 	case clean != p:
+		c.problem(field, "%q can be written %q; use that", clip(p), clip(clean))
+	}
+}
+
+// prefix demands the one spelling of a route's path by which the gateway tells
+// whether it is taken.
+func (c *checking) prefix(field, p string) {
+	if clean := path.Clean(p); strings.HasPrefix(p, "/") && clean != p {
 		c.problem(field, "%q can be written %q; use that", clip(p), clip(clean))
 	}
 }
@@ -135,6 +144,7 @@ func (c *checking) environments(environments []fairlead.Environment) {
 			c.problem(at+".route", "%s%s is the route of %q already", env.Route.Host, env.Route.PathPrefix, other)
 		}
 		routes[env.Route] = env.Name
+		c.prefix(at+".route.pathPrefix", env.Route.PathPrefix)
 		c.strategy(at+".strategy", env.Strategy)
 		c.compared(at+".strategy", env)
 	}
