@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"math"
+	"slices"
 	"time"
 
 	"github.com/fairlead/fairlead"
@@ -21,7 +22,8 @@ func stepWeights(s fairlead.Strategy, replicas, from int, kind Kind) []fairlead.
 	if s.Holdback != nil {
 		final -= s.Holdback.Weight()
 	}
-	partial := partialSteps(s, replicas)
+	// A step never has more than the promotion: a unit moves to the new release once.
+	partial := slices.DeleteFunc(partialSteps(s, replicas), func(w fairlead.Weight) bool { return w >= final })
 	if len(partial) == 0 {
 		partial = []fairlead.Weight{final} // all at once, yet promoted on evidence only
 	}
@@ -58,6 +60,9 @@ func grow(r *Rollout, took time.Duration) {
 		factor = 4
 	}
 	next := min(r.Weight*factor, a.Most.Weight())
+	if next >= r.Final() {
+		return
+	}
 	r.Weights = append(r.Weights[:r.Step:r.Step], next, r.Final())
 }
 
