@@ -19,7 +19,8 @@ type departure struct {
 	listed bool // runs that began there may still be sent to it
 }
 
-// keepEnded is how long an ended instance's log is kept.
+// keepEnded is how long an ended instance's log is kept, from when this control
+// plane first saw that it had ended.
 const keepEnded = 10 * time.Minute
 
 // leaving reports whether an instance takes no new units any more.
@@ -34,10 +35,11 @@ func (l *Loop) unlisted(id string) bool {
 // depart moves departures on: out of the snapshot, then stopped, then forgotten.
 func (l *Loop) depart(ctx context.Context, s scene) error {
 	var problems []error
+	l.noteEnded(s.now, s.have)
 	for _, status := range s.have {
 		d := l.departures[status.ID]
 		if d == nil {
-			if status.State.Over() && s.now.Sub(status.Started) > keepEnded {
+			if at, over := l.ended[status.ID]; over && s.now.Sub(at) > keepEnded {
 				problems = append(problems, l.Fleet.Remove(ctx, l.nextOrder(), status.ID))
 			}
 			continue
@@ -50,6 +52,21 @@ func (l *Loop) depart(ctx context.Context, s scene) error {
 		l.departOne(ctx, s, status, d, release)
 	}
 	return errors.Join(problems...)
+}
+
+// noteEnded notes when instances were first seen to be over, and forgets those that
+// are gone.
+func (l *Loop) noteEnded(now time.Time, have []workload.Status) {
+	ended := map[string]time.Time{}
+	for _, status := range have {
+		if status.State.Over() {
+			ended[status.ID] = now
+			if at, known := l.ended[status.ID]; known {
+				ended[status.ID] = at
+			}
+		}
+	}
+	l.ended = ended
 }
 
 func (l *Loop) departOne(ctx context.Context, s scene, status workload.Status, d *departure, release fairlead.Release) {

@@ -2,9 +2,11 @@ package rollout
 
 import (
 	"testing"
+	"time"
 
 	"github.com/fairlead/fairlead"
 	"github.com/fairlead/fairlead/gateway"
+	"github.com/fairlead/fairlead/workload"
 )
 
 func TestAnInstanceIsOutOfTrafficOnlyByAStatusSinceTheSnapshotWithoutIt(t *testing.T) {
@@ -24,5 +26,21 @@ func TestAnInstanceIsOutOfTrafficOnlyByAStatusSinceTheSnapshotWithoutIt(t *testi
 		if got := c.pushed.without(c.id, gateway.Status{Applied: c.applied}); got != c.want {
 			t.Errorf("%s: out of traffic is %t, want %t", c.name, got, c.want)
 		}
+	}
+}
+
+func TestTheTimeOfAnEndIsThatOfTheFirstLook(t *testing.T) {
+	l := &Loop{}
+	old := workload.Status{ID: "a", State: workload.Exited, Started: epochStart.Add(-24 * time.Hour)}
+	running := workload.Status{ID: "b", State: workload.Ready, Started: old.Started}
+	for range 3 {
+		l.noteEnded(epochStart, []workload.Status{old, running})
+		l.noteEnded(epochStart.Add(time.Minute), []workload.Status{old, running})
+	}
+	if at := l.ended["a"]; len(l.ended) != 1 || !at.Equal(epochStart) {
+		t.Errorf("ended: %v, want a alone, at the first look", l.ended)
+	}
+	if l.noteEnded(epochStart, nil); len(l.ended) != 0 {
+		t.Errorf("an instance that is gone is still noted: %v", l.ended)
 	}
 }

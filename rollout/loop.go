@@ -72,6 +72,7 @@ type Loop struct {
 	inbox      chan batch
 	actions    *actions
 	departures map[string]*departure
+	ended      map[string]time.Time // instances that are over, since when
 	counters   map[string]*counters
 	baselines  map[armKey]*baseline
 	gates      gateRuns
