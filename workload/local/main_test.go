@@ -170,7 +170,7 @@ func again(t *testing.T, pattern string, attributes *syscall.SysProcAttr, env ..
 			t.Fatal(err)
 		}
 	}
-	command := exec.Command(binary, "-test.run", pattern, "-test.skip", "^TestAllOf", "-test.count", "1")
+	command := exec.Command(binary, "-test.run", pattern, "-test.skip", "^TestAllOf", "-test.count", "1", "-test.timeout", "4m")
 	command.Env = append(os.Environ(), append(env, "TMPDIR="+filepath.Join(dir, "tmp"), "HOME="+filepath.Join(dir, "tmp"))...)
 	command.Dir = dir
 	command.SysProcAttr = attributes

@@ -25,8 +25,13 @@ func (r *Runtime) reap(pid int) {
 		if err != nil {
 			return
 		}
-		if conn.Read(func(uintptr) bool { return reaped(pid) }) != nil { // its deadline, by Close
-			reaped(pid) // it may just have ended
+		if conn.Read(func(uintptr) bool { return reaped(pid, unix.WNOHANG) }) == nil {
+			return
+		}
+		// Close ended the wait. A shim that is ending now is still reaped: it shows as
+		// a zombie a moment before its last thread is gone and it can be.
+		if _, state, err := processStart(pid); err == nil && state == 'Z' {
+			reaped(pid, 0)
 		}
 	})
 	r.waiting.Go(func() {
@@ -38,10 +43,10 @@ func (r *Runtime) reap(pid int) {
 	})
 }
 
-// reaped takes the exit status of a child that has ended.
-func reaped(pid int) bool {
+// reaped takes the exit status of a child, if it has ended or options wait for that.
+func reaped(pid, options int) bool {
 	for {
-		got, err := unix.Wait4(pid, nil, unix.WNOHANG, nil)
+		got, err := unix.Wait4(pid, nil, options, nil)
 		if errors.Is(err, unix.EINTR) {
 			continue
 		}
