@@ -70,8 +70,11 @@ type Config struct {
 	Open        func(ctx context.Context, s fairlead.Sealed) string // personal text for display
 	Seal        func(ctx context.Context, subject, text string) (fairlead.Sealed, error)
 	Identify    Identify
-	Shutdown    func(all bool) // asks the server to end; returns at once
-	Hosts       []string       // names under which the API may be called, without port
+	Hosts       []string // names under which the API may be called, without port
+
+	// Shutdown records who ends the server, and with all also the gateway and every
+	// instance, and asks it to end. It returns before the end.
+	Shutdown func(ctx context.Context, all bool, by fairlead.Principal) error
 }
 
 type server struct{ Config }
@@ -135,11 +138,11 @@ func (s *server) registerServer(api huma.API) {
 		func(ctx context.Context, in *struct {
 			All bool `query:"all" doc:"end the gateway and all instances too"`
 		}) (done, error) {
-			if !principal(ctx).May(fairlead.Admin) {
+			by := principal(ctx)
+			if !by.May(fairlead.Admin) {
 				return done{}, fairlead.Errorf(fairlead.Forbidden, "shut down", "this needs the role %s", fairlead.Admin)
 			}
-			s.Config.Shutdown(in.All)
-			return done{}, nil
+			return done{}, s.Config.Shutdown(ctx, in.All, by)
 		})
 	register(api, http.MethodPost, "/v1/blobs/missing", "missingBlobs", "Which content is not stored yet",
 		func(ctx context.Context, in *struct{ Body []fairlead.Digest }) ([]fairlead.Digest, error) {

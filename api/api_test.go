@@ -22,7 +22,7 @@ func newTestAPI(t *testing.T, role fairlead.Role) http.Handler {
 			}
 			return fairlead.Principal{}, fairlead.Errorf(fairlead.Unauthorized, "", "no valid token")
 		},
-		Shutdown: func(bool) {},
+		Shutdown: func(context.Context, bool, fairlead.Principal) error { return nil },
 		Open:     func(_ context.Context, s fairlead.Sealed) string { return string(s) },
 		Hosts:    []string{"localhost", "127.0.0.1"},
 	})

@@ -261,13 +261,32 @@ func (s *control) handler(who *identity) http.Handler {
 		Deployments: deployments{releases: s.releases, engine: s.engine, routes: &sync.Mutex{}},
 		Blobs:       s.trees, Secrets: vaultFace{s.vault}, Ledger: s.store, Instances: s.runtime,
 		Open: s.openSealed, Seal: s.store.Sealer().Seal, Identify: who.identify, Hosts: s.hosts(),
-		Shutdown: func(all bool) {
-			select {
-			case s.end <- all:
-			default: // it ends already
-			}
-		},
+		Shutdown: s.shutdown,
 	})
+}
+
+// shutdown records who ends the control plane, and with all everything, before it
+// does.
+func (s *control) shutdown(ctx context.Context, all bool, by fairlead.Principal) error {
+	text := "the control plane ends; the gateway and the instances go on"
+	if all {
+		text = "the control plane, the gateway and all instances end"
+	}
+	data, err := json.Marshal(map[string]any{"text": text, "all": all})
+	if err != nil {
+		return fmt.Errorf("encode the end: %w", err)
+	}
+	_, err = s.store.Commit(ctx, fairlead.Change{Entries: []fairlead.Entry{{
+		Time: now(), Kind: "server.ending", Principal: by.ID, Data: data,
+	}}})
+	if err != nil {
+		return fmt.Errorf("record the end: %w", err)
+	}
+	select {
+	case s.end <- all:
+	default: // it ends already
+	}
+	return nil
 }
 
 func (s *control) hosts() []string {
