@@ -7,6 +7,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -221,14 +223,16 @@ func Environment(r fairlead.Release, name string) (fairlead.Environment, error) 
 		WithHint("its file names: %v", names)
 }
 
-// MissingSecrets returns the secrets that a file demands and that a release has no
-// version of in an environment.
-func MissingSecrets(r fairlead.Release, refs []fairlead.SecretRef, env string) []string {
-	var missing []string
-	for _, ref := range refs {
-		if r.Content.Secrets[env][ref.Name] == 0 {
-			missing = append(missing, ref.Name)
+// MissingSecrets returns the names of the secrets that a release has versions of
+// somewhere but not in an environment, sorted: it cannot run there.
+func MissingSecrets(r fairlead.Release, env string) []string {
+	missing := map[string]bool{}
+	for _, versions := range r.Content.Secrets {
+		for name := range versions {
+			if r.Content.Secrets[env][name] == 0 {
+				missing[name] = true
+			}
 		}
 	}
-	return missing
+	return slices.Sorted(maps.Keys(missing))
 }

@@ -21,6 +21,10 @@ const (
 // large artifact.
 const startWithin = 10 * time.Minute
 
+// measureWithin is how long a start is waited for to tell of its sandbox, which
+// is there before the app begins.
+const measureWithin = 5 * time.Second
+
 // startTries is how often an instance is tried before its release counts as one
 // that cannot be started.
 const startTries = 3
@@ -163,12 +167,16 @@ func (a *actions) begin(ctx context.Context, intent fairlead.Intent) error {
 	return err
 }
 
-// end commits the outcome of an intent, which deletes the intent.
-func (a *actions) end(ctx context.Context, intent fairlead.Intent, kind string, problem error) error {
+// end commits the outcome of an intent, which deletes the intent. protections are
+// what a start really had, nil for other actions.
+func (a *actions) end(ctx context.Context, intent fairlead.Intent, kind string, problem error, protections []workload.Protection) error {
 	outcome := map[string]any{"intent": intent.ID, "target": intent.Target}
 	if problem != nil {
 		kind += "Failed"
 		outcome["error"] = problem.Error()
+	}
+	if protections != nil {
+		outcome["protections"] = protections
 	}
 	data, err := json.Marshal(outcome)
 	if err != nil {
@@ -193,10 +201,31 @@ func (a *actions) doStart(ctx context.Context, intent fairlead.Intent) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), startWithin)
 	defer cancel()
 	problem := a.loop.Fleet.Start(ctx, a.loop.nextOrder(), intent.Target, p)
-	if err := a.end(ctx, intent, "instance.started", problem); err != nil {
+	var had []workload.Protection
+	if problem == nil {
+		had = a.protections(ctx, intent.Target)
+	}
+	if err := a.end(ctx, intent, "instance.started", problem, had); err != nil {
 		return err
 	}
 	return problem
+}
+
+// protections waits for a started instance to tell what its sandbox enforces. It
+// returns nil when it does not within a while.
+func (a *actions) protections(ctx context.Context, id string) []workload.Protection {
+	ctx, cancel := context.WithTimeout(ctx, measureWithin)
+	defer cancel()
+	for ctx.Err() == nil {
+		all, err := a.loop.Fleet.List(ctx)
+		for _, s := range all {
+			if err == nil && s.ID == id && (s.Protections != nil || s.State != workload.Starting) {
+				return s.Protections
+			}
+		}
+		pause(ctx, 50*time.Millisecond)
+	}
+	return nil
 }
 
 func (a *actions) doStop(ctx context.Context, intent fairlead.Intent) error {
@@ -204,7 +233,7 @@ func (a *actions) doStop(ctx context.Context, intent fairlead.Intent) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	if err := a.end(ctx, intent, "instance.stopped", problem); err != nil {
+	if err := a.end(ctx, intent, "instance.stopped", problem, nil); err != nil {
 		return err
 	}
 	return problem
@@ -246,7 +275,7 @@ func (a *actions) closeShifts(ctx context.Context, epochs map[string]uint32) err
 		if intent.Action != shiftAction || !a.shifted(intent, epochs) {
 			continue
 		}
-		if err := a.end(ctx, intent, "traffic.shifted", nil); err != nil {
+		if err := a.end(ctx, intent, "traffic.shifted", nil, nil); err != nil {
 			return err
 		}
 	}

@@ -26,43 +26,55 @@ func (d deployments) Deploy(ctx context.Context, in client.Deploy, by fairlead.P
 	if err := app.Check(complete); err != nil {
 		return fairlead.Release{}, rollout.Rollout{}, false, err
 	}
-	if err := d.free(complete, in.Env); err != nil {
+	if err := d.possible(ctx, complete, in.Env); err != nil {
 		return fairlead.Release{}, rollout.Rollout{}, false, err
 	}
 	r, made, err := d.releases.Make(ctx, complete, in.Tree, by)
 	if err != nil {
 		return r, rollout.Rollout{}, false, err
 	}
-	if missing := release.MissingSecrets(r, complete.Spec.Secrets, envOr(r, in.Env)); len(missing) > 0 {
-		return r, rollout.Rollout{}, made, fairlead.Errorf(fairlead.Conflict, "deploy "+r.Name(),
-			"%s has no value for: %s", envOr(r, in.Env), strings.Join(missing, ", ")).
-			WithHint("set it with: fairlead secret set %s --env %s", missing[0], envOr(r, in.Env))
-	}
 	ro, err := d.begin(ctx, r, in.Env, rollout.Forward, "", by)
 	return r, ro, made, err
 }
 
-// free refuses a deploy that would be refused after a release was made for
-// nothing: something is moving at the site already.
-func (d deployments) free(a fairlead.App, env string) error {
-	if env == "" {
-		env = a.Spec.Environments[0].Name
+// possible refuses a deploy that would be refused after a release was made for
+// nothing: there is no such environment, something is moving there already, its
+// route is another's, or it lacks a secret.
+func (d deployments) possible(ctx context.Context, a fairlead.App, env string) error {
+	environment, err := release.Environment(fairlead.Release{App: a.Metadata.Name, Policy: a.Spec.Environments}, env)
+	if err != nil {
+		return err
 	}
+	site := fairlead.Site{App: a.Metadata.Name, Env: environment.Name}
 	for _, state := range d.engine.Sites() {
-		if state.Live.Site == (fairlead.Site{App: a.Metadata.Name, Env: env}) && state.Rollout != nil && state.Rollout.Moving() {
-			r := state.Rollout
-			return fairlead.Errorf(fairlead.Conflict, "deploy "+a.Metadata.Name, "%s@%d is on its way to %s (%s)", r.Site.App, r.To, env, r.Phase).
-				WithHint("wait for it, or stop it with: fairlead abort %s --env %s", r.Site.App, env)
+		if r := state.Rollout; state.Live.Site == site && r != nil && r.Moving() {
+			return fairlead.Errorf(fairlead.Conflict, "deploy "+site.App, "%s@%d is on its way to %s (%s)", r.Site.App, r.To, site.Env, r.Phase).
+				WithHint("wait for it, or stop it with: fairlead abort %s --env %s", r.Site.App, site.Env)
 		}
 	}
-	return nil
+	if err := d.routeFree(site, environment.Route); err != nil {
+		return err
+	}
+	versions, err := d.releases.Secrets(ctx, site.Env, a.Spec.Secrets)
+	if err != nil {
+		return err
+	}
+	var missing []string
+	for _, ref := range a.Spec.Secrets {
+		if versions[ref.Name] == 0 {
+			missing = append(missing, ref.Name)
+		}
+	}
+	return lacking("deploy "+site.App, site.Env, missing)
 }
 
-func envOr(r fairlead.Release, env string) string {
-	if env == "" && len(r.Policy) > 0 {
-		return r.Policy[0].Name
+// lacking is the error of an environment that has no value for some secrets, or nil.
+func lacking(op, env string, missing []string) error {
+	if len(missing) == 0 {
+		return nil
 	}
-	return env
+	return fairlead.Errorf(fairlead.Conflict, op, "%s has no value for: %s", env, strings.Join(missing, ", ")).
+		WithHint("set it with: fairlead secret set %s --env %s; then deploy again, for a release names the versions that it takes", missing[0], env)
 }
 
 // Promote begins the rollout of an existing release in another environment.
@@ -108,6 +120,9 @@ func (d deployments) begin(ctx context.Context, r fairlead.Release, env string, 
 		return rollout.Rollout{}, err
 	}
 	site := fairlead.Site{App: r.App, Env: environment.Name}
+	if err := lacking("bring "+r.Name()+" to "+site.Env, site.Env, release.MissingSecrets(r, site.Env)); err != nil {
+		return rollout.Rollout{}, err
+	}
 	d.routes.Lock()
 	defer d.routes.Unlock()
 	if err := d.routeFree(site, environment.Route); err != nil {
