@@ -87,7 +87,10 @@ func TestASecretIsReadableByItsInstanceAloneAndMovesWithTheRelease(t *testing.T)
 	if two.Release.Number == one {
 		t.Error("a rotated secret made no new release")
 	}
-	eventually(t, 10*time.Second, "all traffic on the new release", func() bool { return w.rollout().Phase == "ended" })
+	eventually(t, 10*time.Second, "all traffic on the new release", func() bool {
+		_, header, _ := w.get(w.host(), "/")
+		return w.rollout().Phase == "ended" && header.Get("X-Release") == fmt.Sprint(two.Release.Number)
+	})
 	holds(second, fmt.Sprint(two.Release.Number))
 	w.must("rollback", w.named, "--wait")
 	eventually(t, 10*time.Second, "all traffic on the old release", func() bool {
