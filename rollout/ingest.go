@@ -25,12 +25,12 @@ type eventCursor struct {
 }
 
 // ingest brings what the gateway did alone into the ledger, before anything is
-// decided that may depend on it.
-func (l *Loop) ingest(ctx context.Context, now time.Time) error {
+// decided that may depend on it: at once when its status shows that it acted.
+func (l *Loop) ingest(ctx context.Context, now time.Time, acted bool) error {
 	if err := l.loadCursor(ctx); err != nil {
 		return err
 	}
-	if now.Sub(l.events.read) < ingestEvery {
+	if !acted && now.Sub(l.events.read) < ingestEvery {
 		return nil
 	}
 	events, err := l.Traffic.Events(ctx, l.events.N)

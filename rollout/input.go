@@ -8,7 +8,7 @@ import (
 
 // Input is all that a decision may depend on besides the rollout itself. Inputs
 // that matter are recorded as facts of the rollout, in order, before what they
-// decide is done. They hold no personal field.
+// decide is done. Their one personal field, Why, is sealed and decides nothing.
 type Input struct {
 	Now     time.Time        `json:"now"`
 	Blocks  []fairlead.Block `json:"blocks,omitempty"` // new ones of this rollout

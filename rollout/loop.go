@@ -237,7 +237,7 @@ func (l *Loop) observe(ctx context.Context, got batch) (scene, error) {
 	}
 	s.have = l.actions.withPending(have)
 	if s.gateway, err = l.Traffic.Status(ctx); err == nil {
-		err = l.ingest(ctx, s.now)
+		err = l.ingest(ctx, s.now, len(s.gateway.Expired) > 0)
 	}
 	s.reached = err == nil
 	l.remark(ctx, err)
@@ -302,7 +302,7 @@ func (l *Loop) input(state State, s scene) Input {
 	if why := l.actions.cannotStart(Place{r.Site, r.To}, r.Began); why != "" && in.New.Broken == "" {
 		in.New.Broken = why
 	}
-	in.Expired = l.unattended(s.now) && slices.Contains(s.gateway.Expired, r.Site)
+	in.Expired = s.reached && l.unattended(s.now) && slices.Contains(s.gateway.Expired, r.Site)
 	return in
 }
 

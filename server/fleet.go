@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"time"
@@ -74,9 +75,7 @@ func (f fleet) endAll(ctx context.Context, order func() fairlead.Order) error {
 		}()
 	}
 	for range all {
-		if e := <-failed; e != nil {
-			err = e
-		}
+		err = errors.Join(err, <-failed)
 	}
 	return err
 }
