@@ -68,10 +68,13 @@ func Run(ctx context.Context, c Config) (err error) {
 		return err
 	}
 	defer s.unlisten(listeners)
-	if err := s.open(ctx); err != nil {
+	err = s.open(ctx)
+	if s.runtime != nil {
+		defer s.runtime.Close()
+	}
+	if err != nil {
 		return err
 	}
-	defer s.runtime.Close()
 	return s.serve(ctx, listeners)
 }
 
