@@ -69,12 +69,25 @@ func newWorld(t *testing.T) *world {
 	t.Cleanup(func() {
 		w.endAll()
 		if !t.Failed() {
-			os.RemoveAll(dir)
+			remove(t, dir)
 		} else {
 			t.Logf("kept %s", dir)
 		}
 	})
 	return w
+}
+
+// remove removes a directory whose released trees are read-only.
+func remove(t *testing.T, dir string) {
+	_ = filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
+		if err == nil && d.IsDir() {
+			_ = os.Chmod(path, 0o700) // only an ordinary user needs it
+		}
+		return nil
+	})
+	if err := os.RemoveAll(dir); err != nil {
+		t.Errorf("clean up: %v", err)
+	}
 }
 
 // start makes a world whose control plane runs.
