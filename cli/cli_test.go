@@ -142,7 +142,7 @@ func TestInterruptingAWaitLeavesTheRolloutGoing(t *testing.T) {
 	if status != ExitInterrupted || !strings.Contains(errOut, "the rollout goes on") {
 		t.Errorf("status %d, standard error %q", status, errOut)
 	}
-	if _, out, _ := w.run("status", "--once"); !strings.Contains(out, "triage@1 gating") {
+	if _, out, _ := w.run("status", "--once"); !strings.Contains(out, "triage@1 waiting for its gates") {
 		t.Errorf("after it the rollout is not moving:\n%s", out)
 	}
 }
@@ -274,6 +274,53 @@ func TestStreamsAreLinesOfJSON(t *testing.T) {
 	}
 	if _, out, _ := w.run("events", "--tail", "1"); strings.Count(out, "\n") != 1 || !strings.Contains(out, "triage@1 is to enter production") {
 		t.Errorf("the newest event is %q", out)
+	}
+}
+
+func TestALogLineIsTakenApartAsTheServerSendsIt(t *testing.T) {
+	got := parseLogLine("triage-1-a 2026-01-02T03:04:05.000Z stderr out of memory")
+	want := logLine{Time: "2026-01-02T03:04:05.000Z", Instance: "triage-1-a", Stream: "stderr", Text: "out of memory"}
+	if got != want {
+		t.Errorf("%+v, want %+v", got, want)
+	}
+}
+
+func TestLogsGiveTheNewestLinesOfAllInstancesInTheOrderOfTime(t *testing.T) {
+	var out strings.Builder
+	inv := &invocation{std: Std{Out: &out, Getenv: func(string) string { return "" }}}
+	body := "b 2026-01-02T03:04:06Z stdout third\nb 2026-01-02T03:04:07.5Z stdout fourth\n" +
+		"a 2026-01-02T03:04:05Z stdout first\na 2026-01-02T03:04:05.5Z stdout second\n"
+	if err := inv.newestLogs(strings.NewReader(body), 3); err != nil {
+		t.Fatal(err)
+	}
+	for i, line := range strings.Split(strings.TrimSpace(out.String()), "\n") {
+		if want := []string{"second", "third", "fourth"}[i]; !strings.HasSuffix(line, "  "+want) {
+			t.Errorf("line %d is %q, want %s", i, line, want)
+		}
+	}
+}
+
+func TestWhatIsMissingOnDiskIsNamedBeforeTheServerIsAsked(t *testing.T) {
+	w := newWorld(t)
+	file := w.appFile("good")
+	if err := os.RemoveAll(filepath.Join(filepath.Dir(file), "dist")); err != nil {
+		t.Fatal(err)
+	}
+	status, _, errOut := w.run("deploy", "-f", file)
+	if status != ExitFailed || !strings.Contains(errOut, "there is no directory") || !strings.Contains(errOut, "hint: spec.artifact.directory") {
+		t.Errorf("status %d: %s", status, errOut)
+	}
+}
+
+func TestAnOperationIsNamedOnce(t *testing.T) {
+	for message, want := range map[string]string{
+		"pause a: pause a: it is over": "pause a: it is over",
+		"pause a: it is over":          "pause a: it is over",
+		"it is over":                   "it is over",
+	} {
+		if got := once("pause a", message); got != want {
+			t.Errorf("%q becomes %q, want %q", message, got, want)
+		}
 	}
 }
 

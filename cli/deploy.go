@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/fairlead/fairlead"
 	"github.com/fairlead/fairlead/api/client"
@@ -27,7 +28,12 @@ With --wait it watches until the rollout is promoted (exit status 0), failed or
 aborted (1), rolled back (3), or held because it is inconclusive (4). Ctrl-C ends
 the watching, not the rollout.`,
 		Example: "  fairlead deploy -f app.yaml --wait\n  fairlead deploy -f app.yaml --env production --output json",
-		Args:    exactly(),
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 1 && file == "" {
+				return usagef("fairlead deploy -f "+args[0], "deploy takes the App file with -f")
+			}
+			return exactly()(cmd, args)
+		},
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if file == "" {
 				return usagef("fairlead deploy -f app.yaml", "deploy needs the App file")
@@ -57,6 +63,10 @@ func (inv *invocation) runDeploy(ctx context.Context, file, env string, wait boo
 		if !filepath.IsAbs(dir) {
 			dir = filepath.Join(filepath.Dir(file), dir)
 		}
+		if !isDirectory(dir) {
+			return fairlead.Errorf(fairlead.NotFound, op, "there is no directory %s", dir).
+				WithHint("spec.artifact.directory is relative to %s; was it built?", file)
+		}
 		if request.Tree, err = inv.upload(ctx, c, dir); err != nil {
 			return during(op, err)
 		}
@@ -85,10 +95,15 @@ func readApp(file string) (fairlead.App, error) {
 		return fairlead.App{}, err
 	}
 	if git := declared.Spec.Artifact.Git; git != nil {
-		if local := filepath.Join(filepath.Dir(file), git.Git); isDirectory(local) {
+		local := filepath.Join(filepath.Dir(file), git.Git)
+		switch {
+		case isDirectory(local):
 			if git.Git, err = filepath.Abs(local); err != nil {
 				return fairlead.App{}, err
 			}
+		case !strings.Contains(git.Git, ":") && !filepath.IsAbs(git.Git):
+			return fairlead.App{}, (&fairlead.Error{Code: fairlead.NotFound, Err: fmt.Errorf("there is no repository %s", local)}).
+				WithHint("spec.artifact.from.git is a path relative to %s, or an https or ssh address", file)
 		}
 	}
 	return declared, nil

@@ -81,7 +81,7 @@ func (inv *invocation) event(e client.Event) error {
 		}
 		where += " "
 	}
-	text := fmt.Sprintf("%5d  %s  %-18s %s%s (%s)", e.Seq, e.Time.Local().Format(time.DateTime), e.Kind, where, e.Text, e.Principal)
+	text := fmt.Sprintf("%5d  %s  %-20s %s%s (%s)", e.Seq, e.Time.Local().Format(time.DateTime), e.Kind, where, e.Text, e.Principal)
 	_, err := fmt.Fprintln(inv.std.Out, progress.Clean(text))
 	return err
 }

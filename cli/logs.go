@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/fairlead/fairlead/cli/progress"
 	"github.com/fairlead/fairlead/workload"
@@ -29,8 +31,8 @@ func (inv *invocation) logs() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "logs APP",
 		Short: "What an app's instances write",
-		Long: `Logs prints what an app's instances wrote: time, instance, stream and text. With
--f it goes on. On a terminal control characters are left out. With --output json
+		Long: `Logs prints what an app's instances wrote: time, instance, stream and text, in
+the order of time. With -f it goes on. On a terminal control characters are left out. With --output json
 each line is an object.` + defaultEnvHelp,
 		Example: "  fairlead logs triage --tail 20\n  fairlead logs triage -f --env production",
 		Args:    exactly("APP"),
@@ -63,6 +65,9 @@ func (inv *invocation) runLogs(ctx context.Context, app, env, instance string, o
 		return during("logs "+site.String(), err)
 	}
 	defer body.Close()
+	if !o.Follow && o.Tail > 0 {
+		return during("logs "+site.String(), inv.newestLogs(body, o.Tail))
+	}
 	err = inv.copyLogs(body)
 	if o.Follow && errors.Is(err, context.Canceled) {
 		return nil // that is how one ends a follow
@@ -73,29 +78,75 @@ func (inv *invocation) runLogs(ctx context.Context, app, env, instance string, o
 func (inv *invocation) copyLogs(body io.Reader) error {
 	lines := bufio.NewScanner(body)
 	lines.Buffer(make([]byte, 0, 64<<10), maxLogLine)
-	terminal := progress.OpenTerminal(inv.std.Out, inv.std.Getenv, false) != nil
+	show := inv.logWriter()
 	for lines.Scan() {
-		text := lines.Text()
-		var err error
-		switch {
-		case inv.json():
-			err = inv.line(parseLogLine(text))
-		case terminal:
-			_, err = fmt.Fprintln(inv.std.Out, progress.Clean(text))
-		default:
-			_, err = fmt.Fprintln(inv.std.Out, text)
-		}
-		if err != nil {
+		if err := show(parseLogLine(lines.Text())); err != nil {
 			return err
 		}
 	}
 	return lines.Err()
 }
 
-// parseLogLine splits "time instance stream text" at its first three spaces.
+// newestLogs shows the newest n lines of all instances in the order of their time.
+// The server gives the newest n of each instance, one instance after the other.
+func (inv *invocation) newestLogs(body io.Reader, n int) error {
+	lines := bufio.NewScanner(body)
+	lines.Buffer(make([]byte, 0, 64<<10), maxLogLine)
+	var all []logLine
+	for lines.Scan() {
+		all = append(all, parseLogLine(lines.Text()))
+	}
+	if err := lines.Err(); err != nil {
+		return err
+	}
+	slices.SortStableFunc(all, func(a, b logLine) int { return a.at().Compare(b.at()) })
+	show := inv.logWriter()
+	for _, line := range all[max(0, len(all)-n):] {
+		if err := show(line); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// logWriter returns what writes a line: as JSON, or as aligned text, without
+// control characters on a terminal.
+func (inv *invocation) logWriter() func(logLine) error {
+	if inv.json() {
+		return func(l logLine) error { return inv.line(l) }
+	}
+	terminal := progress.OpenTerminal(inv.std.Out, inv.std.Getenv, false) != nil
+	return func(l logLine) error {
+		text := fmt.Sprintf("%-24s  %s  %-8s  %s", l.moment(), l.Instance, l.Stream, l.Text)
+		if terminal {
+			text = progress.Clean(text)
+		}
+		_, err := fmt.Fprintln(inv.std.Out, text)
+		return err
+	}
+}
+
+// at is the line's time, or the zero time if it cannot be read.
+func (l logLine) at() time.Time {
+	at, err := time.Parse(time.RFC3339Nano, l.Time)
+	if err != nil {
+		return time.Time{}
+	}
+	return at
+}
+
+// moment is the line's time for people: to the millisecond, as it came if it cannot be read.
+func (l logLine) moment() string {
+	if at := l.at(); !at.IsZero() {
+		return at.Local().Format("2006-01-02 15:04:05.000")
+	}
+	return l.Time
+}
+
+// parseLogLine splits "instance time stream text" at its first three spaces.
 func parseLogLine(line string) logLine {
-	at, rest, _ := strings.Cut(line, " ")
-	instance, rest, _ := strings.Cut(rest, " ")
+	instance, rest, _ := strings.Cut(line, " ")
+	at, rest, _ := strings.Cut(rest, " ")
 	stream, text, _ := strings.Cut(rest, " ")
 	return logLine{Time: at, Instance: instance, Stream: stream, Text: text}
 }

@@ -10,6 +10,7 @@ import (
 	"text/tabwriter"
 
 	"github.com/fairlead/fairlead"
+	"github.com/fairlead/fairlead/api/client"
 	"github.com/fairlead/fairlead/cli/progress"
 )
 
@@ -63,6 +64,12 @@ func (inv *invocation) report(err error, asJSON bool) {
 		op = e.Op
 	}
 	code, hint := fairlead.CodeOf(err), fairlead.HintOf(err)
+	switch {
+	case errors.Is(err, client.ErrNoServer):
+		message, hint = inv.noServer(op)
+	case code == fairlead.Unauthorized && inv.remote() != "":
+		hint = "name the token's file with --token-file; it is admin.token in the server's state directory"
+	}
 	if errors.Is(err, context.Canceled) {
 		code, message = "interrupted", "interrupted"
 	}
@@ -73,19 +80,44 @@ func (inv *invocation) report(err error, asJSON bool) {
 			Message   string        `json:"message"`
 			Hint      string        `json:"hint"`
 		}
-		if e != nil && e.Error() == message && e.Op != "" {
-			message = e.Err.Error()
+		if op != "" {
+			message = strings.TrimPrefix(once(op, message), op+": ")
 		}
 		data, _ := json.Marshal(map[string]failure{"error": {code, op, message, hint}})
 		fmt.Fprintf(inv.std.Err, "%s\n", data)
 		return
 	}
-	for line := range strings.Lines("fairlead: " + message) {
-		fmt.Fprintln(inv.std.Err, progress.Clean(strings.TrimSuffix(line, "\n")))
+	indent := ""
+	for line := range strings.Lines("fairlead: " + once(op, message)) {
+		fmt.Fprintln(inv.std.Err, indent+progress.Clean(strings.TrimSuffix(line, "\n")))
+		indent = "  "
 	}
 	if hint != "" {
 		fmt.Fprintf(inv.std.Err, "  hint: %s\n", progress.Clean(hint))
 	}
+}
+
+// once returns message with the operation before it once: the server may name the
+// same one as the command line.
+func once(op, message string) string {
+	for op != "" && strings.HasPrefix(message, op+": "+op+": ") {
+		message = strings.TrimPrefix(message, op+": ")
+	}
+	return message
+}
+
+// noServer says where no server answers, and what to do.
+func (inv *invocation) noServer(op string) (message, hint string) {
+	where, err := inv.stateDir()
+	where, hint = "for the state directory "+where, "start one with: fairlead up"
+	if url := inv.remote(); url != "" || err != nil {
+		where, hint = "at "+url, "is the address right, and does it run there?"
+	}
+	message = client.ErrNoServer.Error() + " " + where
+	if op != "" {
+		message = op + ": " + message
+	}
+	return message, hint
 }
 
 // during names the operation of an error that does not say it itself.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/fairlead/fairlead/api/client"
+	"github.com/fairlead/fairlead/cli/progress"
 	"github.com/spf13/cobra"
 )
 
@@ -57,7 +58,7 @@ func history(outcomes map[string]string) string {
 		if outcome == "" {
 			outcome = "moving"
 		}
-		parts = append(parts, env+": "+outcome)
+		parts = append(parts, env+": "+progress.Words(outcome))
 	}
 	sort.Strings(parts)
 	return strings.Join(parts, ", ")

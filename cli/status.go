@@ -9,6 +9,7 @@ import (
 
 	"github.com/fairlead/fairlead/api/client"
 	"github.com/fairlead/fairlead/cli/progress"
+	"github.com/fairlead/fairlead/workload"
 	"github.com/spf13/cobra"
 )
 
@@ -62,7 +63,21 @@ func (inv *invocation) showStatus(ctx context.Context, look func(context.Context
 	if terminal != nil {
 		style = terminal.Style()
 	}
-	return writeStatus(inv.std.Out, apps, style)
+	if err := writeStatus(inv.std.Out, apps, style); err != nil {
+		return err
+	}
+	return inv.writeGateway(ctx)
+}
+
+// writeGateway says where the applications' traffic enters. A server that does not
+// say it is no error.
+func (inv *invocation) writeGateway(ctx context.Context) error {
+	server, err := inv.serverVersion(ctx)
+	if err != nil || server.Gateway == "" {
+		return nil
+	}
+	_, err = fmt.Fprintf(inv.std.Out, "\ntraffic enters at http://%s\n", server.Gateway)
+	return err
 }
 
 // drawStatus redraws until nothing moves any more.
@@ -147,24 +162,34 @@ func writeStatus(w io.Writer, apps []client.App, style progress.Style) error {
 	return nil
 }
 
+// wanted reports whether an instance belongs to what has traffic or is to get it:
+// those of a release that failed or went back are left out.
+func wanted(site client.Site, in workload.Status) bool {
+	if in.State == workload.Exited || in.State == workload.Stopping {
+		return false
+	}
+	r := site.Rollout
+	return in.Release == site.Stable || r != nil && (in.Release == r.To && (r.Outcome == "" || r.Phase == "watching") ||
+		in.Release == r.From && r.Phase == "watching")
+}
+
 func statusRow(site client.Site) []string {
 	stable, ready, rollout := "-", 0, "-"
 	if site.Stable > 0 {
 		stable = fmt.Sprintf("%s@%d", site.App, site.Stable)
 	}
+	all := 0
 	for _, in := range site.Instances {
-		if in.State == "ready" {
+		if !wanted(site, in) {
+			continue
+		}
+		all++
+		if in.State == workload.Ready {
 			ready++
 		}
 	}
 	if r := site.Rollout; r != nil {
-		rollout = fmt.Sprintf("%s@%d %s", site.App, r.To, r.Phase)
-		switch {
-		case r.Outcome != "":
-			rollout = fmt.Sprintf("%s@%d %s", site.App, r.To, r.Outcome)
-		case r.Held != "":
-			rollout += ", held: " + r.Held
-		}
+		rollout = fmt.Sprintf("%s@%d %s", site.App, r.To, progress.Standing(*r))
 	}
-	return []string{site.App, site.Env, stable, site.Host + site.Path, fmt.Sprintf("%d of %d ready", ready, len(site.Instances)), rollout}
+	return []string{site.App, site.Env, stable, site.Host + site.Path, fmt.Sprintf("%d of %d ready", ready, all), rollout}
 }

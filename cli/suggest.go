@@ -32,12 +32,14 @@ func exactly(names ...string) cobra.PositionalArgs {
 		if len(args) == len(names) {
 			return nil
 		}
-		want := "no arguments"
-		if len(names) > 0 {
-			want = strings.Join(names, " ")
+		why := fmt.Errorf("takes %s, not %d arguments", strings.Join(names, " "), len(args))
+		switch {
+		case len(names) == 0:
+			why = fmt.Errorf("takes no arguments, and found %q", args[0])
+		case len(args) == 0:
+			why = fmt.Errorf("needs %s", strings.Join(names, " "))
 		}
-		return usage((&fairlead.Error{Code: fairlead.Invalid, Op: cmd.Name(),
-			Err: fmt.Errorf("takes %s, not %d arguments", want, len(args))}).WithHint("see: %s --help", cmd.CommandPath()))
+		return usage((&fairlead.Error{Code: fairlead.Invalid, Op: cmd.Name(), Err: why}).WithHint("see: %s --help", cmd.CommandPath()))
 	}
 }
 

@@ -5,11 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/fairlead/fairlead"
 	"github.com/fairlead/fairlead/api/client"
 	"github.com/fairlead/fairlead/cli/progress"
+	"github.com/fairlead/fairlead/workload"
 )
 
 // wait watches a rollout until it needs no more watching, drawing it on a
@@ -26,7 +28,11 @@ func (inv *invocation) wait(ctx context.Context, c *client.Client, r client.Roll
 	default:
 		each = teller(inv.std.Out)
 	}
-	last, err := follow(ctx, c, r, each)
+	var site client.Site
+	last, err := follow(ctx, c, r, func(s seen) error {
+		site = s.site
+		return each(s)
+	})
 	if terminal != nil && !inv.json() {
 		_ = terminal.Close()
 	}
@@ -40,14 +46,20 @@ func (inv *invocation) wait(ctx context.Context, c *client.Client, r client.Roll
 	if terminal == nil && !inv.json() {
 		fmt.Fprintln(inv.std.Out, progress.Summary(last))
 	}
-	inv.hintHeld(last)
+	inv.hintNext(last, site)
 	return last, nil
 }
 
-// hintHeld says what a person can do about a held rollout.
-func (inv *invocation) hintHeld(r client.Rollout) {
-	if r.Held != "" && r.Outcome == "" {
+// hintNext says what a person can look at after an end that was not wanted.
+func (inv *invocation) hintNext(r client.Rollout, site client.Site) {
+	started := slices.ContainsFunc(site.Instances, func(in workload.Status) bool { return in.Release == r.To })
+	switch {
+	case r.Outcome == "" && r.Held != "":
 		inv.note("  hint: fairlead explain %s --env %s; then fairlead resume, rollback or abort", r.App, r.Env)
+	case r.Outcome == client.Failed && started:
+		inv.note("  hint: what its instances wrote: fairlead logs %s --env %s", r.App, r.Env)
+	case r.Outcome == client.RolledBack:
+		inv.note("  hint: why, in numbers: fairlead explain %s --env %s", r.App, r.Env)
 	}
 }
 
@@ -103,7 +115,11 @@ func (inv *invocation) begun(ctx context.Context, c *client.Client, d client.Dep
 		inv.note("%s has this content already, %s", name, d.Release.Digest.Short())
 	}
 	if !wait {
-		inv.note("it is on its way into %s: fairlead status %s", d.Rollout.Env, d.Release.App)
+		if d.Rollout.Outcome != "" {
+			inv.note("%s", progress.Summary(d.Rollout))
+		} else {
+			inv.note("it is on its way into %s: fairlead status %s", d.Rollout.Env, d.Release.App)
+		}
 		if inv.json() {
 			return inv.line(d)
 		}

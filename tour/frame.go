@@ -51,7 +51,7 @@ func releaseRows(past []Result, present *stage, style progress.Style) []string {
 	v := present.version
 	lines = append(lines, style.Row().Add(progress.New, v.Name).To(4).Add(progress.Plain, v.Summary).String())
 	if v.Fails != "" {
-		lines = append(lines, style.Row().To(4).Add(progress.Care, v.Fails).Add(progress.Quiet, " (Fairlead does not know)").String())
+		lines = append(lines, style.Row().To(4).Add(progress.Care, v.Fails).Add(progress.Quiet, " (Fairlead is not told)").String())
 	}
 	return lines
 }

@@ -104,7 +104,7 @@ func (r Report) table(w io.Writer) error {
 		if !result.expected() {
 			sign = "NOT AS EXPECTED"
 		}
-		fmt.Fprintf(tw, "%s\t%s\t%s\t%.1f s\t%s\t%s\t%s\n", result.Release, result.Expected, result.Outcome, result.Seconds,
+		fmt.Fprintf(tw, "%s\t%s\t%s\t%.1f s\t%s\t%s\t%s\n", result.Release, progress.Words(result.Expected), progress.Words(result.Outcome), result.Seconds,
 			progress.Count(result.Requests), progress.Count(result.Failures), sign)
 	}
 	if err := tw.Flush(); err != nil {

@@ -20,6 +20,7 @@ import (
 
 	"github.com/fairlead/fairlead"
 	"github.com/fairlead/fairlead/api/client"
+	"github.com/fairlead/fairlead/cli/progress"
 	"github.com/fairlead/fairlead/examples/triage/release"
 )
 
@@ -149,7 +150,7 @@ func (t *tour) start(ctx context.Context) error {
 	}
 	t.load = startLoad(version.Gateway, host)
 	t.view.load = t.load
-	t.view.say(fmt.Sprintf("Users arrive: %d requests a second from %d sessions.", rate, sessions))
+	t.view.say(fmt.Sprintf("Users arrive: %d requests a second from %s sessions.", rate, progress.Count(sessions)))
 	return t.pass(ctx, settle)
 }
 

@@ -63,7 +63,7 @@ func (v *view) begin(s stage) {
 	v.teller = progress.Teller{}
 	text := fmt.Sprintf("%s: %s", s.version.Name, s.version.Summary)
 	if s.version.Fails != "" {
-		text += "; what Fairlead does not know: " + s.version.Fails
+		text += "; what Fairlead is not told: " + s.version.Fails
 	}
 	v.scene.doing = "Deploying " + s.version.Name + "."
 	v.line(text)

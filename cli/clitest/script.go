@@ -17,8 +17,8 @@ const events = `{"seq":0,"time":"2026-01-02T03:04:05Z","kind":"server.started","
 {"seq":2,"time":"2026-01-02T03:04:07Z","kind":"rollout.began","app":"triage","env":"production","principal":"ada","text":"triage@1 is to enter production"}
 `
 
-const logs = "2026-01-02T03:04:05.000Z triage-1-a stderr serving \x1b[31mred\x1b[0m\n" +
-	"2026-01-02T03:04:06.000Z triage-1-a stdout answered a ticket\n"
+const logs = "triage-1-a 2026-01-02T03:04:05.000Z stderr serving \x1b[31mred\x1b[0m\n" +
+	"triage-1-a 2026-01-02T03:04:06.000Z stdout answered a ticket\n"
 
 func (s *Server) theApp() client.App {
 	a := client.App{Name: s.app, Newest: len(s.plays)}

@@ -22,6 +22,8 @@ func Frame(site client.Site, now time.Time, style Style) []string {
 	lines := []string{rolloutTitle(r, now, style), ""}
 	if r.Outcome == "" || r.Phase == "watching" {
 		lines = append(lines, traffic(r, style), step(r, now, style))
+	}
+	if r.Outcome == "" {
 		lines = append(lines, evidence(r, style)...)
 	}
 	lines = append(lines, arms(r, style)...)
@@ -87,6 +89,9 @@ func evidence(r client.Rollout, style Style) []string {
 		verdict.Add(Plain, "open"+Left(r))
 	}
 	lines = append(lines, verdict.String())
+	if unseen(r) {
+		lines = append(lines, Paragraph("", noRequests, Care, style)...)
+	}
 	if e.Blocked != "" {
 		lines = append(lines, Paragraph("", "safe cannot be concluded: "+e.Blocked, Care, style)...)
 	}
@@ -135,7 +140,10 @@ func armRow(name, release string, arm client.Arm, tone Tone, style Style) string
 	row.To(label+16).Add(Plain, fmt.Sprintf("%9s requests", Count(arm.Requests)))
 	row.To(label+34).Add(Plain, fmt.Sprintf("%8s failed", Count(arm.Failed)))
 	row.To(label+50).Add(Quiet, fmt.Sprintf("(%s)", Share(arm.Failed, arm.Requests)))
-	return row.To(label+58).Add(Quiet, Count(arm.Units)+" units").String()
+	if arm.Units > 0 {
+		row.To(label+58).Add(Quiet, Count(arm.Units)+" units")
+	}
+	return row.String()
 }
 
 func instances(site client.Site, style Style) []string {

@@ -126,7 +126,7 @@ func TestATellerTellsEachSentenceOnceAndProgressWhenItIsDue(t *testing.T) {
 	var teller Teller
 	r := *stepping().Rollout
 	r.Story = []string{"triage@3 is to enter production"}
-	if got := teller.Tell(r, false); len(got) != 2 || got[0] != "triage@3: triage@3 is to enter production" {
+	if got := teller.Tell(r, false); len(got) != 2 || got[0] != "triage@3 is to enter production" {
 		t.Fatalf("first: %q", got)
 	}
 	if got := teller.Tell(r, true); len(got) != 0 {
@@ -143,6 +143,29 @@ func TestATellerTellsEachSentenceOnceAndProgressWhenItIsDue(t *testing.T) {
 	r.Step, r.Weight = 2, 5000
 	if got := teller.Tell(r, false); len(got) != 1 || !strings.Contains(got[0], "step 2 of 3, 50 %") {
 		t.Fatalf("a new step: %q", got)
+	}
+}
+
+func TestARolloutThatNobodyCallsSaysSo(t *testing.T) {
+	site := stepping()
+	if line := Line(*site.Rollout); strings.Contains(line, noRequests) {
+		t.Errorf("requests have come, and yet: %q", line)
+	}
+	site.Rollout.Canary = client.Arm{}
+	frame := strings.Join(Frame(site, start, Style{Width: 100}), "\n")
+	if line := Line(*site.Rollout); !strings.Contains(line, noRequests) || !strings.Contains(frame, noRequests) {
+		t.Errorf("nobody is told that requests are missing: %q\n%s", line, frame)
+	}
+}
+
+func TestASummaryNamesItsReleaseOnce(t *testing.T) {
+	r := client.Rollout{App: "triage", Env: "production", To: 3, Outcome: client.Failed, Reason: "triage@3 took no traffic: crash loop: exit status 2"}
+	if got, want := Summary(r), "triage@3 failed in production and took no traffic: crash loop: exit status 2"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	r.Outcome, r.Reason = client.Promoted, "triage@3 has all traffic again"
+	if got, want := Summary(r), "triage@3 is promoted in production: it has all traffic again"; got != want {
+		t.Errorf("%q, want %q", got, want)
 	}
 }
 

@@ -30,7 +30,27 @@ func Line(r client.Rollout) string {
 	if r.Canary.Requests > 0 {
 		text += "; failed: new " + armText(r.Canary) + ", old " + armText(r.Stable)
 	}
+	if unseen(r) {
+		text += "; " + noRequests
+	}
 	return Clean(text)
+}
+
+// noRequests is what a rollout lacks that nobody calls.
+const noRequests = "no request has come yet, and without requests nothing is proven"
+
+// unseen reports whether a rollout waits for requests that do not come.
+func unseen(r client.Rollout) bool {
+	return r.Phase == "stepping" && r.Outcome == "" && r.Held == "" && r.Canary.Requests == 0
+}
+
+// sentence begins a sentence of a rollout's story with its release, once.
+func sentence(r client.Rollout, text string) string {
+	release := fmt.Sprintf("%s@%d", r.App, r.To)
+	if strings.HasPrefix(text, release+" ") {
+		return text
+	}
+	return release + ": " + text
 }
 
 func armText(a client.Arm) string {
@@ -51,7 +71,7 @@ type Teller struct {
 func (t *Teller) Tell(r client.Rollout, due bool) []string {
 	var lines []string
 	for ; t.told < len(r.Story); t.told++ {
-		lines = append(lines, fmt.Sprintf("%s@%d: %s", r.App, r.To, Clean(r.Story[t.told])))
+		lines = append(lines, sentence(r, Clean(r.Story[t.told])))
 	}
 	mark := fmt.Sprint(r.Phase, r.Step, r.Weight, r.Held)
 	if line := Line(r); !Over(r) && line != t.line && (mark != t.mark || due) {

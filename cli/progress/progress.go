@@ -40,10 +40,40 @@ func Summary(r client.Rollout) string {
 	default:
 		text = fmt.Sprintf("%s is %s in %s at %s", release, doing(r), r.Env, r.Weight)
 	}
-	if r.Reason != "" {
-		text += ": " + r.Reason
+	if why := reason(r, release); why != "" {
+		text += ": " + why
 	}
 	return Clean(text)
+}
+
+// reason returns why r stands so, without what Summary says before it.
+func reason(r client.Rollout, release string) string {
+	if why, ok := strings.CutPrefix(r.Reason, release+" took no traffic: "); ok {
+		return why
+	}
+	if why, ok := strings.CutPrefix(r.Reason, release+" "); ok {
+		return "it " + why
+	}
+	return r.Reason
+}
+
+// Words writes an outcome as words: "rolled back" for rolledBack.
+func Words(outcome string) string {
+	if outcome == string(client.RolledBack) {
+		return "rolled back"
+	}
+	return outcome
+}
+
+// Standing says in two or three words how a rollout ended or what it does.
+func Standing(r client.Rollout) string {
+	switch {
+	case r.Outcome != "":
+		return Words(string(r.Outcome))
+	case r.Phase == "stepping" && r.Held == "":
+		return fmt.Sprintf("step %d of %d, %s", r.Step, len(r.Weights), r.Weight)
+	}
+	return doing(r)
 }
 
 // doing says what a moving rollout does.
