@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -161,6 +162,18 @@ func TestALogRotatesAndReadersSeeEveryLineOnce(t *testing.T) {
 	}
 	if all.Len() > (logFiles+1)*1100 {
 		t.Errorf("%d bytes are kept", all.Len())
+	}
+}
+
+func TestATailOfAnyLengthIsTheEndOfTheLog(t *testing.T) {
+	const log = "one\ntwo\nthree\n"
+	for n, want := range map[int]string{1: "three\n", 2: "two\nthree\n", 3: log, 4: log, math.MaxInt: log} {
+		if got := string(lastLines([]byte(log), n)); got != want {
+			t.Errorf("the last %d lines are %q, want %q", n, got, want)
+		}
+	}
+	if got := lastLines(nil, math.MaxInt); len(got) != 0 {
+		t.Errorf("an empty log has the lines %q", got)
 	}
 }
 

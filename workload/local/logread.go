@@ -87,14 +87,11 @@ func copyTail(files []*os.File, tail int, w io.Writer) error {
 	return nil
 }
 
-// lastLines returns the last n lines of data.
+// lastLines returns the last n lines of data, at least one, for any n however large.
 func lastLines(data []byte, n int) []byte {
-	at := len(data)
-	for n++; n > 0; n-- {
+	at := bytes.LastIndexByte(data, '\n')
+	for ; n > 0 && at >= 0; n-- {
 		at = bytes.LastIndexByte(data[:at], '\n')
-		if at < 0 {
-			return data
-		}
 	}
 	return data[at+1:]
 }
