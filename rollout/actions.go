@@ -91,22 +91,35 @@ func (a *actions) cannotStart(p Place, since time.Time) string {
 // start records and begins the start of a new instance, unless starts of its
 // release fail and must wait.
 func (a *actions) start(ctx context.Context, now time.Time, p Place) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if now.Before(a.failures[p].next) {
+	if a.mustWait(now, p) {
 		return
 	}
 	id := instanceID(p)
 	detail, _ := json.Marshal(p) // plain fields
 	intent := fairlead.Intent{ID: "start-" + id, Action: startAction, Site: p.Site, Target: id, Detail: detail, Since: now}
-	a.pending[id] = workload.Status{ID: id, Site: p.Site, Release: p.Release, State: workload.Starting, Started: now}
-	a.wg.Go(func() {
-		err := a.begin(ctx, intent)
-		if err == nil {
-			err = a.doStart(ctx, intent)
+	a.driveStart(intent, p, func() error {
+		if err := a.begin(ctx, intent); err != nil {
+			return err
 		}
-		a.started(p, id, err)
+		return a.doStart(ctx, intent, p)
 	})
+}
+
+func (a *actions) mustWait(now time.Time, p Place) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return now.Before(a.failures[p].next)
+}
+
+// driveStart does a start beside the loop; until it is done the instance counts as
+// starting.
+func (a *actions) driveStart(intent fairlead.Intent, p Place, do func() error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.pending[intent.Target] = workload.Status{
+		ID: intent.Target, Site: p.Site, Release: p.Release, State: workload.Starting, Started: intent.Since,
+	}
+	a.wg.Go(func() { a.started(p, intent.Target, do()) })
 }
 
 func (a *actions) started(p Place, id string, err error) {
@@ -130,29 +143,38 @@ func (f failure) again(now time.Time, err error) failure {
 
 // stop records and begins the stop of an instance, once.
 func (a *actions) stop(ctx context.Context, now time.Time, s workload.Status, why string) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.stopping[s.ID] {
-		return
-	}
-	a.stopping[s.ID] = true
 	detail, _ := json.Marshal(map[string]any{"release": s.Release, "why": why}) // plain fields
 	intent := fairlead.Intent{ID: "stop-" + s.ID, Action: stopAction, Site: s.Site, Target: s.ID, Detail: detail, Since: now}
-	a.wg.Go(func() {
-		err := a.begin(ctx, intent)
-		if err == nil {
-			err = a.doStop(ctx, intent)
+	a.driveStop(ctx, intent, func() error {
+		if err := a.begin(ctx, intent); err != nil {
+			return err
 		}
-		if err != nil && ctx.Err() == nil {
-			a.loop.Log.Warn("an instance could not be stopped; it is tried again", "instance", s.ID, "error", err)
-			pause(ctx, time.Second)
+		return a.doStop(ctx, intent)
+	})
+}
+
+// driveStop does a stop beside the loop, unless one is under way.
+func (a *actions) driveStop(ctx context.Context, intent fairlead.Intent, do func() error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.stopping[intent.Target] {
+		return
+	}
+	a.stopping[intent.Target] = true
+	a.wg.Go(func() {
+		if err := do(); err != nil && ctx.Err() == nil {
+			a.loop.Log.Warn("an instance could not be stopped; it is tried again", "instance", intent.Target, "error", err)
+			pause(ctx, stopPause)
 		}
 		a.mu.Lock()
-		delete(a.stopping, s.ID)
+		delete(a.stopping, intent.Target)
 		a.mu.Unlock()
 		a.loop.poke()
 	})
 }
+
+// stopPause is how long a stop that failed waits for its next try.
+const stopPause = 5 * time.Second
 
 // begin commits an intent.
 func (a *actions) begin(ctx context.Context, intent fairlead.Intent) error {
@@ -189,11 +211,7 @@ func (a *actions) end(ctx context.Context, intent fairlead.Intent, kind string, 
 	return err
 }
 
-func (a *actions) doStart(ctx context.Context, intent fairlead.Intent) error {
-	var p Place
-	if err := json.Unmarshal(intent.Detail, &p); err != nil {
-		return fairlead.Errorf(fairlead.Corrupt, "start "+intent.Target, "intent cannot be read: %w", err)
-	}
+func (a *actions) doStart(ctx context.Context, intent fairlead.Intent, p Place) error {
 	if ctx.Err() != nil {
 		return ctx.Err() // the intent stays open and is driven again at the next start
 	}
@@ -242,32 +260,33 @@ func (a *actions) doStop(ctx context.Context, intent fairlead.Intent) error {
 // stopGrace is how long an instance has to end by itself once its traffic is gone.
 const stopGrace = 10 * time.Second
 
-// recover drives the intents again that were open when the control plane ended.
-// Shifts of traffic are closed when the gateway has the weight in force.
+// recover drives the intents again that were open when the control plane ended,
+// beside the loop. Shifts of traffic are closed when the gateway has the weight in
+// force.
 func (a *actions) recover(ctx context.Context) error {
-	intents, err := readRows[fairlead.Intent](ctx, a.loop.Store, IntentRow)
+	intents, err := readRows[fairlead.Intent](ctx, a.loop.Store, IntentRow, "")
 	if err != nil {
 		return err
 	}
 	for _, intent := range intents {
-		var err error
 		switch intent.Action {
 		case startAction:
-			err = a.doStart(ctx, intent)
+			var p Place
+			if err := json.Unmarshal(intent.Detail, &p); err != nil {
+				return fairlead.Errorf(fairlead.Corrupt, "start "+intent.Target, "its intent cannot be read: %w", err)
+			}
+			a.driveStart(intent, p, func() error { return a.doStart(ctx, intent, p) })
 		case stopAction:
-			err = a.doStop(ctx, intent)
-		}
-		if err != nil {
-			a.loop.Log.Warn("an open intent was driven again and failed", "intent", intent.ID, "error", err)
+			a.driveStop(ctx, intent, func() error { return a.doStop(ctx, intent) })
 		}
 	}
-	return ctx.Err()
+	return nil
 }
 
 // closeShifts commits the outcome of every shift of traffic that the gateway has
 // in force, or that a newer one has overtaken.
 func (a *actions) closeShifts(ctx context.Context, epochs map[string]uint32) error {
-	intents, err := readRows[fairlead.Intent](ctx, a.loop.Store, IntentRow)
+	intents, err := readRows[fairlead.Intent](ctx, a.loop.Store, IntentRow, "")
 	if err != nil {
 		return err
 	}

@@ -130,7 +130,7 @@ func (d *decision) turnBack(outcome Outcome) {
 	if d.r.Phase == Returning {
 		return
 	}
-	if d.r.Weight == 0 || d.r.From == 0 {
+	if d.r.FirstTraffic.IsZero() || d.r.From == 0 {
 		d.end(Aborted, "rollout.aborted", "stopped by a person before %s took traffic", d.name())
 		return
 	}

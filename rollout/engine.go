@@ -1,6 +1,7 @@
 package rollout
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -40,11 +41,11 @@ func Open(ctx context.Context, store Store, now func() time.Time) (*Engine, erro
 func (e *Engine) load(ctx context.Context) error {
 	e.live, e.newest = map[fairlead.Site]Live{}, map[fairlead.Site]string{}
 	e.machines = map[string]*Machine{}
-	lives, err := readRows[Live](ctx, e.store, LiveRow)
+	lives, err := readRows[Live](ctx, e.store, LiveRow, "")
 	if err != nil {
 		return err
 	}
-	rollouts, err := readRows[Rollout](ctx, e.store, RolloutRow)
+	rollouts, err := readRows[Rollout](ctx, e.store, RolloutRow, "")
 	if err != nil {
 		return err
 	}
@@ -60,12 +61,21 @@ func (e *Engine) load(ctx context.Context) error {
 }
 
 // restore folds the recorded inputs of a rollout that has not ended; one that has
-// needs no judge.
+// needs no judge. What was decided is as recorded, also if this version of the
+// program would decide otherwise; safety is then proven afresh.
 func (e *Engine) restore(ctx context.Context, r Rollout) (*Machine, error) {
 	if r.Phase == Ended {
 		return &Machine{rollout: r}, nil
 	}
-	m := NewMachine(r.atBeginning())
+	began, err := readRows[Rollout](ctx, e.store, BeganRow, r.ID)
+	if err != nil {
+		return nil, err
+	}
+	if len(began) != 1 {
+		return nil, fairlead.Errorf(fairlead.Corrupt, "restore rollout "+r.ID, "the state does not hold how it began").
+			WithHint("run: fairlead ledger verify")
+	}
+	m := NewMachine(began[0])
 	for fact, err := range e.store.Facts(ctx, r.ID, 1) {
 		if err != nil {
 			return nil, fmt.Errorf("restore rollout %s: %w", r.ID, err)
@@ -74,7 +84,20 @@ func (e *Engine) restore(ctx context.Context, r Rollout) (*Machine, error) {
 			return nil, err
 		}
 	}
+	m.agree(r)
 	return m, nil
+}
+
+// agree takes over the recorded rollout where the fold of its inputs differs.
+func (m *Machine) agree(recorded Rollout) {
+	if bytes.Equal(row(RolloutRow, "", m.rollout).Value, row(RolloutRow, "", recorded).Value) {
+		return
+	}
+	m.rollout = recorded
+	if m.judge != nil {
+		m.judge.Step(recorded.Epoch, recorded.Weight, 0)
+		m.judge.Interrupt("this version of the program decides otherwise")
+	}
 }
 
 // fold takes a recorded input again.
@@ -85,17 +108,6 @@ func (m *Machine) fold(fact fairlead.Fact) (Decision, error) {
 	}
 	d, _, err := m.Take(in)
 	return d, err
-}
-
-// atBeginning returns r as it was when it began.
-func (r Rollout) atBeginning() Rollout {
-	return Rollout{
-		ID: r.ID, Site: r.Site, Kind: r.Kind, From: r.From, To: r.To, Digest: r.Digest,
-		Strategy: r.Strategy, Replicas: r.Replicas, Salt: r.Salt, Began: r.Began,
-		Phase: firstPhase(r.Kind), Step: firstStep(r.Kind),
-		Weights: stepWeights(r.Strategy, r.Replicas, r.From, r.Kind),
-		Notes:   r.Notes[:1:1],
-	}
 }
 
 // Going back needs no gate: the release earned its traffic before.
@@ -141,15 +153,18 @@ func (e *Engine) Begin(ctx context.Context, b Beginning) (Rollout, error) {
 	if err := e.supersede(ctx, live, b); err != nil {
 		return Rollout{}, err
 	}
-	r := newRollout(b, live.Stable, e.now().UTC().Round(0))
-	live.Site, live.Route, live.Replicas, live.Rollout = b.Site, b.Environment.Route, b.Environment.Replicas, r.ID
+	r := newRollout(b, live, e.now().UTC().Round(0))
+	live.Site, live.Rollout = b.Site, r.ID
+	if r.From == 0 || r.From == r.To { // nothing else has the traffic
+		live.Route, live.Replicas = r.Route, r.Replicas
+	}
 	data, err := json.Marshal(r)
 	if err != nil {
 		return Rollout{}, fmt.Errorf("%s: encode rollout: %w", op, err)
 	}
 	_, err = e.store.Commit(ctx, fairlead.Change{Entries: []fairlead.Entry{{
 		Time: r.Began, Kind: "rollout.began", Site: b.Site, Principal: b.By.ID, Data: data,
-		Rows: []fairlead.Row{row(RolloutRow, r.ID, r), row(LiveRow, b.Site.String(), live)},
+		Rows: begunRows(r, live),
 	}}})
 	if err != nil {
 		return Rollout{}, fmt.Errorf("%s: %w", op, err)
@@ -157,6 +172,14 @@ func (e *Engine) Begin(ctx context.Context, b Beginning) (Rollout, error) {
 	e.live[b.Site], e.newest[b.Site], e.machines[r.ID] = live, r.ID, NewMachine(r)
 	e.signal()
 	return r, nil
+}
+
+func begunRows(r Rollout, live Live) []fairlead.Row {
+	rows := []fairlead.Row{row(RolloutRow, r.ID, r), row(LiveRow, r.Site.String(), live)}
+	if r.Phase != Ended {
+		rows = append(rows, row(BeganRow, r.ID, r))
+	}
+	return rows
 }
 
 func (e *Engine) supersede(ctx context.Context, live Live, b Beginning) error {
@@ -176,20 +199,21 @@ func (e *Engine) supersede(ctx context.Context, live Live, b Beginning) error {
 
 // newRollout returns the rollout of b beside the live release. When that is the
 // same one, only replicas and route follow the file, and the rollout has ended.
-func newRollout(b Beginning, from int, now time.Time) Rollout {
+func newRollout(b Beginning, live Live, now time.Time) Rollout {
+	env := b.Environment
 	r := Rollout{
-		ID: newID("ro"), Site: b.Site, Kind: b.Kind, From: from, To: b.Release, Digest: b.Digest,
-		Strategy: b.Environment.Strategy, Replicas: b.Environment.Replicas, Salt: randomBytes(32), Began: now,
+		ID: newID("ro"), Site: b.Site, Kind: b.Kind, From: live.Stable, To: b.Release, Digest: b.Digest,
+		Strategy: env.Strategy, Route: env.Route, Replicas: env.Replicas, OldRoute: live.Route, OldReplicas: live.Replicas,
+		Salt: randomBytes(32), Phase: firstPhase(b.Kind), Step: firstStep(b.Kind),
+		Weights: stepWeights(env.Strategy, env.Replicas, live.Stable, b.Kind), Began: now,
 	}
-	if from == b.Release {
-		text := fmt.Sprintf("%s@%d is live in %s already; its replicas and route follow the file", b.Site.App, b.Release, b.Site.Env)
-		r.Notes = []Note{{Time: now, Text: text, Why: b.Why}}
-		r = r.atBeginning()
+	text := fmt.Sprintf("%s@%d is to enter %s", b.Site.App, b.Release, b.Site.Env)
+	if r.From == r.To {
+		text = fmt.Sprintf("%s@%d is live in %s already; its replicas and route follow the file", b.Site.App, b.Release, b.Site.Env)
 		r.Phase, r.Outcome, r.Weight, r.Decided = Ended, Promoted, fairlead.Whole, now
-		return r
 	}
-	r.Notes = []Note{{Time: now, Text: fmt.Sprintf("%s@%d is to enter %s", b.Site.App, b.Release, b.Site.Env), Why: b.Why}}
-	return r.atBeginning()
+	r.Notes = []Note{{Time: now, Text: text, Why: b.Why}}
+	return r
 }
 
 func newID(prefix string) string { return prefix + "-" + hex.EncodeToString(randomBytes(6)) }
@@ -307,8 +331,11 @@ func (e *Engine) commit(ctx context.Context, m *Machine, before Rollout, d Decis
 	live := settle(e.live[before.Site], before, d.Rollout)
 	rows := []fairlead.Row{row(RolloutRow, before.ID, d.Rollout), row(LiveRow, before.Site.String(), live)}
 	if d.Rollout.Epoch != before.Epoch {
-		intent := shiftIntent(d.Rollout, fact.N)
+		intent := shiftIntent(d.Rollout)
 		rows = append(rows, row(IntentRow, intent.ID, intent))
+	}
+	if d.Rollout.Phase == Ended {
+		rows = append(rows, fairlead.Row{Kind: BeganRow, Key: before.ID})
 	}
 	_, err = e.store.Commit(ctx, fairlead.Change{
 		Entries: []fairlead.Entry{{Time: latest(d.Rollout), Kind: d.Kind, Site: before.Site, Principal: by, Data: data, Rows: rows}},
@@ -327,8 +354,10 @@ func settle(live Live, before, after Rollout) Live {
 	switch {
 	case before.Outcome != Promoted && after.Outcome == Promoted:
 		live.Stable, live.Previous = after.To, live.Stable
+		live.Route, live.Replicas = after.Route, after.Replicas
 	case before.Outcome == Promoted && after.Outcome != Promoted:
 		live.Stable, live.Previous = after.From, 0
+		live.Route, live.Replicas = after.OldRoute, after.OldReplicas
 	}
 	return live
 }
@@ -336,7 +365,7 @@ func settle(live Live, before, after Rollout) Live {
 // shiftAction is the intent to give a rollout's new weight to the gateway.
 const shiftAction = "traffic.shift"
 
-func shiftIntent(r Rollout, n uint64) fairlead.Intent {
+func shiftIntent(r Rollout) fairlead.Intent {
 	detail, _ := json.Marshal(map[string]any{"weight": r.Weight, "epoch": r.Epoch, "rollout": r.ID}) // plain numbers
 	return fairlead.Intent{
 		ID: fmt.Sprintf("shift-%s-%d", r.ID, r.Epoch), Action: shiftAction, Site: r.Site,

@@ -27,10 +27,11 @@ type bench struct {
 	now    time.Time
 	seq    uint64
 	chance *rand.Rand
+	ready  int // instances of each release
 }
 
 func newBench(t *testing.T) *bench {
-	b := &bench{t: t, dir: t.TempDir(), now: time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC), chance: rand.New(rand.NewPCG(1, 2))}
+	b := &bench{t: t, dir: t.TempDir(), now: time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC), chance: rand.New(rand.NewPCG(1, 2)), ready: 1}
 	b.open()
 	t.Cleanup(func() { b.store.Close() })
 	return b
@@ -77,7 +78,7 @@ func (b *bench) feed(id string, in rollout.Input) {
 	b.t.Helper()
 	in.Now = b.now
 	in.Gates = rollout.GateState{Satisfied: true}
-	in.New.Ready, in.Old.Ready = 1, 1
+	in.New.Ready, in.Old.Ready = b.ready, b.ready
 	if _, err := b.engine.Feed(b.t.Context(), id, in); err != nil {
 		b.t.Fatal(err)
 	}
@@ -369,5 +370,39 @@ func TestTheLiveReleaseDeployedAgainIsLeftAlone(t *testing.T) {
 	}
 	if want := rollout.Desire(b.engine.Sites()[0].Live, &r); want[1] != 1 || len(want) != 1 {
 		t.Errorf("wants %v, want one instance of release 1", want)
+	}
+}
+
+func TestTheRouteAndReplicasOfAReleaseCountOnlyOnceItIsPromoted(t *testing.T) {
+	b := newBench(t)
+	b.first()
+	before := b.engine.Sites()[0].Live
+	holdback := fairlead.Percent(5)
+	r, err := b.engine.Begin(t.Context(), rollout.Beginning{
+		Site: site, Release: 2, Kind: rollout.Forward, By: admin,
+		Environment: fairlead.Environment{
+			Name: "production", Replicas: 3, Route: fairlead.Route{Host: "new.example", PathPrefix: "/"},
+			Strategy: fairlead.Strategy{
+				Alpha: 1.0 / 300, Beta: 1.0 / 20, Tolerance: 1, Margin: fairlead.Margin{Ratio: 2, Absolute: 0.01},
+				Steps: []fairlead.Percent{50}, Holdback: &holdback, MaxStep: fairlead.Duration(time.Hour),
+				RollbackWindow: fairlead.Duration(time.Hour),
+			},
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if live := b.engine.Sites()[0].Live; live.Route != before.Route || live.Replicas != before.Replicas {
+		t.Errorf("live is %+v before the release has any traffic, want %+v", live, before)
+	}
+	ready := func(r rollout.Rollout) bool { return r.Outcome == rollout.Promoted }
+	b.ready = 3
+	b.until(r.ID, 0.005, 0.005, ready)
+	if live := b.engine.Sites()[0].Live; live.Route.Host != "new.example" || live.Replicas != 3 {
+		t.Errorf("live is %+v after the promotion", live)
+	}
+	b.until(r.ID, 0.005, 0.5, ended)
+	if live := b.engine.Sites()[0].Live; live.Route != before.Route || live.Replicas != before.Replicas || live.Stable != 1 {
+		t.Errorf("live is %+v after the rollback in the watch, want %+v", live, before)
 	}
 }

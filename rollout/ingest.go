@@ -51,7 +51,7 @@ func (l *Loop) loadCursor(ctx context.Context) error {
 	if l.events.known {
 		return nil
 	}
-	cursors, err := readRows[eventCursor](ctx, l.Store, EventsRow)
+	cursors, err := readRows[eventCursor](ctx, l.Store, EventsRow, "")
 	if err != nil {
 		return err
 	}

@@ -1,9 +1,7 @@
 package rollout
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -124,10 +122,17 @@ func (l *Loop) Run(ctx context.Context) error {
 	}
 }
 
-// batch is blocks from the gateway; done is closed when they are recorded.
+// batch is blocks from the gateway; done gets nil when they are recorded.
 type batch struct {
 	blocks []fairlead.Block
 	done   chan error
+}
+
+// answer tells who brought the batch whether it is recorded.
+func (b batch) answer(err error) {
+	if b.done != nil {
+		b.done <- err
+	}
 }
 
 // pump takes blocks from the gateway and acknowledges them once they are recorded.
@@ -211,22 +216,19 @@ type scene struct {
 // lease) are taken in before anything is decided or pushed.
 func (l *Loop) round(ctx context.Context, got batch) error {
 	s, err := l.observe(ctx, got)
-	if err == nil {
-		l.learn(s)
-		err = l.decide(ctx, s)
-	}
-	if got.done != nil {
-		got.done <- err
-	}
 	if err != nil {
+		got.answer(err)
 		return err
 	}
+	l.learn(s)
+	err = l.decide(ctx, s)
+	got.answer(err)
 	states := l.Engine.Sites()
 	l.converge(ctx, s, states)
 	if !s.reached {
-		return nil
+		return err
 	}
-	return errors.Join(l.push(ctx, s, states), l.depart(ctx, s))
+	return errors.Join(err, l.push(ctx, s, states), l.depart(ctx, s))
 }
 
 func (l *Loop) observe(ctx context.Context, got batch) (scene, error) {
@@ -256,8 +258,10 @@ func (l *Loop) remark(ctx context.Context, err error) {
 	l.alone = err != nil
 }
 
-// decide feeds each moving rollout what was seen of it.
+// decide feeds each moving rollout what was seen of it. One that cannot be fed does
+// not stop the others.
 func (l *Loop) decide(ctx context.Context, s scene) error {
+	var problems []error
 	for _, state := range l.Engine.Sites() {
 		r := state.Rollout
 		if r == nil {
@@ -269,10 +273,10 @@ func (l *Loop) decide(ctx context.Context, s scene) error {
 		}
 		l.proveGates(ctx, *r, s.now)
 		if _, err := l.Engine.Feed(ctx, r.ID, l.input(state, s)); err != nil {
-			return err
+			problems = append(problems, err)
 		}
 	}
-	return nil
+	return errors.Join(problems...)
 }
 
 // forget lets go of what was counted for a rollout that has ended.
@@ -338,105 +342,4 @@ func (l *Loop) converge(ctx context.Context, s scene, states []State) {
 			}
 		}
 	}
-}
-
-// pushed is the snapshot that the gateway has in force, as far as known.
-type pushed struct {
-	order   fairlead.Order
-	routes  []byte
-	epochs  map[string]uint32 // by rollout
-	names   map[string]bool   // instances in it
-	renewed time.Time
-}
-
-// push gives the gateway a snapshot when it differs from the one in force, and
-// otherwise renews the leases.
-func (l *Loop) push(ctx context.Context, s scene, states []State) error {
-	snapshot, encoded, err := l.snapshot(ctx, s, states)
-	if err != nil {
-		return err
-	}
-	same := bytes.Equal(encoded, l.pushed.routes) && s.gateway.Applied == l.pushed.order && len(s.gateway.Expired) == 0
-	switch {
-	case !same:
-		snapshot.Order = l.nextOrder()
-		if err := l.Traffic.Apply(ctx, snapshot); err != nil {
-			return fmt.Errorf("apply snapshot %s: %w", snapshot.Order, err)
-		}
-		l.pushed = describe(snapshot, encoded, s.now)
-		l.poke()
-	case s.now.Sub(l.pushed.renewed) > leaseTTL/5:
-		if err := l.Traffic.Renew(ctx, l.nextOrder()); err != nil {
-			return fmt.Errorf("renew leases: %w", err)
-		}
-		l.pushed.renewed = s.now
-	}
-	return l.actions.closeShifts(ctx, l.pushed.epochs)
-}
-
-func (l *Loop) snapshot(ctx context.Context, s scene, states []State) (gateway.Snapshot, []byte, error) {
-	snapshot := gateway.Snapshot{Format: 1, Routes: []gateway.Route{}}
-	for _, state := range states {
-		here := at(s.have, state.Live.Site)
-		releases, err := l.releasesOf(ctx, state, here)
-		if err != nil {
-			return snapshot, nil, err
-		}
-		if route, ok := RouteOf(state, releases, here, l.unlisted); ok {
-			snapshot.Routes = append(snapshot.Routes, route)
-		}
-	}
-	encoded, err := json.Marshal(snapshot.Routes)
-	return snapshot, encoded, err
-}
-
-func (l *Loop) releasesOf(ctx context.Context, state State, here []workload.Status) (map[int]fairlead.Release, error) {
-	numbers := []int{state.Live.Stable}
-	if state.Rollout != nil {
-		numbers = append(numbers, state.Rollout.From, state.Rollout.To)
-	}
-	for _, s := range here {
-		numbers = append(numbers, s.Release)
-	}
-	releases := map[int]fairlead.Release{}
-	for _, number := range numbers {
-		if number == 0 || releases[number].Number == number {
-			continue
-		}
-		r, err := l.release(ctx, state.Live.Site.App, number)
-		if err != nil {
-			return nil, err
-		}
-		releases[number] = r
-	}
-	return releases, nil
-}
-
-func (l *Loop) release(ctx context.Context, app string, number int) (fairlead.Release, error) {
-	key := fairlead.ReleaseKey(app, number)
-	if r, ok := l.releases[key]; ok {
-		return r, nil
-	}
-	r, err := l.Releases(ctx, app, number)
-	if err == nil {
-		l.releases[key] = r
-	}
-	return r, err
-}
-
-func describe(s gateway.Snapshot, encoded []byte, now time.Time) pushed {
-	p := pushed{order: s.Order, routes: encoded, epochs: map[string]uint32{}, names: map[string]bool{}, renewed: now}
-	for _, route := range s.Routes {
-		backends := append([]gateway.Backend{route.Stable}, route.Leaving...)
-		if route.Split != nil {
-			p.epochs[route.Split.Rollout] = route.Split.Epoch
-			backends = append(backends, route.Split.Canary)
-		}
-		for _, b := range backends {
-			for _, i := range b.Instances {
-				p.names[i.ID] = true
-			}
-		}
-	}
-	return p
 }

@@ -74,11 +74,7 @@ func rolloutEntries(ctx context.Context, records Records) (began []fairlead.Entr
 }
 
 func appendDecision(decided map[string][]recordedDecision, e fairlead.Entry) error {
-	var data struct {
-		Rollout string          `json:"rollout"`
-		Text    string          `json:"text"`
-		Facts   ledger.FactsRef `json:"facts"`
-	}
+	var data decisionData
 	if err := json.Unmarshal(e.Data, &data); err != nil {
 		return fairlead.Errorf(fairlead.Corrupt, "replay", "entry %d (%s): %w", e.Seq, e.Kind, err)
 	}

@@ -61,15 +61,18 @@ const (
 // Rollout is a release entering an environment. It is a state row of kind
 // "rollout", keyed by its ID, written only by this package.
 type Rollout struct {
-	ID       string            `json:"id"`
-	Site     fairlead.Site     `json:"site"`
-	Kind     Kind              `json:"kind"`
-	From     int               `json:"from"` // release that had the traffic, 0 for none
-	To       int               `json:"to"`
-	Digest   fairlead.Digest   `json:"digest"` // of To
-	Strategy fairlead.Strategy `json:"strategy"`
-	Replicas int               `json:"replicas"`
-	Salt     []byte            `json:"salt"` // keys the assignment of units in this rollout
+	ID          string            `json:"id"`
+	Site        fairlead.Site     `json:"site"`
+	Kind        Kind              `json:"kind"`
+	From        int               `json:"from"` // release that had the traffic, 0 for none
+	To          int               `json:"to"`
+	Digest      fairlead.Digest   `json:"digest"` // of To
+	Strategy    fairlead.Strategy `json:"strategy"`
+	Route       fairlead.Route    `json:"route"`       // once promoted
+	Replicas    int               `json:"replicas"`    // of To
+	OldRoute    fairlead.Route    `json:"oldRoute"`    // until then, and after a rollback
+	OldReplicas int               `json:"oldReplicas"` // of From
+	Salt        []byte            `json:"salt"`        // keys the assignment of units in this rollout
 
 	Phase      Phase             `json:"phase"`
 	Outcome    Outcome           `json:"outcome,omitempty"`
@@ -125,6 +128,7 @@ type Live struct {
 const (
 	RolloutRow = "rollout"
 	LiveRow    = "live"
+	BeganRow   = "rolloutBegan" // a rollout that has not ended, as it began
 	IntentRow  = "intent"
 )
 

@@ -100,9 +100,9 @@ func newReplicas(r Rollout) int {
 // take all traffic back at once; a rolling rollout gives its places to the new one.
 func oldReplicas(r Rollout) int {
 	if r.Strategy.Type != fairlead.Rolling || r.Kind == Back || r.Phase == Returning {
-		return r.Replicas
+		return r.OldReplicas
 	}
-	return max(need(r.Replicas, fairlead.Whole-r.Weight), 1)
+	return max(need(r.OldReplicas, fairlead.Whole-r.Weight), 1)
 }
 
 // need returns how many of replicas instances carry a weight, at least one.

@@ -7,6 +7,7 @@ import (
 	"iter"
 
 	"github.com/fairlead/fairlead"
+	"github.com/fairlead/fairlead/ledger"
 )
 
 // Store keeps rollouts, their inputs and the ledger. A Change is committed whole
@@ -18,9 +19,9 @@ type Store interface {
 	Facts(ctx context.Context, stream string, from uint64) iter.Seq2[fairlead.Fact, error]
 }
 
-// readRows decodes all rows of a kind.
-func readRows[T any](ctx context.Context, s Store, kind string) ([]T, error) {
-	rows, err := s.Rows(ctx, kind, "")
+// readRows decodes the rows of a kind whose keys begin with prefix.
+func readRows[T any](ctx context.Context, s Store, kind, prefix string) ([]T, error) {
+	rows, err := s.Rows(ctx, kind, prefix)
 	if err != nil {
 		return nil, fmt.Errorf("read %s rows: %w", kind, err)
 	}
@@ -40,5 +41,5 @@ type decisionData struct {
 	Rollout string           `json:"rollout"`
 	Text    string           `json:"text"`
 	Verdict fairlead.Verdict `json:"verdict"`
-	Facts   any              `json:"facts"`
+	Facts   ledger.FactsRef  `json:"facts"`
 }

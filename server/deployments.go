@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"sync"
 
@@ -133,14 +134,22 @@ func (d deployments) begin(ctx context.Context, r fairlead.Release, env string, 
 	})
 }
 
-// routeFree refuses a route that another site has.
+// routeFree refuses a route that another site has, is about to have, or may go
+// back to.
 func (d deployments) routeFree(site fairlead.Site, route fairlead.Route) error {
 	for _, state := range d.engine.Sites() {
-		taken := state.Live.Route
-		if state.Live.Site != site && strings.EqualFold(taken.Host, route.Host) && taken.PathPrefix == route.PathPrefix {
+		taken := []fairlead.Route{state.Live.Route}
+		if r := state.Rollout; r != nil && r.Phase != rollout.Ended {
+			taken = append(taken, r.Route, r.OldRoute)
+		}
+		if state.Live.Site != site && slices.ContainsFunc(taken, func(t fairlead.Route) bool { return sameRoute(t, route) }) {
 			return fairlead.Errorf(fairlead.Conflict, "deploy to "+site.String(), "the route %s%s is %s's", route.Host, route.PathPrefix, state.Live.Site).
 				WithHint("give it another host or path under spec.route")
 		}
 	}
 	return nil
+}
+
+func sameRoute(a, b fairlead.Route) bool {
+	return strings.EqualFold(a.Host, b.Host) && a.PathPrefix == b.PathPrefix
 }

@@ -1,0 +1,114 @@
+package rollout
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/fairlead/fairlead"
+	"github.com/fairlead/fairlead/gateway"
+	"github.com/fairlead/fairlead/workload"
+)
+
+// pushed is the snapshot that the gateway has in force, as far as known.
+type pushed struct {
+	order   fairlead.Order
+	routes  []byte
+	epochs  map[string]uint32 // by rollout
+	names   map[string]bool   // instances in it
+	renewed time.Time
+}
+
+// push gives the gateway a snapshot when it differs from the one in force, and
+// otherwise renews the leases.
+func (l *Loop) push(ctx context.Context, s scene, states []State) error {
+	snapshot, encoded, err := l.snapshot(ctx, s, states)
+	if err != nil {
+		return err
+	}
+	same := bytes.Equal(encoded, l.pushed.routes) && s.gateway.Applied == l.pushed.order && len(s.gateway.Expired) == 0
+	switch {
+	case !same:
+		snapshot.Order = l.nextOrder()
+		if err := l.Traffic.Apply(ctx, snapshot); err != nil {
+			return fmt.Errorf("apply snapshot %s: %w", snapshot.Order, err)
+		}
+		l.pushed = describe(snapshot, encoded, s.now)
+		l.poke()
+	case s.now.Sub(l.pushed.renewed) > leaseTTL/5:
+		if err := l.Traffic.Renew(ctx, l.nextOrder()); err != nil {
+			return fmt.Errorf("renew leases: %w", err)
+		}
+		l.pushed.renewed = s.now
+	}
+	return l.actions.closeShifts(ctx, l.pushed.epochs)
+}
+
+func (l *Loop) snapshot(ctx context.Context, s scene, states []State) (gateway.Snapshot, []byte, error) {
+	snapshot := gateway.Snapshot{Format: 1, Routes: []gateway.Route{}}
+	for _, state := range states {
+		here := at(s.have, state.Live.Site)
+		releases, err := l.releasesOf(ctx, state, here)
+		if err != nil {
+			return snapshot, nil, err
+		}
+		if route, ok := RouteOf(state, releases, here, l.unlisted); ok {
+			snapshot.Routes = append(snapshot.Routes, route)
+		}
+	}
+	encoded, err := json.Marshal(snapshot.Routes)
+	return snapshot, encoded, err
+}
+
+func (l *Loop) releasesOf(ctx context.Context, state State, here []workload.Status) (map[int]fairlead.Release, error) {
+	numbers := []int{state.Live.Stable}
+	if state.Rollout != nil {
+		numbers = append(numbers, state.Rollout.From, state.Rollout.To)
+	}
+	for _, s := range here {
+		numbers = append(numbers, s.Release)
+	}
+	releases := map[int]fairlead.Release{}
+	for _, number := range numbers {
+		if number == 0 || releases[number].Number == number {
+			continue
+		}
+		r, err := l.release(ctx, state.Live.Site.App, number)
+		if err != nil {
+			return nil, err
+		}
+		releases[number] = r
+	}
+	return releases, nil
+}
+
+func (l *Loop) release(ctx context.Context, app string, number int) (fairlead.Release, error) {
+	key := fairlead.ReleaseKey(app, number)
+	if r, ok := l.releases[key]; ok {
+		return r, nil
+	}
+	r, err := l.Releases(ctx, app, number)
+	if err == nil {
+		l.releases[key] = r
+	}
+	return r, err
+}
+
+func describe(s gateway.Snapshot, encoded []byte, now time.Time) pushed {
+	p := pushed{order: s.Order, routes: encoded, epochs: map[string]uint32{}, names: map[string]bool{}, renewed: now}
+	for _, route := range s.Routes {
+		backends := append([]gateway.Backend{route.Stable}, route.Leaving...)
+		if route.Split != nil {
+			p.epochs[route.Split.Rollout] = route.Split.Epoch
+			backends = append(backends, route.Split.Canary)
+		}
+		for _, b := range backends {
+			for _, i := range b.Instances {
+				p.names[i.ID] = true
+			}
+		}
+	}
+	return p
+}
