@@ -101,6 +101,16 @@ func runHeader(a fairlead.Assignment) string {
 // bySession reports whether a's units are the gateway's own cookies.
 func bySession(a fairlead.Assignment) bool { return a.By == "" || a.By == fairlead.BySession }
 
+// ownSession returns the name of the cookie that nobody but the gateway may set;
+// "" when sessions are not assigned, or by a cookie that the file names, which may
+// be the app's.
+func ownSession(a fairlead.Assignment) string {
+	if bySession(a) && cookieName(a) == defaultCookie {
+		return defaultCookie
+	}
+	return ""
+}
+
 // sessionCookie returns the Set-Cookie value that makes unit the client's session.
 func sessionCookie(a fairlead.Assignment, unit string) string {
 	return (&http.Cookie{Name: cookieName(a), Value: unit, Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode}).String()

@@ -8,6 +8,7 @@ import (
 	"mime"
 	"net/http"
 	"net/http/httputil"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -19,6 +20,7 @@ var (
 	errDeadline   = errors.New("no first byte before the deadline")
 	errSlowUpload = errors.New("the client did not send its request before the deadline")
 	errNothing    = errors.New("no instance could be reached")
+	errStatus     = errors.New("the app's answer has a status below 100")
 )
 
 // exchange is one request on its way. It holds one place in flight of its
@@ -33,6 +35,7 @@ type exchange struct {
 	instance   *instance // nil when nothing is ready
 	tried      []*instance
 	observed   *observation
+	session    string // name of the cookie that only the gateway sets; "" when there is none
 	cookie     string // Set-Cookie of a new session
 	unitHeader string
 	timeout    time.Duration
@@ -113,7 +116,7 @@ func (x *exchange) serve(w http.ResponseWriter, r *http.Request) {
 	})
 	defer x.deadline.stop()
 	forward := httputil.ReverseProxy{
-		Rewrite: x.rewrite, Transport: x, ErrorHandler: x.fail,
+		Rewrite: x.rewrite, Transport: x, ModifyResponse: x.final, ErrorHandler: x.fail,
 		BufferPool: &x.proxy.buffers, ErrorLog: x.proxy.quiet,
 	}
 	forward.ServeHTTP(w, r.WithContext(ctx))
@@ -179,6 +182,40 @@ func (x *exchange) answered(a *http.Response) *http.Response {
 		a.Body = &download{ReadCloser: a.Body, x: x}
 	}
 	return a
+}
+
+// final makes an instance's final answer the gateway's. A new session is in no
+// answer before it: clients pass over headers of a 1xx. The instance sets no
+// session of the gateway's, with which it could make one unit of many, or move
+// one. And a status that net/http cannot write is no answer.
+func (x *exchange) final(a *http.Response) error {
+	if a.StatusCode < 100 {
+		return errStatus
+	}
+	if x.session != "" {
+		withoutCookie(a.Header, x.session)
+	}
+	x.setSession(a.Header)
+	return nil
+}
+
+func (x *exchange) setSession(h http.Header) {
+	if x.cookie != "" {
+		h.Add("Set-Cookie", x.cookie)
+	}
+}
+
+// withoutCookie takes the cookie of a name out of an answer's head.
+func withoutCookie(h http.Header, name string) {
+	kept := slices.DeleteFunc(h["Set-Cookie"], func(line string) bool {
+		given, _, _ := strings.Cut(line, "=")
+		return strings.TrimSpace(given) == name
+	})
+	if len(kept) == 0 {
+		h.Del("Set-Cookie")
+		return
+	}
+	h["Set-Cookie"] = kept
 }
 
 // isStream reports whether an answer comes bit by bit for as long as it likes.

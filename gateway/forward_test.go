@@ -185,6 +185,24 @@ func TestAServerErrorIsPassedOnAndCounted(t *testing.T) {
 	y.until(g, "it is counted", func() bool { return y.stable.failed[fairlead.ServerError] == 1 })
 }
 
+func TestAStatusThatIsNoneIsAFailure(t *testing.T) {
+	g := start(t, t.TempDir())
+	g.apply(route(backend(1, app(t, "garbage", func(w http.ResponseWriter, r *http.Request) {
+		conn, _, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer conn.Close()
+		fmt.Fprint(conn, "HTTP/1.1 099 Fine\r\nContent-Length: 0\r\n\r\n")
+	}))))
+	if a := g.get("/"); a.status != http.StatusBadGateway {
+		t.Errorf("got %+v", a)
+	}
+	y := newTally(t)
+	y.until(g, "it is counted", func() bool { return y.stable.failed[fairlead.Reset] == 1 && y.stable.ended == 1 })
+}
+
 func TestASlowUploadIsTheClientsFault(t *testing.T) {
 	g := start(t, t.TempDir())
 	r := route(backend(1, app(t, "reads", func(w http.ResponseWriter, r *http.Request) { io.Copy(io.Discard, r.Body) })))

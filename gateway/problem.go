@@ -45,6 +45,7 @@ func sendProblem(w http.ResponseWriter, p problem) {
 // fail answers a request that got no answer from an instance, and counts why. It
 // is the ErrorHandler of the exchange's ReverseProxy.
 func (x *exchange) fail(w http.ResponseWriter, _ *http.Request, err error) {
+	x.setSession(w.Header())
 	var why error
 	if x.cause != nil {
 		why = x.cause()

@@ -75,9 +75,6 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer x.end()
-	if x.cookie != "" {
-		w.Header().Add("Set-Cookie", x.cookie)
-	}
 	x.serve(w, r)
 }
 
@@ -92,6 +89,7 @@ func (p *proxy) admit(r *http.Request) *exchange {
 	}
 	now := time.Now()
 	x := &exchange{proxy: p, site: route.site, timeout: route.timeout, unitHeader: route.unitHeader, start: now}
+	x.session = ownSession(route.assignment)
 	unit, fresh := unitOf(route.assignment, r)
 	if fresh && bySession(route.assignment) {
 		x.cookie = sessionCookie(route.assignment, unit)

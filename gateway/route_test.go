@@ -3,6 +3,7 @@ package gateway_test
 import (
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -106,6 +107,47 @@ func TestASessionIsMadeOnceAndOnlyWhereSessionsAreAssigned(t *testing.T) {
 	g.apply(route(backend(1, app(t, "b", says("hi")))))
 	if cookie := g.get("/").header.Get("Set-Cookie"); cookie != "" {
 		t.Errorf("cookie without sessions: %q", cookie)
+	}
+}
+
+func TestTheSessionIsInTheFinalAnswerAlsoAfterHints(t *testing.T) {
+	g := start(t, t.TempDir())
+	r := route(backend(1, app(t, "a", func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Link", "</style.css>; rel=preload")
+		w.WriteHeader(http.StatusEarlyHints)
+	})))
+	r.Assignment = fairlead.Assignment{}
+	g.apply(r)
+	if cookie := g.get("/").header.Get("Set-Cookie"); !strings.HasPrefix(cookie, "fairlead_session=") {
+		t.Errorf("the final answer sets %q", cookie)
+	}
+	r.Stable = backend(1, refusing(t, "b"))
+	g.apply(r)
+	if a := g.get("/"); a.status != 503 || !strings.HasPrefix(a.header.Get("Set-Cookie"), "fairlead_session=") {
+		t.Errorf("an error sets %q", a.header.Get("Set-Cookie"))
+	}
+}
+
+func TestAnInstanceSetsNoSessionOfTheGateways(t *testing.T) {
+	g := start(t, t.TempDir())
+	r := route(backend(1, app(t, "a", func(w http.ResponseWriter, r *http.Request) {
+		for _, c := range []string{"fairlead_session=mine; Path=/", " fairlead_session =mine", "fairlead_session_2=x", "login=y; HttpOnly"} {
+			w.Header().Add("Set-Cookie", c)
+		}
+	})))
+	r.Assignment = fairlead.Assignment{}
+	g.apply(r)
+	own := []string{"fairlead_session_2=x", "login=y; HttpOnly"}
+	if got := g.get("/", "Cookie", "fairlead_session=s").header["Set-Cookie"]; !slices.Equal(got, own) {
+		t.Errorf("a known client gets %q", got)
+	}
+	if got := g.get("/").header["Set-Cookie"]; len(got) != 3 || strings.Contains(got[2], "mine") {
+		t.Errorf("a new client gets %q", got)
+	}
+	r.Assignment.Name = "login" // the app's own sessions are the units
+	g.apply(r)
+	if got := g.get("/", "Cookie", "login=y").header["Set-Cookie"]; len(got) != 4 {
+		t.Errorf("where the app's sessions count, it sets %q", got)
 	}
 }
 
