@@ -10,8 +10,8 @@ import (
 
 const defaultEnvHelp = `
 
-Without --env it means the app's only environment, or the last of several, which
-is production, and says so.`
+Without --env it means the app's only environment, or of several the last that it
+was deployed to, and says which.`
 
 func (inv *invocation) rollback() *cobra.Command {
 	return inv.action("rollback", "Go back to the release before", `Rollback gives the traffic back to the release that had it before. It waits for

@@ -285,16 +285,16 @@ func TestALogLineIsTakenApartAsTheServerSendsIt(t *testing.T) {
 	}
 }
 
-func TestLogsGiveTheNewestLinesOfAllInstancesInTheOrderOfTime(t *testing.T) {
+func TestLogsOfAllInstancesComeInTheOrderOfTime(t *testing.T) {
 	var out strings.Builder
 	inv := &invocation{std: Std{Out: &out, Getenv: func(string) string { return "" }}}
 	body := "b 2026-01-02T03:04:06Z stdout third\nb 2026-01-02T03:04:07.5Z stdout fourth\n" +
 		"a 2026-01-02T03:04:05Z stdout first\na 2026-01-02T03:04:05.5Z stdout second\n"
-	if err := inv.newestLogs(strings.NewReader(body), 3); err != nil {
+	if err := inv.orderedLogs(strings.NewReader(body)); err != nil {
 		t.Fatal(err)
 	}
 	for i, line := range strings.Split(strings.TrimSpace(out.String()), "\n") {
-		if want := []string{"second", "third", "fourth"}[i]; !strings.HasSuffix(line, "  "+want) {
+		if want := []string{"first", "second", "third", "fourth"}[i]; !strings.HasSuffix(line, "  "+want) {
 			t.Errorf("line %d is %q, want %s", i, line, want)
 		}
 	}

@@ -32,7 +32,8 @@ func (inv *invocation) logs() *cobra.Command {
 		Use:   "logs APP",
 		Short: "What an app's instances write",
 		Long: `Logs prints what an app's instances wrote: time, instance, stream and text, in
-the order of time. With -f it goes on. On a terminal control characters are left out. With --output json
+the order of time; with --tail 0 and with -f as each instance gives it. With -f it
+goes on. On a terminal control characters are left out. With --output json
 each line is an object.` + defaultEnvHelp,
 		Example: "  fairlead logs triage --tail 20\n  fairlead logs triage -f --env production",
 		Args:    exactly("APP"),
@@ -46,7 +47,7 @@ each line is an object.` + defaultEnvHelp,
 	}
 	cmd.Flags().StringVar(&env, "env", "", "`environment` (default: the only or last one)")
 	cmd.Flags().StringVar(&instance, "instance", "", "only the instance with this `id`")
-	cmd.Flags().IntVar(&options.Tail, "tail", 100, "newest `lines` to begin with, 0 for all")
+	cmd.Flags().IntVar(&options.Tail, "tail", 100, "newest `lines` of each instance to begin with, 0 for all")
 	cmd.Flags().BoolVarP(&options.Follow, "follow", "f", false, "go on as lines come")
 	return cmd
 }
@@ -66,7 +67,7 @@ func (inv *invocation) runLogs(ctx context.Context, app, env, instance string, o
 	}
 	defer body.Close()
 	if !o.Follow && o.Tail > 0 {
-		return during("logs "+site.String(), inv.newestLogs(body, o.Tail))
+		return during("logs "+site.String(), inv.orderedLogs(body))
 	}
 	err = inv.copyLogs(body)
 	if o.Follow && errors.Is(err, context.Canceled) {
@@ -87,9 +88,9 @@ func (inv *invocation) copyLogs(body io.Reader) error {
 	return lines.Err()
 }
 
-// newestLogs shows the newest n lines of all instances in the order of their time.
-// The server gives the newest n of each instance, one instance after the other.
-func (inv *invocation) newestLogs(body io.Reader, n int) error {
+// orderedLogs shows the lines of all instances in the order of their time. The
+// server gives one instance after the other.
+func (inv *invocation) orderedLogs(body io.Reader) error {
 	lines := bufio.NewScanner(body)
 	lines.Buffer(make([]byte, 0, 64<<10), maxLogLine)
 	var all []logLine
@@ -101,7 +102,7 @@ func (inv *invocation) newestLogs(body io.Reader, n int) error {
 	}
 	slices.SortStableFunc(all, func(a, b logLine) int { return a.at().Compare(b.at()) })
 	show := inv.logWriter()
-	for _, line := range all[max(0, len(all)-n):] {
+	for _, line := range all {
 		if err := show(line); err != nil {
 			return err
 		}
