@@ -131,7 +131,19 @@ func (c *checking) assignment(a fairlead.Assignment) {
 		c.problem("spec.assignment", "by header needs a name: that of the header")
 	case a.By == fairlead.ByAPIKey && a.Name != "":
 		c.problem("spec.assignment.name", "means nothing by apiKey, which reads Authorization and X-API-Key")
+	case (a.By == fairlead.ByHeader || a.By == fairlead.ByRun) && ofTheConnection(a.Name):
+		c.problem("spec.assignment.name", "%s says how a request travels, not whose it is: every request would be a unit of its own", a.Name)
 	}
+}
+
+// ofTheConnection reports whether a header is read by HTTP itself, so that it
+// never names a unit (RFC 9110, sections 7.2 and 7.6.1).
+func ofTheConnection(header string) bool {
+	switch strings.ToLower(header) {
+	case "host", "connection", "content-length", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade":
+		return true
+	}
+	return false
 }
 
 func (c *checking) environments(environments []fairlead.Environment) {
