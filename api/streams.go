@@ -61,7 +61,7 @@ func (s *server) watch(w http.ResponseWriter, r *http.Request) {
 			refuse(w, err)
 			return
 		}
-		if err := lines.write(s.viewRollout(ctx, state)); err != nil || settled(*state.Rollout) {
+		if err := lines.write(s.viewRollout(ctx, state)); err != nil || settled(state) {
 			return
 		}
 		select {
@@ -80,8 +80,8 @@ func (s *server) watch(w http.ResponseWriter, r *http.Request) {
 
 // settled reports whether nothing more happens to a rollout by itself that its
 // watcher waits for.
-func settled(r rollout.Rollout) bool {
-	return r.Outcome != "" && r.Phase != rollout.Returning || r.Held != ""
+func settled(s rollout.State) bool {
+	return (s.Rollout.Outcome != "" || s.Rollout.Held != "") && !s.Shifting
 }
 
 // eventsAtOnce is how many entries are read from the ledger at a time.
@@ -132,11 +132,16 @@ func sentence(e fairlead.Entry) string {
 		Release string `json:"release"`
 		Target  string `json:"target"`
 		Error   string `json:"error"`
+		Shift   *struct {
+			Weight fairlead.Weight `json:"weight"`
+		} `json:"shift"`
 	}
 	_ = json.Unmarshal(e.Data, &data) // an entry without these fields has no words but its kind
 	switch {
 	case data.Text != "":
 		return data.Text
+	case data.Shift != nil:
+		return fmt.Sprintf("the new release has %s of the traffic", data.Shift.Weight)
 	case data.Error != "":
 		return data.Target + ": " + data.Error
 	case data.Target != "":
@@ -211,9 +216,16 @@ func (s *server) logged(r *http.Request) ([]string, error) {
 		}
 	}
 	if len(ids) == 0 {
-		return nil, fairlead.Errorf(fairlead.NotFound, "logs", "%s has no instance %s", site, wanted)
+		return nil, noInstance(site, wanted)
 	}
 	return ids, nil
+}
+
+func noInstance(site fairlead.Site, wanted string) error {
+	if wanted == "" {
+		return fairlead.Errorf(fairlead.NotFound, "logs", "%s has no instances", site).WithHint("see what is where with: fairlead status")
+	}
+	return fairlead.Errorf(fairlead.NotFound, "logs", "%s has no instance %q", site, wanted).WithHint("see which there are with: fairlead status %s", site.App)
 }
 
 // prefixed lets several logs share an answer, whole lines at a time.

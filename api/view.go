@@ -33,7 +33,7 @@ func (s *server) viewRollout(ctx context.Context, state rollout.State) client.Ro
 	v := client.Rollout{
 		ID: r.ID, App: r.Site.App, Env: r.Site.Env, From: r.From, To: r.To,
 		Phase: string(r.Phase), Outcome: client.Outcome(r.Outcome), Held: r.Held,
-		Step: r.Step, Weights: r.Weights, Weight: r.Weight, Verdict: state.Verdict, Evidence: state.Report,
+		Step: r.Step, Weights: r.Weights, Weight: r.Weight, Shifting: state.Shifting, Verdict: state.Verdict, Evidence: state.Report,
 		Stable: arm(state.Tally.Stable), Canary: arm(state.Tally.Canary),
 		Started: r.Began, StepBegan: r.StepBegan, FirstTraffic: r.FirstTraffic, Decided: r.Decided,
 	}

@@ -272,7 +272,7 @@ func TestStreamsAreLinesOfJSON(t *testing.T) {
 			t.Errorf("%q: status %d, %d lines, %s", args, status, n, errOut)
 		}
 	}
-	if _, out, _ := w.run("events", "--tail", "1"); strings.Count(out, "\n") != 1 || !strings.Contains(out, "triage@1 is to enter production") {
+	if _, out, _ := w.run("events", "--tail", "1"); strings.Count(out, "\n") != 1 || !strings.Contains(out, "triage@1 is on its way to production") {
 		t.Errorf("the newest event is %q", out)
 	}
 }

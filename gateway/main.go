@@ -18,6 +18,10 @@ import (
 // Main inherits: the descriptors from 3 on.
 const ListenersVariable = "FAIRLEAD_LISTENERS"
 
+// ReadyVariable names the environment variable with the descriptor that Main closes
+// once the gateway serves; it may be unset.
+const ReadyVariable = "FAIRLEAD_READY"
+
 // ControlSocket is the control socket's name in the state directory.
 const ControlSocket = "control.sock"
 
@@ -44,9 +48,18 @@ func Main(args []string) error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
 	return Run(ctx, Config{
-		Dir: *dir, Listeners: listeners, Grace: *grace,
+		Dir: *dir, Listeners: listeners, Grace: *grace, Ready: notify(os.Getenv(ReadyVariable)),
 		Log: slog.New(slog.NewJSONHandler(os.Stderr, nil)),
 	})
+}
+
+// notify returns what closes a descriptor, by its number in text.
+func notify(descriptor string) func() {
+	fd, err := strconv.Atoi(descriptor)
+	if err != nil || fd < 3 {
+		return nil
+	}
+	return func() { _ = syscall.Close(fd) } // whoever waits sees the end in any case
 }
 
 // inherited returns the listeners on the descriptors from 3 on.

@@ -36,6 +36,7 @@ type Config struct {
 	Control   net.Listener   // for the control plane; nil: ControlSocket in Dir, bound with mode 0600; Run closes it
 	Log       *slog.Logger
 	Grace     time.Duration // longest that requests in flight get at a stop (default 30s)
+	Ready     func()        // called once, when requests and commands are taken; may be nil
 }
 
 // server is a running gateway.
@@ -70,6 +71,9 @@ func Run(ctx context.Context, c Config) error {
 	loops.Go(func() { s.closeBlocks(loopCtx) })
 	s.serve(workCtx, &loops)
 	s.Log.Info("gateway serves", "boot", s.boot, "dir", s.Dir)
+	if s.Ready != nil {
+		s.Ready()
+	}
 	select {
 	case <-ctx.Done():
 	case err = <-s.failed:

@@ -8,7 +8,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"path"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -22,7 +24,7 @@ type Store interface {
 	Row(ctx context.Context, kind, key string) (fairlead.Row, bool, error)
 }
 
-// Files returns the files of a stored tree, digest by path.
+// Files returns the files of a stored tree, digest by path; links have no digest.
 type Files func(ctx context.Context, tree fairlead.Digest) (map[string]fairlead.Digest, error)
 
 // Secrets returns the versions of the secrets that an environment has; those that
@@ -116,15 +118,21 @@ func (m *Maker) named(ctx context.Context, s fairlead.AppSpec, tree fairlead.Dig
 	if err != nil {
 		return nil, fmt.Errorf("read the artifact's files: %w", err)
 	}
+	if program := s.Command[0]; strings.Contains(program, "/") && !strings.HasPrefix(program, "/") {
+		if _, ok := files[path.Clean(program)]; !ok {
+			return nil, fairlead.Errorf(fairlead.Invalid, "", "spec.command begins with %q, which is not a file of the artifact", program).
+				WithHint("was it built? Paths are relative to the artifact's directory")
+		}
+	}
 	named := map[string]fairlead.Digest{}
 	for kind, paths := range map[string][]string{"model": s.Model, "prompt": s.Prompt, "config": s.Config} {
-		for _, path := range paths {
-			digest, ok := files[path]
-			if !ok {
-				return nil, fairlead.Errorf(fairlead.Invalid, "", "spec.%s names %q, which is not a file of the artifact", kind, path).
+		for _, file := range paths {
+			digest, ok := files[file]
+			if !ok || digest == "" {
+				return nil, fairlead.Errorf(fairlead.Invalid, "", "spec.%s names %q, which is not a file of the artifact", kind, file).
 					WithHint("paths are relative to the artifact's directory")
 			}
-			named[kind+"/"+path] = digest
+			named[kind+"/"+file] = digest
 		}
 	}
 	return named, nil
@@ -220,7 +228,7 @@ func Environment(r fairlead.Release, name string) (fairlead.Environment, error) 
 		names = append(names, env.Name)
 	}
 	return fairlead.Environment{}, fairlead.Errorf(fairlead.NotFound, "find environment", "%s has no environment %q", r.App, name).
-		WithHint("its file names: %v", names)
+		WithHint("its file names: %s", strings.Join(names, ", "))
 }
 
 // MissingSecrets returns the names of the secrets that a release has versions of

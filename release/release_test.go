@@ -23,7 +23,9 @@ func newMaker(t *testing.T) (*release.Maker, *sqlite.Store) {
 	t.Cleanup(func() { store.Close() })
 	return &release.Maker{
 		Store: store, Now: time.Now,
-		Files:   func(context.Context, fairlead.Digest) (map[string]fairlead.Digest, error) { return nil, nil },
+		Files:   func(context.Context, fairlead.Digest) (map[string]fairlead.Digest, error) {
+			return map[string]fairlead.Digest{"triage": fairlead.DigestOf([]byte("program"))}, nil
+		},
 		Secrets: func(context.Context, string, []fairlead.SecretRef) (map[string]int, error) { return nil, nil },
 	}, store
 }
@@ -82,5 +84,18 @@ func TestAViewerMakesNoRelease(t *testing.T) {
 	viewer := fairlead.Principal{ID: "system:viewer", Role: fairlead.Viewer}
 	if _, _, err := m.Make(t.Context(), triage(), fairlead.DigestOf(nil), viewer); fairlead.CodeOf(err) != fairlead.Forbidden {
 		t.Errorf("a viewer makes a release: %v", err)
+	}
+}
+
+func TestACommandThatIsNotInTheArtifactIsRefused(t *testing.T) {
+	m, _ := newMaker(t)
+	app := triage()
+	app.Spec.Command = []string{"./traige"}
+	if _, _, err := m.Make(t.Context(), app, fairlead.DigestOf([]byte("tree")), operator); fairlead.CodeOf(err) != fairlead.Invalid || fairlead.HintOf(err) == "" {
+		t.Errorf("%v, hint %q", err, fairlead.HintOf(err))
+	}
+	app.Spec.Command = []string{"python3", "agent.py"}
+	if _, _, err := m.Make(t.Context(), app, fairlead.DigestOf([]byte("tree")), operator); err != nil {
+		t.Errorf("a command from the system: %v", err)
 	}
 }

@@ -130,6 +130,7 @@ func (a *actions) started(p Place, id string, err error) {
 		delete(a.failures, p)
 	} else {
 		a.failures[p] = a.failures[p].again(a.loop.Now(), err)
+		a.loop.Log.Warn("an instance could not be started", "site", p.Site.String(), "release", p.Release, "try", a.failures[p].count, "error", err)
 	}
 	a.loop.poke()
 }
@@ -193,6 +194,9 @@ func (a *actions) begin(ctx context.Context, intent fairlead.Intent) error {
 // what a start really had, nil for other actions.
 func (a *actions) end(ctx context.Context, intent fairlead.Intent, kind string, problem error, protections []workload.Protection) error {
 	outcome := map[string]any{"intent": intent.ID, "target": intent.Target}
+	if intent.Action == shiftAction {
+		outcome["shift"] = intent.Detail
+	}
 	if problem != nil {
 		kind += "Failed"
 		outcome["error"] = problem.Error()
@@ -281,38 +285,4 @@ func (a *actions) recover(ctx context.Context) error {
 		}
 	}
 	return nil
-}
-
-// closeShifts commits the outcome of every shift of traffic that the gateway has
-// in force, or that a newer one has overtaken.
-func (a *actions) closeShifts(ctx context.Context, epochs map[string]uint32) error {
-	intents, err := readRows[fairlead.Intent](ctx, a.loop.Store, IntentRow, "")
-	if err != nil {
-		return err
-	}
-	for _, intent := range intents {
-		if intent.Action != shiftAction || !a.shifted(intent, epochs) {
-			continue
-		}
-		if err := a.end(ctx, intent, "traffic.shifted", nil, nil); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// shifted reports whether the weight of an intent is in force: its epoch or a
-// later one is, or the rollout has ended and its split is gone.
-func (a *actions) shifted(intent fairlead.Intent, epochs map[string]uint32) bool {
-	var shift struct {
-		Epoch uint32 `json:"epoch"`
-	}
-	if json.Unmarshal(intent.Detail, &shift) != nil {
-		return false
-	}
-	if epoch, present := epochs[intent.Target]; present {
-		return epoch >= shift.Epoch
-	}
-	state, err := a.loop.Engine.Find(intent.Target)
-	return err == nil && (state.Rollout.Phase == Ended || state.Rollout.Outcome == Promoted)
 }

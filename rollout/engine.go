@@ -26,7 +26,8 @@ type Engine struct {
 	live     map[fairlead.Site]Live
 	machines map[string]*Machine // of all rollouts of this store, by id
 	newest   map[fairlead.Site]string
-	changed  chan struct{} // closed and replaced after each change
+	shifting map[string]uint32 // epochs that the gateway does not have in force yet, by rollout
+	changed  chan struct{}     // closed and replaced after each change
 }
 
 // Open returns the engine of a store, with every rollout as its records say.
@@ -51,6 +52,9 @@ func (e *Engine) load(ctx context.Context) error {
 	}
 	for _, l := range lives {
 		e.live[l.Site], e.newest[l.Site] = l, l.Rollout
+	}
+	if err := e.loadShifts(ctx); err != nil {
+		return err
 	}
 	for _, r := range rollouts {
 		if e.machines[r.ID], err = e.restore(ctx, r); err != nil {
@@ -147,8 +151,7 @@ func (e *Engine) Begin(ctx context.Context, b Beginning) (Rollout, error) {
 	defer e.mu.Unlock()
 	live := e.live[b.Site]
 	if m := e.machines[live.Rollout]; m != nil && m.rollout.Phase == Watching && m.rollout.To == b.Release && b.Kind == Forward {
-		return Rollout{}, fairlead.Errorf(fairlead.Conflict, op, "it is live there and being watched").
-			WithHint("end the watch by waiting, or go back with: fairlead rollback %s --env %s", b.Site.App, b.Site.Env)
+		return m.rollout, nil // it is live and watched already
 	}
 	if err := e.supersede(ctx, live, b); err != nil {
 		return Rollout{}, err
@@ -207,7 +210,7 @@ func newRollout(b Beginning, live Live, now time.Time) Rollout {
 		Salt: randomBytes(32), Phase: firstPhase(b.Kind), Step: firstStep(b.Kind),
 		Weights: stepWeights(env.Strategy, env.Replicas, live.Stable, b.Kind), Began: now,
 	}
-	text := fmt.Sprintf("%s@%d is to enter %s", b.Site.App, b.Release, b.Site.Env)
+	text := fmt.Sprintf("%s@%d is on its way to %s", b.Site.App, b.Release, b.Site.Env)
 	if r.From == r.To {
 		text = fmt.Sprintf("%s@%d is live in %s already; its replicas and route follow the file", b.Site.App, b.Release, b.Site.Env)
 		r.Phase, r.Outcome, r.Weight, r.Decided = Ended, Promoted, fairlead.Whole, now
@@ -343,6 +346,9 @@ func (e *Engine) commit(ctx context.Context, m *Machine, before Rollout, d Decis
 	})
 	if err == nil {
 		e.live[before.Site] = live
+		if d.Rollout.Epoch != before.Epoch {
+			e.shifting[before.ID] = d.Rollout.Epoch
+		}
 	}
 	return err
 }
@@ -362,27 +368,17 @@ func settle(live Live, before, after Rollout) Live {
 	return live
 }
 
-// shiftAction is the intent to give a rollout's new weight to the gateway.
-const shiftAction = "traffic.shift"
-
-func shiftIntent(r Rollout) fairlead.Intent {
-	detail, _ := json.Marshal(map[string]any{"weight": r.Weight, "epoch": r.Epoch, "rollout": r.ID}) // plain numbers
-	return fairlead.Intent{
-		ID: fmt.Sprintf("shift-%s-%d", r.ID, r.Epoch), Action: shiftAction, Site: r.Site,
-		Target: r.ID, Detail: detail, Since: latest(r),
-	}
-}
-
 // State is a site for reading: what is live, its newest rollout and what is known
 // of it.
 type State struct {
-	Live    Live
-	Rollout *Rollout // nil before the first
-	Tally   Tally
-	Verdict fairlead.Verdict
-	Report  json.RawMessage // the judge's, live or as it was at the end; may be nil
-	Old     Group           // totals of the newest recorded input
-	New     Group
+	Live     Live
+	Rollout  *Rollout // nil before the first
+	Tally    Tally
+	Verdict  fairlead.Verdict
+	Report   json.RawMessage // the judge's, live or as it was at the end; may be nil
+	Shifting bool            // its newest weight is decided, and not yet in force at the gateway
+	Old      Group           // totals of the newest recorded input
+	New      Group
 }
 
 // Sites returns the state of every site, sorted.
@@ -429,6 +425,7 @@ func (e *Engine) state(live Live, m *Machine) State {
 	}
 	r := m.rollout
 	s.Rollout, s.Tally, s.Verdict, s.Report = &r, r.Tally, r.Verdict, r.Evidence
+	_, s.Shifting = e.shifting[r.ID]
 	if r.Phase == Ended {
 		return s
 	}

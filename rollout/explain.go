@@ -42,11 +42,27 @@ func (e *explanation) where() {
 	case e.r.Phase == Watching:
 		e.say("%s was promoted in %s %s ago and is watched; it has %s of the traffic.", name, e.r.Site.Env, since(e.now, e.r.Decided), e.r.Weight)
 	default:
-		e.say("%s is entering %s: phase %s, step %d of %d, %s of the traffic.", name, e.r.Site.Env, e.r.Phase, e.r.Step, len(e.r.Weights), e.r.Weight)
+		e.say("%s is entering %s: %s, step %d of %d, %s of the traffic.", name, e.r.Site.Env, phaseWords[e.r.Phase], e.r.Step, len(e.r.Weights), e.r.Weight)
 	}
 	if e.s.Live.Stable > 0 {
 		e.say("%s@%d is live.", e.r.Site.App, e.s.Live.Stable)
 	}
+}
+
+var phaseWords = map[Phase]string{
+	Gating: "its gates are being proven", Starting: "its instances are starting", Stepping: "its share is being earned",
+	Returning: "its traffic is going back",
+}
+
+// eText writes an e-value for people: beyond a million only that it is.
+func eText(e float64) string {
+	switch {
+	case e > 1e6:
+		return "over a million"
+	case e >= 10:
+		return fmt.Sprintf("%.0f", e)
+	}
+	return fmt.Sprintf("%.2g", e)
 }
 
 var outcomeWords = map[Outcome]string{
@@ -64,6 +80,9 @@ func (e *explanation) why() {
 }
 
 func (e *explanation) evidence() {
+	if e.r.Phase == Stepping && e.s.Tally.Canary.Requests+e.s.Tally.Stable.Requests == 0 {
+		e.say("No request has come since the step began, so there is no evidence either way.")
+	}
 	var report judge.Report
 	if e.s.Report == nil || json.Unmarshal(e.s.Report, &report) != nil {
 		if e.r.From == 0 {
@@ -71,8 +90,8 @@ func (e *explanation) evidence() {
 		}
 		return
 	}
-	e.say("Evidence of harm: E = %.3g; it is rolled back at %.3g.", report.Harm.E, report.Harm.Needed)
-	e.say("Evidence of safety in this step: E = %.3g; the step is earned at %.3g.", report.Safety.E, report.Safety.Needed)
+	e.say("Evidence of harm: E = %s; it is rolled back at %.3g.", eText(report.Harm.E), report.Harm.Needed)
+	e.say("Evidence of safety in this step: E = %s; the step is earned at %.3g.", eText(report.Safety.E), report.Safety.Needed)
 	for _, s := range report.Signals {
 		e.signal(s)
 	}
@@ -92,8 +111,11 @@ func (e *explanation) evidence() {
 }
 
 func (e *explanation) signal(s judge.SignalReport) {
-	e.say("%s: %d of %d units at risk of the new release (%.2f %%), %d of %d of the old one (%.2f %%); harm E = %.3g, safety E = %.3g.",
-		s.Name, s.Canary.Hit, s.Canary.AtRisk, 100*s.Canary.Rate, s.Stable.Hit, s.Stable.AtRisk, 100*s.Stable.Rate, s.Harm, s.Safety.E)
+	if s.Canary.AtRisk+s.Stable.AtRisk == 0 {
+		return
+	}
+	e.say("%s: %d of %d users of the new release (%.2f %%), %d of %d of the old one (%.2f %%); harm E = %s, safety E = %s.",
+		s.Name, s.Canary.Hit, s.Canary.AtRisk, 100*s.Canary.Rate, s.Stable.Hit, s.Stable.AtRisk, 100*s.Stable.Rate, eText(s.Harm), eText(s.Safety.E))
 	if s.OddsRatio != nil {
 		e.say("  odds ratio new to old %.2f, between %.2f and %.2f at all times with error at most %.3g.",
 			s.OddsRatio.Estimate, s.OddsRatio.Low, s.OddsRatio.High, s.OddsRatio.Error)
@@ -102,7 +124,7 @@ func (e *explanation) signal(s judge.SignalReport) {
 
 func (e *explanation) next() {
 	switch {
-	case e.r.Phase == Ended && e.s.Live.Previous > 0:
+	case e.r.Phase == Ended && e.r.Outcome == Promoted && e.s.Live.Previous > 0:
 		e.say("To go back to %s@%d: fairlead rollback %s --env %s.", e.r.Site.App, e.s.Live.Previous, e.r.Site.App, e.r.Site.Env)
 	case e.r.Held != "":
 		e.say("To let it go on: fairlead resume %s --env %s. To stop it: fairlead abort %s --env %s.",

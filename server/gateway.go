@@ -13,6 +13,7 @@ import (
 
 	"github.com/fairlead/fairlead"
 	"github.com/fairlead/fairlead/store/sqlite"
+	"github.com/fairlead/fairlead/workload"
 	"github.com/fairlead/fairlead/workload/local"
 )
 
@@ -38,13 +39,34 @@ type gatewayKeeper struct {
 func (s *control) newGatewayKeeper() *gatewayKeeper {
 	return &gatewayKeeper{runtime: s.runtime, store: s.store, log: s.Log, term: s.term, service: local.Service{
 		ID: gatewayService, Command: []string{s.Program, "gateway", "--dir", s.paths.gateway()},
-		Dir: s.State, Listeners: []string{"tcp " + s.Listen},
+		Dir: s.State, Listeners: []string{"tcp " + s.Listen}, Notify: true,
 	}}
 }
 
 func (k *gatewayKeeper) order() fairlead.Order {
 	k.seq++
 	return fairlead.Order{Term: k.term, Seq: k.seq}
+}
+
+// readyWithin is how long a gateway that was started is waited for.
+const readyWithin = 10 * time.Second
+
+// ready waits until the gateway that was started serves.
+func (k *gatewayKeeper) ready(ctx context.Context) (status local.ServiceStatus, found bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, readyWithin)
+	defer cancel()
+	for {
+		status, found, err = k.find(ctx)
+		if err != nil || !found || status.State == workload.Ready {
+			return status, found, err
+		}
+		select {
+		case <-ctx.Done():
+			return status, found, fairlead.Errorf(fairlead.Unavailable, "start the gateway", "it does not serve after %s (%s %s)",
+				readyWithin, status.State, status.LastExit).WithHint("its log is in run/services/gateway/log of the state directory")
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
 }
 
 // start starts the gateway or adopts the one that runs.
@@ -59,7 +81,7 @@ func (k *gatewayKeeper) start(ctx context.Context) error {
 	}
 	if err == nil && !found {
 		if err = k.runtime.StartService(ctx, k.order(), k.service); err == nil {
-			status, found, err = k.find(ctx)
+			status, found, err = k.ready(ctx)
 		}
 	}
 	if err != nil && strings.Contains(err.Error(), syscall.EADDRINUSE.Error()) { // a shim's error comes as text

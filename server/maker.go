@@ -47,9 +47,7 @@ func (s *control) files(ctx context.Context, tree fairlead.Digest) (map[string]f
 	}
 	files := map[string]fairlead.Digest{}
 	for _, f := range m.Files {
-		if f.Link == "" {
-			files[f.Path] = f.Digest
-		}
+		files[f.Path] = f.Digest
 	}
 	return files, nil
 }

@@ -262,7 +262,7 @@ func (s *control) handler(who *identity) http.Handler {
 	return api.New(api.Config{
 		Version: s.version, Engine: s.engine, Releases: s.releases,
 		Deployments: deployments{releases: s.releases, engine: s.engine, routes: &sync.Mutex{}},
-		Blobs:       s.trees, Secrets: vaultFace{s.vault}, Ledger: s.store, Instances: s.runtime,
+		Blobs:       s.trees, Secrets: vaultFace{vault: s.vault, engine: s.engine, releases: s.releases}, Ledger: s.store, Instances: s.runtime,
 		Open: s.openSealed, Seal: s.store.Sealer().Seal, Identify: who.identify, Hosts: s.hosts(),
 		Shutdown: s.shutdown,
 	})

@@ -5,11 +5,17 @@ import (
 
 	"github.com/fairlead/fairlead"
 	"github.com/fairlead/fairlead/api/client"
+	"github.com/fairlead/fairlead/release"
+	"github.com/fairlead/fairlead/rollout"
 	"github.com/fairlead/fairlead/secret"
 )
 
 // vaultFace is the vault as the API may see it.
-type vaultFace struct{ vault *secret.Vault }
+type vaultFace struct {
+	vault    *secret.Vault
+	engine   *rollout.Engine
+	releases *release.Maker
+}
 
 // List returns the versions of an environment's secrets.
 func (f vaultFace) List(ctx context.Context, env string) ([]client.Secret, error) {
@@ -38,7 +44,42 @@ func (f vaultFace) Set(ctx context.Context, env, name string, in client.SecretVa
 	return client.Secret{Env: env, Name: name, Version: version, Created: at}, err
 }
 
-// Remove destroys all versions of a secret.
+// Remove destroys all versions of a secret that no release with traffic names.
 func (f vaultFace) Remove(ctx context.Context, env, name string, by fairlead.Principal) error {
+	user, err := f.user(ctx, env, name)
+	if err != nil {
+		return err
+	}
+	if user != "" {
+		return fairlead.Errorf(fairlead.Conflict, "remove secret "+name, "%s, which has traffic in %s, needs it to start", user, env).
+			WithHint("first release without it, or rotate it with: fairlead secret rotate %s --env %s", name, env)
+	}
 	return f.vault.Remove(ctx, by, now(), env, name)
+}
+
+// user returns a release in an environment that may be started again and names a
+// secret, or "".
+func (f vaultFace) user(ctx context.Context, env, name string) (string, error) {
+	for _, state := range f.engine.Sites() {
+		if state.Live.Site.Env != env {
+			continue
+		}
+		numbers := []int{state.Live.Stable}
+		if r := state.Rollout; r != nil && r.Phase != rollout.Ended {
+			numbers = append(numbers, r.From, r.To)
+		}
+		for _, number := range numbers {
+			if number == 0 {
+				continue
+			}
+			r, err := f.releases.Get(ctx, state.Live.Site.App, number)
+			if err != nil {
+				return "", err
+			}
+			if r.Content.Secrets[env][name] > 0 {
+				return r.Name(), nil
+			}
+		}
+	}
+	return "", nil
 }

@@ -119,11 +119,12 @@ type Rollout struct {
 	To           int               `json:"to"`
 	Phase        string            `json:"phase"` // gating, starting, stepping, watching, returning, ended
 	Outcome      Outcome           `json:"outcome,omitempty"`
-	Held         string            `json:"held,omitempty"`   // why it does not go on by itself, such as "inconclusive" or "paused"
-	Reason       string            `json:"reason,omitempty"` // the newest decision in a sentence
-	Step         int               `json:"step"`             // from 1; 0 before the first
-	Weights      []fairlead.Weight `json:"weights"`          // of all steps
-	Weight       fairlead.Weight   `json:"weight"`           // share of the new release now
+	Held         string            `json:"held,omitempty"`     // why it does not go on by itself, such as "inconclusive" or "paused"
+	Reason       string            `json:"reason,omitempty"`   // the newest decision in a sentence
+	Step         int               `json:"step"`               // from 1; 0 before the first
+	Weights      []fairlead.Weight `json:"weights"`            // of all steps
+	Weight       fairlead.Weight   `json:"weight"`             // share of the new release now
+	Shifting     bool              `json:"shifting,omitempty"` // Weight is decided, and in force at the gateway in a moment
 	Verdict      fairlead.Verdict  `json:"verdict"`
 	Evidence     json.RawMessage   `json:"evidence,omitempty"`    // the judge's report
 	LeftSecs     *float64          `json:"leftSeconds,omitempty"` // expected time to the next verdict

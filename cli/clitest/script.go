@@ -14,7 +14,7 @@ import (
 
 const events = `{"seq":0,"time":"2026-01-02T03:04:05Z","kind":"server.started","principal":"system:server","text":"the control plane started for the first time"}
 {"seq":1,"time":"2026-01-02T03:04:06Z","kind":"release.created","app":"triage","principal":"ada","text":"triage@1 was made"}
-{"seq":2,"time":"2026-01-02T03:04:07Z","kind":"rollout.began","app":"triage","env":"production","principal":"ada","text":"triage@1 is to enter production"}
+{"seq":2,"time":"2026-01-02T03:04:07Z","kind":"rollout.began","app":"triage","env":"production","principal":"ada","text":"triage@1 is on its way to production"}
 `
 
 const logs = "triage-1-a 2026-01-02T03:04:05.000Z stderr serving \x1b[31mred\x1b[0m\n" +
@@ -137,7 +137,7 @@ func (s *Server) at(p *play) client.Rollout {
 	}
 	r := client.Rollout{
 		ID: fmt.Sprintf("ro-%d", index+1), App: s.app, Env: p.env, From: index, To: p.number, Phase: "gating", Started: p.began,
-		Weights: []fairlead.Weight{2500, 5000, 9500}, Story: []string{fmt.Sprintf("triage@%d is to enter %s", p.number, p.env)},
+		Weights: []fairlead.Weight{2500, 5000, 9500}, Story: []string{fmt.Sprintf("triage@%d is on its way to %s", p.number, p.env)},
 	}
 	r.Verdict = fairlead.Verdict{Finding: fairlead.Inconclusive, Needed: 20}
 	switch {

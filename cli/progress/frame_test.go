@@ -125,8 +125,8 @@ func TestTextFromOutsideCannotSteerTheTerminal(t *testing.T) {
 func TestATellerTellsEachSentenceOnceAndProgressWhenItIsDue(t *testing.T) {
 	var teller Teller
 	r := *stepping().Rollout
-	r.Story = []string{"triage@3 is to enter production"}
-	if got := teller.Tell(r, false); len(got) != 2 || got[0] != "triage@3 is to enter production" {
+	r.Story = []string{"triage@3 is on its way to production"}
+	if got := teller.Tell(r, false); len(got) != 2 || got[0] != "triage@3 is on its way to production" {
 		t.Fatalf("first: %q", got)
 	}
 	if got := teller.Tell(r, true); len(got) != 0 {

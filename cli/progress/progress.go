@@ -17,7 +17,7 @@ import (
 // traffic has moved, or it is held and waits for a person. A pause is not the end:
 // who paused it resumes it.
 func Over(r client.Rollout) bool {
-	return r.Outcome != "" && r.Phase != "returning" || r.Held != "" && r.Held != "paused"
+	return r.Outcome != "" && r.Phase != "returning" && !r.Shifting || r.Held != "" && r.Held != "paused"
 }
 
 // Summary says in one line how a rollout ended or where it stands.

@@ -1,0 +1,100 @@
+package rollout
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/fairlead/fairlead"
+)
+
+// shiftAction is the intent to give a rollout's new weight to the gateway.
+const shiftAction = "traffic.shift"
+
+// shift is the detail of such an intent.
+type shift struct {
+	Weight fairlead.Weight `json:"weight"`
+	Epoch  uint32          `json:"epoch"`
+}
+
+func shiftIntent(r Rollout) fairlead.Intent {
+	detail, _ := json.Marshal(shift{Weight: r.Weight, Epoch: r.Epoch}) // plain numbers
+	return fairlead.Intent{
+		ID: fmt.Sprintf("shift-%s-%d", r.ID, r.Epoch), Action: shiftAction, Site: r.Site,
+		Target: r.ID, Detail: detail, Since: latest(r),
+	}
+}
+
+func shiftOf(intent fairlead.Intent) (shift, error) {
+	var s shift
+	if err := json.Unmarshal(intent.Detail, &s); err != nil {
+		return s, fairlead.Errorf(fairlead.Corrupt, "shift traffic", "intent %s cannot be read: %w", intent.ID, err)
+	}
+	return s, nil
+}
+
+// loadShifts reads which weights were decided and not known to be in force.
+func (e *Engine) loadShifts(ctx context.Context) error {
+	e.shifting = map[string]uint32{}
+	intents, err := readRows[fairlead.Intent](ctx, e.store, IntentRow, "")
+	if err != nil {
+		return err
+	}
+	for _, intent := range intents {
+		if intent.Action != shiftAction {
+			continue
+		}
+		s, err := shiftOf(intent)
+		if err != nil {
+			return err
+		}
+		e.shifting[intent.Target] = max(e.shifting[intent.Target], s.Epoch)
+	}
+	return nil
+}
+
+// Shifted tells the engine that the gateway has the weight of an epoch in force.
+func (e *Engine) Shifted(id string, epoch uint32) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.shifting[id] <= epoch {
+		delete(e.shifting, id)
+		e.signal()
+	}
+}
+
+// closeShifts commits the outcome of every shift of traffic that the gateway has
+// in force, or that a newer one has overtaken.
+func (a *actions) closeShifts(ctx context.Context, epochs map[string]uint32) error {
+	intents, err := readRows[fairlead.Intent](ctx, a.loop.Store, IntentRow, "")
+	if err != nil {
+		return err
+	}
+	for _, intent := range intents {
+		if intent.Action != shiftAction {
+			continue
+		}
+		s, err := shiftOf(intent)
+		if err != nil {
+			return err
+		}
+		if !a.inForce(intent.Target, s.Epoch, epochs) {
+			continue
+		}
+		if err := a.end(ctx, intent, "traffic.shifted", nil, nil); err != nil {
+			return err
+		}
+		a.loop.Engine.Shifted(intent.Target, s.Epoch)
+	}
+	return nil
+}
+
+// inForce reports whether the gateway has the weight of an epoch, or a later one,
+// in force. A rollout that is not split any more has all or nothing.
+func (a *actions) inForce(id string, epoch uint32, epochs map[string]uint32) bool {
+	if newest, split := epochs[id]; split {
+		return newest >= epoch
+	}
+	state, err := a.loop.Engine.Find(id)
+	return err == nil && (state.Rollout.Phase == Ended || state.Rollout.Outcome == Promoted)
+}
