@@ -23,7 +23,7 @@ func newMaker(t *testing.T) (*release.Maker, *sqlite.Store) {
 	t.Cleanup(func() { store.Close() })
 	return &release.Maker{
 		Store: store, Now: time.Now,
-		Files:   func(context.Context, fairlead.Digest) (map[string]fairlead.Digest, error) {
+		Files: func(context.Context, fairlead.Digest) (map[string]fairlead.Digest, error) {
 			return map[string]fairlead.Digest{"triage": fairlead.DigestOf([]byte("program"))}, nil
 		},
 		Secrets: func(context.Context, string, []fairlead.SecretRef) (map[string]int, error) { return nil, nil },
