@@ -213,23 +213,40 @@ type scene struct {
 }
 
 // round observes, decides and acts once. The gateway's own doings (an expired
-// lease) are taken in before anything is decided or pushed.
+// lease) are taken in before anything is decided or pushed: while it is out of
+// reach, nothing is decided, and blocks stay unacknowledged. Instances are kept up
+// in any case.
 func (l *Loop) round(ctx context.Context, got batch) error {
 	s, err := l.observe(ctx, got)
 	if err != nil {
 		got.answer(err)
 		return err
 	}
+	if !s.reached {
+		got.answer(errUnheard)
+		l.converge(ctx, s, l.Engine.Sites())
+		return nil
+	}
 	l.learn(s)
 	err = l.decide(ctx, s)
 	got.answer(err)
 	states := l.Engine.Sites()
 	l.converge(ctx, s, states)
-	if !s.reached {
+	if l.stale(s) {
 		return err
 	}
 	return errors.Join(err, l.push(ctx, s, states), l.depart(ctx, s))
 }
+
+// errUnheard says why the blocks of a round were not taken.
+var errUnheard = errors.New("the gateway could not be heard first")
+
+// freshFor is how old a look at the world may be when something is done on it.
+const freshFor = leaseTTL / 5
+
+// stale reports whether a scene is too old to act on, as after the process was
+// stopped in the middle of a round.
+func (l *Loop) stale(s scene) bool { return l.Now().Sub(s.now) > freshFor }
 
 func (l *Loop) observe(ctx context.Context, got batch) (scene, error) {
 	s := scene{now: l.Now(), blocks: got.blocks}
@@ -241,7 +258,7 @@ func (l *Loop) observe(ctx context.Context, got batch) (scene, error) {
 	if s.gateway, err = l.Traffic.Status(ctx); err == nil {
 		err = l.ingest(ctx, s.now, len(s.gateway.Expired) > 0)
 	}
-	s.reached = err == nil
+	s.reached = err == nil && !l.stale(s)
 	l.remark(ctx, err)
 	return s, nil
 }
@@ -306,7 +323,7 @@ func (l *Loop) input(state State, s scene) Input {
 	if why := l.actions.cannotStart(Place{r.Site, r.To}, r.Began); why != "" && in.New.Broken == "" {
 		in.New.Broken = why
 	}
-	in.Expired = s.reached && l.unattended(s.now) && slices.Contains(s.gateway.Expired, r.Site)
+	in.Expired = l.unattended(s.now) && slices.Contains(s.gateway.Expired, r.Site)
 	return in
 }
 

@@ -37,7 +37,7 @@ func (l *Loop) push(ctx context.Context, s scene, states []State) error {
 		}
 		l.pushed = describe(snapshot, encoded, s.now)
 		l.poke()
-	case s.now.Sub(l.pushed.renewed) > leaseTTL/5:
+	case s.now.Sub(l.pushed.renewed) > freshFor:
 		if err := l.Traffic.Renew(ctx, l.nextOrder()); err != nil {
 			return fmt.Errorf("renew leases: %w", err)
 		}

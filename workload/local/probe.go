@@ -38,9 +38,9 @@ func settled(check fairlead.Check) fairlead.Check {
 // path, below 500 for the default one, which says only that something serves.
 func passes(check fairlead.Check, status int) bool {
 	if check.Path == "" || check.Path == "/" {
-		return status < 500
+		return status >= 200 && status < 500
 	}
-	return status < 400
+	return status >= 200 && status < 400
 }
 
 // prober asks an instance over dial, as a gateway would.
