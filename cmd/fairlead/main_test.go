@@ -1,12 +1,16 @@
 package main
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
+	"strconv"
+	"syscall"
 	"testing"
 
-	"github.com/fairlead/fairlead/cli/clitest"
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/fairlead/fairlead/cli/clitest"
 )
 
 // The scripts run this test binary as fairlead. What needs instances runs
@@ -74,8 +78,25 @@ func TestEndToEnd(t *testing.T) {
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("PATH", filepath.Dir(program)+string(os.PathListSeparator)+env.Getenv("PATH"))
 			env.Setenv("FAIRLEAD", program)
-			return shortState(env)
+			if err := shortState(env); err != nil {
+				return err
+			}
+			env.Defer(func() { killLeft(env.Getenv("FAIRLEAD_STATE")) })
+			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "triage": layOut},
 	})
+}
+
+// killLeft kills what a script that failed left running: gateway and instances
+// outlive their control plane. They are known by their state directory.
+func killLeft(stateDir string) {
+	files, _ := filepath.Glob("/proc/[0-9]*/cmdline")
+	for _, file := range files {
+		line, _ := os.ReadFile(file) // the process may have ended
+		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(file)))
+		if err == nil && pid != os.Getpid() && bytes.Contains(line, []byte(stateDir+"/")) {
+			_ = syscall.Kill(pid, syscall.SIGKILL)
+		}
+	}
 }
