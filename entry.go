@@ -66,9 +66,6 @@ type Principal struct {
 	Role Role   `json:"role"`
 }
 
-// System returns the principal of one of Fairlead's own loops. It is not personal.
-func System(loop string) Principal { return Principal{ID: Sealed("system:" + loop), Role: Admin} }
-
 // May reports whether p has at least role.
 func (p Principal) May(role Role) bool {
 	rank := map[Role]int{Viewer: 1, Operator: 2, Admin: 3}

@@ -94,7 +94,6 @@ func New(c Config) http.Handler {
 	s.registerServer(api)
 	mux.HandleFunc("PUT /v1/blobs/{digest}", s.putBlob)
 	mux.HandleFunc("GET /v1/blobs/{digest}", s.getBlob)
-	mux.HandleFunc("GET /v1/rollouts/{id}/watch", s.watch)
 	mux.HandleFunc("GET /v1/events", s.events)
 	mux.HandleFunc("GET /v1/sites/{app}/{env}/logs", s.logs)
 	outer := http.NewServeMux()

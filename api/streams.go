@@ -10,11 +10,9 @@ import (
 	"net/http"
 	"strconv"
 	"sync"
-	"time"
 
 	"github.com/fairlead/fairlead"
 	"github.com/fairlead/fairlead/api/client"
-	"github.com/fairlead/fairlead/rollout"
 	"github.com/fairlead/fairlead/workload"
 )
 
@@ -45,43 +43,6 @@ func (s *server) getBlob(w http.ResponseWriter, r *http.Request) {
 	if _, err := io.Copy(w, blob); err != nil {
 		panic(http.ErrAbortHandler) // so that the caller sees that the answer is not whole
 	}
-}
-
-// watchEvery is the shortest time between two lines of a watch.
-const watchEvery = 200 * time.Millisecond
-
-// watch writes a rollout, a line for each change, until it is decided or held.
-func (s *server) watch(w http.ResponseWriter, r *http.Request) {
-	ctx := r.Context()
-	lines := newLines(w)
-	for {
-		changed := s.Engine.Changed()
-		state, err := s.Engine.Find(r.PathValue("id"))
-		if err != nil {
-			refuse(w, err)
-			return
-		}
-		if err := lines.write(s.viewRollout(ctx, state)); err != nil || settled(state) {
-			return
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-changed:
-		case <-time.After(2 * time.Second):
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(watchEvery):
-		}
-	}
-}
-
-// settled reports whether nothing more happens to a rollout by itself that its
-// watcher waits for.
-func settled(s rollout.State) bool {
-	return (s.Rollout.Outcome != "" || s.Rollout.Held != "") && !s.Shifting
 }
 
 // eventsAtOnce is how many entries are read from the ledger at a time.

@@ -231,7 +231,7 @@ func TestNobodyCallsTheAPIWithoutBeingKnown(t *testing.T) {
 	id := w.rollout().ID
 	paths := []string{
 		"GET /v1/version", "GET /v1/apps", "GET /v1/apps/" + w.named, "GET /v1/apps/" + w.named + "/releases", "GET /v1/events?from=0",
-		"GET /v1/rollouts/" + id, "GET /v1/rollouts/" + id + "/watch", "GET /v1/sites/" + w.named + "/production/explain",
+		"GET /v1/rollouts/" + id, "GET /v1/sites/" + w.named + "/production/explain",
 		"GET /v1/sites/" + w.named + "/production/logs", "GET /v1/secrets/production", "GET /openapi.json", "GET /",
 		"POST /v1/deploy", "POST /v1/promote", "POST /v1/sites/" + w.named + "/production/abort", "POST /v1/shutdown?all=true",
 		"PUT /v1/secrets/production/x", "DELETE /v1/secrets/production/x", "PUT /v1/blobs/sha256:00", "POST /v1/blobs/missing",

@@ -147,11 +147,6 @@ func (c *Client) PutBlob(ctx context.Context, digest fairlead.Digest, content io
 	return resp.Body.Close()
 }
 
-// Blob opens content by its digest. The caller closes it.
-func (c *Client) Blob(ctx context.Context, digest fairlead.Digest) (io.ReadCloser, error) {
-	return c.stream(ctx, "/v1/blobs/"+string(digest))
-}
-
 // Logs opens the log lines of a site's instances: time, instance, stream, text.
 // The caller closes them.
 func (c *Client) Logs(ctx context.Context, site fairlead.Site, instance string, o workload.LogOptions) (io.ReadCloser, error) {
@@ -163,17 +158,6 @@ func (c *Client) Logs(ctx context.Context, site fairlead.Site, instance string, 
 // it goes on until the context ends or each returns an error.
 func (c *Client) Events(ctx context.Context, from uint64, follow bool, each func(Event) error) error {
 	body, err := c.stream(ctx, fmt.Sprintf("/v1/events?from=%d&follow=%t", from, follow))
-	if err != nil {
-		return err
-	}
-	defer body.Close()
-	return decodeLines(body, each)
-}
-
-// Watch calls each with a rollout whenever it changes, and returns when it has
-// an outcome, is held, the context ends, or each returns an error.
-func (c *Client) Watch(ctx context.Context, id string, each func(Rollout) error) error {
-	body, err := c.stream(ctx, "/v1/rollouts/"+url.PathEscape(id)+"/watch")
 	if err != nil {
 		return err
 	}

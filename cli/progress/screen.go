@@ -76,19 +76,6 @@ func (t *Terminal) Draw(lines []string) error {
 	return err
 }
 
-// Print writes lines above the frame, where they stay. The next Draw follows them.
-func (t *Terminal) Print(lines ...string) error {
-	var b strings.Builder
-	t.home(&b)
-	b.WriteString("\x1b[J")
-	for _, line := range lines {
-		b.WriteString(line + "\r\n")
-	}
-	t.drawn = 0
-	_, err := io.WriteString(t.out, b.String())
-	return err
-}
-
 // Close shows the cursor again and leaves the last frame standing.
 func (t *Terminal) Close() error {
 	t.drawn = 0

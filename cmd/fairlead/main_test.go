@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"syscall"
@@ -14,7 +15,7 @@ import (
 )
 
 // The scripts run this test binary as fairlead. What needs instances runs
-// bin/fairlead instead, see the scripts under testdata/e2e.
+// the program itself instead, see the scripts under testdata/e2e.
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"fairlead": main})
 }
@@ -64,14 +65,14 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// TestEndToEnd runs the scripts that need instances, with bin/fairlead.
+// TestEndToEnd runs the scripts that need instances, with the program as it is
+// built for use.
 func TestEndToEnd(t *testing.T) {
-	program, err := filepath.Abs("../../bin/fairlead")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := os.Stat(program); err != nil {
-		t.Skip("needs bin/fairlead: make build")
+	program := filepath.Join(t.TempDir(), "fairlead")
+	build := exec.Command("go", "build", "-o", program, ".")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
 	}
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/e2e",

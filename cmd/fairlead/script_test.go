@@ -5,8 +5,9 @@ import (
 	"os/exec"
 	"strconv"
 
-	"github.com/fairlead/fairlead/examples/triage/release"
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/fairlead/fairlead/examples/triage/release"
 )
 
 // statusOf returns the exit status behind an error of running a command.
