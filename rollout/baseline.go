@@ -24,31 +24,34 @@ const (
 	baselineLeast   = 1000 // requests that a 99th percentile needs at least
 )
 
-// learn takes the latencies of blocks into the baselines.
-func (l *Loop) learn(s scene) {
+// baselines are those of the releases that have traffic.
+type baselines map[armKey]*baseline
+
+// learn takes the latencies of blocks, and forgets releases without traffic.
+func (all baselines) learn(states []State, blocks []fairlead.Block) {
 	releases := map[fairlead.Site][2]int{}
-	for _, state := range l.Engine.Sites() {
+	for _, state := range states {
 		stable, canary := arms(state)
 		releases[state.Live.Site] = [2]int{stable, canary}
 	}
-	for _, b := range s.blocks {
+	for _, b := range blocks {
 		arms := releases[b.Site]
 		for _, c := range b.Cells {
-			l.baseline(armKey{b.Site, arms[0]}).add(c.Second, c.Stable.Latency)
-			l.baseline(armKey{b.Site, arms[1]}).add(c.Second, c.Canary.Latency)
+			all.of(armKey{b.Site, arms[0]}).add(c.Second, c.Stable.Latency)
+			all.of(armKey{b.Site, arms[1]}).add(c.Second, c.Canary.Latency)
 		}
 	}
-	maps.DeleteFunc(l.baselines, func(k armKey, _ *baseline) bool {
+	maps.DeleteFunc(all, func(k armKey, _ *baseline) bool {
 		arms, known := releases[k.site]
 		return !known || k.release != arms[0] && k.release != arms[1]
 	})
 }
 
-func (l *Loop) baseline(k armKey) *baseline {
-	if l.baselines[k] == nil {
-		l.baselines[k] = &baseline{}
+func (all baselines) of(k armKey) *baseline {
+	if all[k] == nil {
+		all[k] = &baseline{}
 	}
-	return l.baselines[k]
+	return all[k]
 }
 
 func (b *baseline) add(second int64, latency fairlead.LatencyBuckets) {
@@ -64,8 +67,8 @@ func (b *baseline) add(second int64, latency fairlead.LatencyBuckets) {
 
 // frozen returns the p50, p90 and p99 of a release in milliseconds, as upper
 // bounds of buckets; zeroes when it had too little traffic.
-func (l *Loop) frozen(k armKey) [3]float64 {
-	b := l.baselines[k]
+func (all baselines) frozen(k armKey) [3]float64 {
+	b := all[k]
 	if b == nil {
 		return [3]float64{}
 	}

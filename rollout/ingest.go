@@ -17,52 +17,60 @@ const ingestEvery = time.Second
 // journal the ledger has everything.
 const EventsRow = "gatewayEvents"
 
-// eventCursor is how far the journal was read.
+// eventCursor is the value of that row.
 type eventCursor struct {
-	known bool
-	N     uint64 `json:"n"`
-	read  time.Time
+	N uint64 `json:"n"`
+}
+
+// journal brings the gateway's journal into the ledger. It belongs to the loop's
+// goroutine.
+type journal struct {
+	traffic Traffic
+	store   Store
+	known   bool // how far it was read
+	cursor  eventCursor
+	read    time.Time
 }
 
 // ingest brings what the gateway did alone into the ledger, before anything is
 // decided that may depend on it: at once when its status shows that it acted.
-func (l *Loop) ingest(ctx context.Context, now time.Time, acted bool) error {
-	if err := l.loadCursor(ctx); err != nil {
+func (j *journal) ingest(ctx context.Context, now time.Time, acted bool) error {
+	if err := j.loadCursor(ctx); err != nil {
 		return err
 	}
-	if !acted && now.Sub(l.events.read) < ingestEvery {
+	if !acted && now.Sub(j.read) < ingestEvery {
 		return nil
 	}
-	events, err := l.Traffic.Events(ctx, l.events.N)
+	events, err := j.traffic.Events(ctx, j.cursor.N)
 	if err != nil {
 		return fmt.Errorf("read the gateway's journal: %w", err)
 	}
 	if len(events) > 0 {
-		if err := l.recordEvents(ctx, events); err != nil {
+		if err := j.record(ctx, events); err != nil {
 			return err
 		}
-		l.events.N = events[len(events)-1].N
+		j.cursor.N = events[len(events)-1].N
 	}
-	l.events.read = now
+	j.read = now
 	return nil
 }
 
-func (l *Loop) loadCursor(ctx context.Context) error {
-	if l.events.known {
+func (j *journal) loadCursor(ctx context.Context) error {
+	if j.known {
 		return nil
 	}
-	cursors, err := readRows[eventCursor](ctx, l.Store, EventsRow, "")
+	cursors, err := readRows[eventCursor](ctx, j.store, EventsRow, "")
 	if err != nil {
 		return err
 	}
 	if len(cursors) > 0 {
-		l.events.N = cursors[0].N
+		j.cursor.N = cursors[0].N
 	}
-	l.events.known = true
+	j.known = true
 	return nil
 }
 
-func (l *Loop) recordEvents(ctx context.Context, events []gateway.Event) error {
+func (j *journal) record(ctx context.Context, events []gateway.Event) error {
 	change := fairlead.Change{}
 	for _, e := range events {
 		data, err := json.Marshal(e)
@@ -74,6 +82,6 @@ func (l *Loop) recordEvents(ctx context.Context, events []gateway.Event) error {
 			Rows: []fairlead.Row{row(EventsRow, "journal", eventCursor{N: e.N})},
 		})
 	}
-	_, err := l.Store.Commit(ctx, change)
+	_, err := j.store.Commit(ctx, change)
 	return err
 }

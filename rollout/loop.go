@@ -72,10 +72,10 @@ type Loop struct {
 	departures map[string]*departure
 	ended      map[string]time.Time // instances that are over, since when
 	counters   map[string]*counters
-	baselines  map[armKey]*baseline
+	baselines  baselines
 	gates      gateRuns
 	pushed     pushed
-	events     eventCursor
+	journal    journal
 	alone      bool                        // the gateway could not be attended in the newest round
 	releases   map[string]fairlead.Release // read so far; they never change
 }
@@ -85,7 +85,7 @@ func NewLoop(c Config) *Loop {
 	l := &Loop{
 		Config: c, wake: make(chan struct{}, 1), inbox: make(chan batch),
 		departures: map[string]*departure{}, counters: map[string]*counters{},
-		baselines: map[armKey]*baseline{}, releases: map[string]fairlead.Release{},
+		baselines: baselines{}, journal: journal{traffic: c.Traffic, store: c.Store}, releases: map[string]fairlead.Release{},
 	}
 	l.actions = newActions(l)
 	l.gates.states = map[string]GateState{}
@@ -227,7 +227,7 @@ func (l *Loop) round(ctx context.Context, got batch) error {
 		l.converge(ctx, s, l.Engine.Sites())
 		return nil
 	}
-	l.learn(s)
+	l.baselines.learn(l.Engine.Sites(), s.blocks)
 	err = l.decide(ctx, s)
 	got.answer(err)
 	states := l.Engine.Sites()
@@ -256,7 +256,7 @@ func (l *Loop) observe(ctx context.Context, got batch) (scene, error) {
 	}
 	s.have = l.actions.withPending(have)
 	if s.gateway, err = l.Traffic.Status(ctx); err == nil {
-		err = l.ingest(ctx, s.now, len(s.gateway.Expired) > 0)
+		err = l.journal.ingest(ctx, s.now, len(s.gateway.Expired) > 0)
 	}
 	s.reached = err == nil && !l.stale(s)
 	l.remark(ctx, err)
@@ -316,23 +316,15 @@ func (l *Loop) input(state State, s scene) Input {
 	in := Input{
 		Now: s.now, Blocks: s.blocks, Gates: l.gates.state(r.ID), Applied: l.pushed.epochs[r.ID],
 		New: groupOf(r.To, r.Began, here, l.leaving), Old: groupOf(r.From, r.Began, here, l.leaving),
-		Frozen: l.frozen(armKey{r.Site, r.From}),
+		Frozen: l.baselines.frozen(armKey{r.Site, r.From}),
 	}
 	in.New.take(count.of(r.To))
 	in.Old.take(count.of(r.From))
 	if why := l.actions.cannotStart(Place{r.Site, r.To}, r.Began); why != "" && in.New.Broken == "" {
 		in.New.Broken = why
 	}
-	in.Expired = l.unattended(s.now) && slices.Contains(s.gateway.Expired, r.Site)
+	in.Expired = l.pushed.unattended(s.now) && slices.Contains(s.gateway.Expired, r.Site)
 	return in
-}
-
-// unattended reports whether this loop may not have attended the gateway all the
-// time: it has just started, or it could not renew the leases. A gateway that
-// restarted while it was attended reports its leases as expired too, but needs
-// only its snapshot again.
-func (l *Loop) unattended(now time.Time) bool {
-	return l.pushed.order == (fairlead.Order{}) || now.Sub(l.pushed.renewed) > leaseTTL
 }
 
 func at(have []workload.Status, site fairlead.Site) []workload.Status {

@@ -21,6 +21,14 @@ type pushed struct {
 	renewed time.Time
 }
 
+// unattended reports whether the loop may not have attended the gateway all the
+// time: it has just started, or it could not renew the leases. A gateway that
+// restarted while it was attended reports its leases as expired too, but needs
+// only its snapshot again.
+func (p pushed) unattended(now time.Time) bool {
+	return p.order == (fairlead.Order{}) || now.Sub(p.renewed) > leaseTTL
+}
+
 // push gives the gateway a snapshot when it differs from the one in force, and
 // otherwise renews the leases.
 func (l *Loop) push(ctx context.Context, s scene, states []State) error {
