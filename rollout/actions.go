@@ -57,6 +57,15 @@ func newActions(l *Loop) *actions {
 
 func (a *actions) wait() { a.wg.Wait() }
 
+// spawn runs a task beside the loop, which awaits it.
+func (a *actions) spawn(task func()) {
+	a.wg.Add(1)
+	a.loop.Go(func() {
+		defer a.wg.Done()
+		task()
+	})
+}
+
 // withPending adds the instances whose start is under way to those that exist.
 func (a *actions) withPending(have []workload.Status) []workload.Status {
 	a.mu.Lock()
@@ -94,7 +103,7 @@ func (a *actions) start(ctx context.Context, now time.Time, p Place) {
 	if a.mustWait(now, p) {
 		return
 	}
-	id := instanceID(p)
+	id := instanceID(p, a.loop.Engine.random)
 	detail, _ := json.Marshal(p) // plain fields
 	intent := fairlead.Intent{ID: "start-" + id, Action: startAction, Site: p.Site, Target: id, Detail: detail, Since: now}
 	a.driveStart(intent, p, func() error {
@@ -119,7 +128,7 @@ func (a *actions) driveStart(intent fairlead.Intent, p Place, do func() error) {
 	a.pending[intent.Target] = workload.Status{
 		ID: intent.Target, Site: p.Site, Release: p.Release, State: workload.Starting, Started: intent.Since,
 	}
-	a.wg.Go(func() { a.started(p, intent.Target, do()) })
+	a.spawn(func() { a.started(p, intent.Target, do()) })
 }
 
 func (a *actions) started(p Place, id string, err error) {
@@ -162,10 +171,10 @@ func (a *actions) driveStop(ctx context.Context, intent fairlead.Intent, do func
 		return
 	}
 	a.stopping[intent.Target] = true
-	a.wg.Go(func() {
+	a.spawn(func() {
 		if err := do(); err != nil && ctx.Err() == nil {
 			a.loop.Log.Warn("an instance could not be stopped; it is tried again", "instance", intent.Target, "error", err)
-			pause(ctx, stopPause)
+			a.loop.Sleep(ctx, stopPause)
 		}
 		a.mu.Lock()
 		delete(a.stopping, intent.Target)
@@ -245,7 +254,7 @@ func (a *actions) protections(ctx context.Context, id string) []workload.Protect
 				return s.Protections
 			}
 		}
-		pause(ctx, 50*time.Millisecond)
+		a.loop.Sleep(ctx, 50*time.Millisecond)
 	}
 	return nil
 }

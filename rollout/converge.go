@@ -3,6 +3,7 @@ package rollout
 import (
 	"cmp"
 	"fmt"
+	"io"
 	"slices"
 	"time"
 
@@ -74,8 +75,8 @@ func usefulness(s workload.State) int {
 }
 
 // instanceID returns a name for a new instance: what it is, and chance.
-func instanceID(p Place) string {
-	return fmt.Sprintf("%.24s-%.16s-%d-%x", p.Site.App, p.Site.Env, p.Release, randomBytes(4))
+func instanceID(p Place, random io.Reader) string {
+	return fmt.Sprintf("%.24s-%.16s-%d-%x", p.Site.App, p.Site.Env, p.Release, randomBytes(random, 4))
 }
 
 // groupOf sums up the instances of one release. One that broke in an earlier

@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"bufio"
+	"crypto/rand"
 	"flag"
 	"fmt"
 	"os"
@@ -155,7 +156,7 @@ func (s *scenario) begin(words []string) {
 		}
 	}
 	site := fairlead.Site{App: "triage", Env: "production"}
-	s.r = newRollout(Beginning{Site: site, Release: 2, Environment: env, Kind: kind}, Live{Stable: from, Replicas: env.Replicas}, s.in.Now)
+	s.r = newRollout(Beginning{Site: site, Release: 2, Environment: env, Kind: kind}, Live{Stable: from, Replicas: env.Replicas}, s.in.Now, rand.Reader)
 }
 
 // settle decides until nothing more is decided, as the engine does, and starts

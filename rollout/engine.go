@@ -3,10 +3,10 @@ package rollout
 import (
 	"bytes"
 	"context"
-	"crypto/rand"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"io"
 	"maps"
 	"slices"
 	"strings"
@@ -19,8 +19,9 @@ import (
 // Engine holds all rollouts and is the only writer of their rows. Its methods
 // record before they answer, and are safe for concurrent use.
 type Engine struct {
-	store Store
-	now   func() time.Time
+	store  Store
+	now    func() time.Time
+	random io.Reader
 
 	mu       sync.Mutex
 	live     map[fairlead.Site]Live
@@ -31,8 +32,10 @@ type Engine struct {
 }
 
 // Open returns the engine of a store, with every rollout as its records say.
-func Open(ctx context.Context, store Store, now func() time.Time) (*Engine, error) {
-	e := &Engine{store: store, now: now, changed: make(chan struct{})}
+// random, from which names and salts come, is safe for concurrent use and never
+// fails, as crypto/rand.Reader does.
+func Open(ctx context.Context, store Store, now func() time.Time, random io.Reader) (*Engine, error) {
+	e := &Engine{store: store, now: now, random: random, changed: make(chan struct{})}
 	if err := e.load(ctx); err != nil {
 		return nil, err
 	}
@@ -156,7 +159,7 @@ func (e *Engine) Begin(ctx context.Context, b Beginning) (Rollout, error) {
 	if err := e.supersede(ctx, live, b); err != nil {
 		return Rollout{}, err
 	}
-	r := newRollout(b, live, e.now().UTC().Round(0))
+	r := newRollout(b, live, e.now().UTC().Round(0), e.random)
 	live.Site, live.Rollout = b.Site, r.ID
 	if r.From == 0 || r.From == r.To { // nothing else has the traffic
 		live.Route, live.Replicas = r.Route, r.Replicas
@@ -202,12 +205,12 @@ func (e *Engine) supersede(ctx context.Context, live Live, b Beginning) error {
 
 // newRollout returns the rollout of b beside the live release. When that is the
 // same one, only replicas and route follow the file, and the rollout has ended.
-func newRollout(b Beginning, live Live, now time.Time) Rollout {
+func newRollout(b Beginning, live Live, now time.Time, random io.Reader) Rollout {
 	env := b.Environment
 	r := Rollout{
-		ID: newID("ro"), Site: b.Site, Kind: b.Kind, From: live.Stable, To: b.Release, Digest: b.Digest,
+		ID: newID("ro", random), Site: b.Site, Kind: b.Kind, From: live.Stable, To: b.Release, Digest: b.Digest,
 		Strategy: env.Strategy, Route: env.Route, Replicas: env.Replicas, OldRoute: live.Route, OldReplicas: live.Replicas,
-		Salt: randomBytes(32), Phase: firstPhase(b.Kind), Step: firstStep(b.Kind),
+		Salt: randomBytes(random, 32), Phase: firstPhase(b.Kind), Step: firstStep(b.Kind),
 		Weights: stepWeights(env.Strategy, env.Replicas, live.Stable, b.Kind), Began: now,
 	}
 	text := fmt.Sprintf("%s@%d is on its way to %s", b.Site.App, b.Release, b.Site.Env)
@@ -219,11 +222,15 @@ func newRollout(b Beginning, live Live, now time.Time) Rollout {
 	return r
 }
 
-func newID(prefix string) string { return prefix + "-" + hex.EncodeToString(randomBytes(6)) }
+func newID(prefix string, random io.Reader) string {
+	return prefix + "-" + hex.EncodeToString(randomBytes(random, 6))
+}
 
-func randomBytes(n int) []byte {
+func randomBytes(random io.Reader, n int) []byte {
 	b := make([]byte, n)
-	rand.Read(b) // never fails, see crypto/rand
+	if _, err := io.ReadFull(random, b); err != nil {
+		panic(fmt.Sprintf("no random bytes: %v", err)) // see Open
+	}
 	return b
 }
 

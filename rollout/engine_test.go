@@ -2,6 +2,7 @@ package rollout_test
 
 import (
 	"context"
+	cryptorand "crypto/rand"
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
@@ -43,7 +44,7 @@ func (b *bench) open() {
 	if b.store, err = sqlite.Open(b.dir, sqlite.Options{}); err != nil {
 		b.t.Fatal(err)
 	}
-	if b.engine, err = rollout.Open(b.t.Context(), b.store, func() time.Time { return b.now }); err != nil {
+	if b.engine, err = rollout.Open(b.t.Context(), b.store, func() time.Time { return b.now }, cryptorand.Reader); err != nil {
 		b.t.Fatal(err)
 	}
 }
@@ -297,7 +298,7 @@ func TestAnInputThatCannotBeRecordedIsTakenAgainOnce(t *testing.T) {
 	b.second(id, 0.005, 0.005)
 	full := false
 	var err error
-	if b.engine, err = rollout.Open(t.Context(), failing{b.store, &full}, func() time.Time { return b.now }); err != nil {
+	if b.engine, err = rollout.Open(t.Context(), failing{b.store, &full}, func() time.Time { return b.now }, cryptorand.Reader); err != nil {
 		t.Fatal(err)
 	}
 	before, err := b.engine.Find(id)

@@ -33,7 +33,7 @@ func (l *Loop) proveGates(ctx context.Context, r Rollout, now time.Time) {
 		g.running = map[string]bool{}
 	}
 	g.running[r.ID] = true
-	l.actions.wg.Go(func() { l.prove(ctx, r) })
+	l.actions.spawn(func() { l.prove(ctx, r) })
 }
 
 func (l *Loop) prove(ctx context.Context, r Rollout) {
@@ -46,7 +46,7 @@ func (l *Loop) prove(ctx context.Context, r Rollout) {
 	l.gates.mu.Unlock()
 	if err != nil && ctx.Err() == nil {
 		l.Log.Warn("gates could not be run; they are tried again", "rollout", r.ID, "error", err)
-		pause(ctx, time.Second)
+		l.Sleep(ctx, time.Second)
 	}
 	l.poke()
 }

@@ -43,7 +43,8 @@ type Gates interface {
 // Releases reads a release.
 type Releases func(ctx context.Context, app string, number int) (fairlead.Release, error)
 
-// Config is what a Loop needs. All fields are required.
+// Config is what a Loop needs. All fields are required, but for Go and Sleep,
+// which are a goroutine and a timer unless a simulation gives its own.
 type Config struct {
 	Engine   *Engine
 	Store    Store
@@ -54,6 +55,8 @@ type Config struct {
 	Term     uint64 // of this start of the control plane
 	Now      func() time.Time
 	Log      *slog.Logger
+	Go       func(task func())                          // runs task beside the loop
+	Sleep    func(ctx context.Context, d time.Duration) // returns after d, or when ctx ends
 }
 
 // tickEvery is how often the loop looks at the world when nothing wakes it.
@@ -67,7 +70,7 @@ type Loop struct {
 	seq        uint64 // of the newest order; guarded by mu
 	mu         sync.Mutex
 	wake       chan struct{}
-	inbox      chan batch
+	inbox      inbox
 	actions    *actions
 	departures map[string]*departure
 	ended      map[string]time.Time // instances that are over, since when
@@ -82,8 +85,14 @@ type Loop struct {
 
 // NewLoop returns a loop that does nothing before Run.
 func NewLoop(c Config) *Loop {
+	if c.Go == nil {
+		c.Go = func(task func()) { go task() }
+	}
+	if c.Sleep == nil {
+		c.Sleep = pause
+	}
 	l := &Loop{
-		Config: c, wake: make(chan struct{}, 1), inbox: make(chan batch),
+		Config: c, wake: make(chan struct{}, 1), inbox: inbox{taken: make(chan struct{}, 1)},
 		departures: map[string]*departure{}, counters: map[string]*counters{},
 		baselines: baselines{}, journal: journal{traffic: c.Traffic, store: c.Store}, releases: map[string]fairlead.Release{},
 	}
@@ -98,84 +107,56 @@ func (l *Loop) Run(ctx context.Context) error {
 	var workers sync.WaitGroup
 	defer workers.Wait()
 	defer l.actions.wait()
-	if err := l.actions.recover(ctx); err != nil {
-		return fmt.Errorf("drive open intents: %w", err)
+	if err := l.Recover(ctx); err != nil {
+		return err
 	}
 	workers.Go(func() { l.pump(ctx) })
 	ticker := time.NewTicker(tickEvery)
 	defer ticker.Stop()
-	var got batch
 	for {
-		if err := l.round(ctx, got); err != nil && ctx.Err() == nil {
+		if err := l.Round(ctx); err != nil && ctx.Err() == nil {
 			l.Log.Warn("a round of the rollout loop failed; it is tried again", "error", err)
 		}
 		changed := l.Engine.Changed()
-		got = batch{}
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-ticker.C:
 		case <-l.wake:
 		case <-changed:
-		case got = <-l.inbox:
 		}
 	}
 }
 
-// batch is blocks from the gateway; done gets nil when they are recorded.
-type batch struct {
-	blocks []fairlead.Block
-	done   chan error
-}
-
-// answer tells who brought the batch whether it is recorded.
-func (b batch) answer(err error) {
-	if b.done != nil {
-		b.done <- err
+// Recover drives the intents that an earlier control plane left open. It is called
+// once, before the first Round.
+func (l *Loop) Recover(ctx context.Context) error {
+	if err := l.actions.recover(ctx); err != nil {
+		return fmt.Errorf("drive open intents: %w", err)
 	}
+	return nil
 }
 
-// pump takes blocks from the gateway and acknowledges them once they are recorded.
+// pump fetches blocks until ctx ends.
 func (l *Loop) pump(ctx context.Context) {
 	for ctx.Err() == nil {
-		blocks, err := l.Traffic.Blocks(ctx, time.Second)
-		if err == nil && len(blocks) > 0 {
-			err = l.deliver(ctx, blocks)
+		if err := l.Fetch(ctx); err != nil {
+			l.Sleep(ctx, tickEvery)
 		}
-		if err != nil {
-			pause(ctx, tickEvery)
-		}
+		l.inbox.awaitTaken(ctx)
 	}
 }
 
-func (l *Loop) deliver(ctx context.Context, blocks []fairlead.Block) error {
-	b := batch{blocks: blocks, done: make(chan error, 1)}
-	select {
-	case l.inbox <- b:
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-	select {
-	case err := <-b.done:
-		if err != nil {
-			return err
-		}
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-	return l.Traffic.Ack(ctx, acksFor(blocks))
-}
-
+// acksFor returns what acknowledges blocks.
 func acksFor(blocks []fairlead.Block) []gateway.Ack {
-	newest := map[gateway.Ack]uint64{}
+	var acks []gateway.Ack
 	for _, b := range blocks {
 		key := gateway.Ack{Gateway: b.Gateway, Site: b.Site}
-		newest[key] = max(newest[key], b.Seq)
-	}
-	var acks []gateway.Ack
-	for key, seq := range newest {
-		key.Seq = seq
-		acks = append(acks, key)
+		i := slices.IndexFunc(acks, func(a gateway.Ack) bool { return a.Gateway == b.Gateway && a.Site == b.Site })
+		if i < 0 {
+			i, acks = len(acks), append(acks, key)
+		}
+		acks[i].Seq = max(acks[i].Seq, b.Seq)
 	}
 	return acks
 }
@@ -212,24 +193,23 @@ type scene struct {
 	blocks  []fairlead.Block
 }
 
-// round observes, decides and acts once. The gateway's own doings (an expired
+// Round observes, decides and acts once. The gateway's own doings (an expired
 // lease) are taken in before anything is decided or pushed: while it is out of
 // reach, nothing is decided, and blocks stay unacknowledged. Instances are kept up
-// in any case.
-func (l *Loop) round(ctx context.Context, got batch) error {
-	s, err := l.observe(ctx, got)
+// in any case. Rounds never overlap.
+func (l *Loop) Round(ctx context.Context) error {
+	s, err := l.observe(ctx)
 	if err != nil {
-		got.answer(err)
 		return err
 	}
 	if !s.reached {
-		got.answer(errUnheard)
 		l.converge(ctx, s, l.Engine.Sites())
 		return nil
 	}
-	l.baselines.learn(l.Engine.Sites(), s.blocks)
 	err = l.decide(ctx, s)
-	got.answer(err)
+	if err == nil {
+		err = l.acknowledge(ctx, s.blocks)
+	}
 	states := l.Engine.Sites()
 	l.converge(ctx, s, states)
 	if l.stale(s) {
@@ -238,8 +218,15 @@ func (l *Loop) round(ctx context.Context, got batch) error {
 	return errors.Join(err, l.push(ctx, s, states), l.depart(ctx, s))
 }
 
-// errUnheard says why the blocks of a round were not taken.
-var errUnheard = errors.New("the gateway could not be heard first")
+// acknowledge lets the gateway forget blocks that are recorded.
+func (l *Loop) acknowledge(ctx context.Context, blocks []fairlead.Block) error {
+	if len(blocks) == 0 {
+		return nil
+	}
+	l.baselines.learn(l.Engine.Sites(), blocks)
+	l.inbox.take()
+	return l.Traffic.Ack(ctx, acksFor(blocks))
+}
 
 // freshFor is how old a look at the world may be when something is done on it.
 const freshFor = leaseTTL / 5
@@ -248,8 +235,8 @@ const freshFor = leaseTTL / 5
 // stopped in the middle of a round.
 func (l *Loop) stale(s scene) bool { return l.Now().Sub(s.now) > freshFor }
 
-func (l *Loop) observe(ctx context.Context, got batch) (scene, error) {
-	s := scene{now: l.Now(), blocks: got.blocks}
+func (l *Loop) observe(ctx context.Context) (scene, error) {
+	s := scene{now: l.Now(), blocks: l.inbox.waiting()}
 	have, err := l.Fleet.List(ctx)
 	if err != nil {
 		return s, fmt.Errorf("list instances: %w", err)

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -107,7 +108,7 @@ func (s *control) open(ctx context.Context) (err error) {
 	s.traffic = gateway.NewClient(s.gatewaySocket())
 	s.releases = s.newMaker()
 	s.fleet = fleet{Runtime: s.runtime, releases: s.releases, trees: s.trees, deliver: s.vault.Deliver}
-	if s.engine, err = rollout.Open(ctx, s.store, now); err != nil {
+	if s.engine, err = rollout.Open(ctx, s.store, now, rand.Reader); err != nil {
 		return err
 	}
 	gates, err := s.newGates(ctx)
