@@ -158,7 +158,7 @@ func (m *Machine) become(d *Decision, in Input) {
 	}
 	switch {
 	case r.Epoch != before.Epoch && r.Weight > 0:
-		m.judge.Step(r.Epoch, r.Weight, in.Now.Add(r.Strategy.Warmup.D()).Unix())
+		m.judge.Step(r.Epoch, r.Weight, r.Strategy.Warmup.D())
 	case before.Held == HeldLease || before.Held == HeldPaused && r.Held == "":
 		m.judge.Interrupt("resumed")
 	}

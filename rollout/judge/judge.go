@@ -12,13 +12,14 @@
 // not safe for concurrent use. A rollout has one judge:
 //
 //	j := judge.New(config)
-//	j.Step(1, 1000, warmUntil)
+//	j.Step(1, 1000, warmup)
 //	for each block { j.Observe(block); act on j.Verdict() }
 package judge
 
 import (
 	"fmt"
 	"math"
+	"time"
 
 	"github.com/fairlead/fairlead"
 )
@@ -42,7 +43,8 @@ type Judge struct {
 	epoch, first uint32 // now, and of the first step
 	begun        bool
 	weight       fairlead.Weight
-	warmUntil    int64
+	warmup       int64 // seconds at the step's beginning
+	warmUntil    int64 // end of the warm-up; 0 before the step's first cell
 
 	streams streams
 	cells   map[cellKey]*cell // that are not complete
@@ -83,15 +85,17 @@ func New(c Config) *Judge {
 }
 
 // Step begins a step: an epoch at a weight. Evidence of safety starts afresh;
-// evidence of harm stays. Latency in cells of seconds before warmUntil (Unix
-// time) is not judged; failures always are.
-func (j *Judge) Step(epoch uint32, weight fairlead.Weight, warmUntil int64) {
+// evidence of harm stays. Latency is not judged in the first seconds of the epoch,
+// warmup of them, from its first cell on: the time of cells is the gateway's, which
+// another machine's clock says nothing of. Failures always are judged.
+func (j *Judge) Step(epoch uint32, weight fairlead.Weight, warmup time.Duration) {
 	if j.begun {
 		j.beginOnset()
 	} else {
 		j.begun, j.first = true, epoch
 	}
-	j.epoch, j.weight, j.warmUntil, j.afresh = epoch, weight, warmUntil, ""
+	j.epoch, j.weight, j.afresh = epoch, weight, ""
+	j.warmup, j.warmUntil = int64(math.Ceil(warmup.Seconds())), 0
 	j.share = newShare(weight)
 	j.startSafety(0)
 }
@@ -154,9 +158,13 @@ func (j *Judge) beginOnset() {
 // judged reports whether a signal counts in this rollout.
 func (j *Judge) judged(s fairlead.Signal) bool { return s == fairlead.Failures || j.config.Latency }
 
-// blind returns the signals that do not count in a second, a bit each.
-func (j *Judge) blind(second int64) uint8 {
-	if j.config.Latency && second >= j.warmUntil {
+// blind returns the signals that do not count in a cell, a bit each. What comes
+// late of an earlier step has its old warm-up behind it and the new one ahead.
+func (j *Judge) blind(epoch uint32, second int64) uint8 {
+	if epoch == j.epoch && j.warmUntil == 0 {
+		j.warmUntil = second + j.warmup
+	}
+	if j.config.Latency && (j.warmup == 0 || j.warmUntil > 0 && second >= j.warmUntil) {
 		return 0
 	}
 	return latencies

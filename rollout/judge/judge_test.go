@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/fairlead/fairlead"
 )
@@ -189,7 +190,7 @@ func TestWarmupIgnoresLatencyNeverFailures(t *testing.T) {
 	config := defaults
 	config.Latency = true
 	j := New(config)
-	j.Step(1, 5000, 11)
+	j.Step(1, 5000, time.Second)
 	s := &script{boot: "g1"}
 	slow := func(second int64) fairlead.Cell {
 		c := complete(at(second, units(0, 50), units(100, 50), nil, units(100, 2)))
@@ -464,7 +465,7 @@ func TestTheSameBlocksGiveTheSameReport(t *testing.T) {
 		w := newWorld(11, 200, 2500)
 		w.pool, w.fails, w.slow, w.late = 500, frail(0.3, 0.5), risks(0.01, 0.01), lates(1.1)
 		j := New(config)
-		j.Step(1, 2500, w.now+5)
+		j.Step(1, 2500, 5*time.Second)
 		w.run(j, 40)
 		w.step(j, 2, 5000)
 		w.run(j, 400)
@@ -473,5 +474,20 @@ func TestTheSameBlocksGiveTheSameReport(t *testing.T) {
 	}
 	if a, b := run(), run(); a != b {
 		t.Errorf("two runs differ:\n%s\n%s", a, b)
+	}
+}
+
+func TestAGatewayWhoseClockIsBehindItsPredecessorsEarnsSafetyAtOnce(t *testing.T) {
+	j := New(defaults)
+	j.Step(1, 5000, 0)
+	s := &script{boot: "g1"}
+	j.Observe(s.block(complete(at(10_000, units(0, 50), units(100, 50), nil, nil))))
+	later := &script{boot: "g2"}
+	for second := int64(100); second < 160; second++ {
+		n := int(second) * 100
+		j.Observe(later.block(complete(at(second, units(n, 50), units(n+50, 50), nil, nil))))
+	}
+	if v := j.Verdict(); v.Finding != fairlead.Safe {
+		t.Errorf("%+v", v)
 	}
 }

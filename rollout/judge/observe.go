@@ -38,7 +38,7 @@ func (j *Judge) Observe(b fairlead.Block) {
 	if !j.begun || !j.follow(b) {
 		return
 	}
-	if j.onset == 0 {
+	if j.onset == 0 || j.newest < j.onset {
 		j.onset = j.newest
 	} else if j.newest-j.onset >= onsetPeriod {
 		j.beginOnset()
@@ -82,6 +82,9 @@ func (j *Judge) follow(b fairlead.Block) bool {
 	next, known := s.next[b.Gateway]
 	if known && b.Seq < next {
 		return false
+	}
+	if !known {
+		j.newest = 0 // another boot may have a clock that is behind
 	}
 	for _, c := range b.Cells {
 		j.newest = max(j.newest, c.Second)
@@ -139,7 +142,7 @@ func (j *Judge) arrive(boot string, b *fairlead.Cell) {
 	key := cellKey{boot, b.Second, b.Epoch}
 	c := j.cells[key]
 	if c == nil {
-		c = &cell{key: key, number: j.begunCells, blind: j.blind(b.Second)}
+		c = &cell{key: key, number: j.begunCells, blind: j.blind(b.Epoch, b.Second)}
 		j.begunCells++
 		j.latency.add(c)
 		c.safety = b.Epoch == j.epoch && b.Second >= j.from
