@@ -19,9 +19,12 @@ type behaviour struct {
 	Latency  time.Duration
 	Exit     bool
 	Unready  bool
+	Warmup   time.Duration
+	Record   string
 	Gate     struct {
 		Exit int
 		Dial string
+		Last time.Duration
 	}
 }
 

@@ -6,6 +6,7 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -27,13 +28,16 @@ type config struct {
 	Latency  time.Duration // of each answer
 	Exit     bool          // end at the start
 	Unready  bool          // never be ready
+	Warmup   time.Duration // until it is ready
+	Record   string        // where the test records requests, host:port; must be in network.reach
 	Gate     gate
 }
 
 // gate is what the gate of a release tries and how it ends.
 type gate struct {
 	Exit int
-	Dial string // must not be reached
+	Dial string        // must not be reached
+	Last time.Duration // how long it takes
 }
 
 func main() {
@@ -72,6 +76,7 @@ func readConfig() (c config, err error) {
 
 // run tries what a gate must not do. A success is a failure of the sandbox.
 func (g gate) run() int {
+	time.Sleep(g.Last)
 	writeErr := os.WriteFile("/app/written", nil, 0o600)
 	dialErr := dial("tcp", g.Dial)
 	fmt.Println("gate write:", writeErr)
@@ -113,13 +118,25 @@ func build(dir string) int {
 }
 
 func serve(c config) {
-	http.HandleFunc("/", c.echo)
+	requests, err := openRecorder(c.Record)
+	if err != nil {
+		fmt.Println("record requests:", err)
+		os.Exit(1)
+	}
+	began := time.Now()
+	http.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		requests.record(r)
+		c.echo(w, r)
+	})
 	http.HandleFunc("/readyz", func(w http.ResponseWriter, _ *http.Request) {
-		if c.Unready {
+		if c.Unready || time.Since(began) < c.Warmup {
 			w.WriteHeader(http.StatusServiceUnavailable)
 		}
 	})
-	http.HandleFunc("/stream", stream)
+	http.HandleFunc("/stream", func(w http.ResponseWriter, r *http.Request) {
+		requests.record(r)
+		stream(w, r)
+	})
 	http.HandleFunc("/slow", func(w http.ResponseWriter, r *http.Request) {
 		pause, _ := time.ParseDuration(r.FormValue("for"))
 		time.Sleep(pause)
@@ -152,14 +169,16 @@ func (c config) echo(w http.ResponseWriter, r *http.Request) {
 	if err != nil || rand.Float64() < c.Failures {
 		w.WriteHeader(http.StatusInternalServerError)
 	}
-	fmt.Fprintf(w, "%s %d bytes, version %s\n", r.Method, len(body), c.Version)
+	fmt.Fprintf(w, "%s %d bytes, version %s, digest %x\n", r.Method, len(body), c.Version, sha256.Sum256(body))
 }
 
 // stream sends n events, one each 20 ms, and says so at its end.
 func stream(w http.ResponseWriter, r *http.Request) {
 	n, _ := strconv.Atoi(r.FormValue("n"))
 	w.Header().Set("Content-Type", "text/event-stream")
+	w.Header().Set("X-Request-Id", r.Header.Get("X-Request-Id"))
 	w.Header().Set("X-Release", os.Getenv("FAIRLEAD_RELEASE"))
+	w.Header().Set("X-Instance", os.Getenv("FAIRLEAD_INSTANCE"))
 	for i := range n {
 		fmt.Fprintf(w, "data: %d from %s\n\n", i, os.Getenv("FAIRLEAD_RELEASE"))
 		_ = http.NewResponseController(w).Flush()

@@ -1,0 +1,39 @@
+package main
+
+import (
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"sync"
+)
+
+// recorder tells the test which requests this instance took: a line each with the
+// method, the id and the instance. What was written is the test's even if the
+// instance is killed in the next moment.
+type recorder struct {
+	mu   sync.Mutex
+	conn net.Conn
+}
+
+// openRecorder connects to the test; address "" is a recorder that records nothing.
+func openRecorder(address string) (*recorder, error) {
+	if address == "" {
+		return &recorder{}, nil
+	}
+	conn, err := net.Dial("tcp", address)
+	return &recorder{conn: conn}, err
+}
+
+// record notes r before it is answered.
+func (c *recorder) record(r *http.Request) {
+	id := r.Header.Get("X-Request-Id")
+	if c.conn == nil || id == "" {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if _, err := fmt.Fprintf(c.conn, "%s %s %s\n", r.Method, id, os.Getenv("FAIRLEAD_INSTANCE")); err != nil {
+		fmt.Println("record:", err)
+	}
+}
