@@ -4,7 +4,7 @@ GO       ?= go
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null)
 export CGO_ENABLED = 0
 
-.PHONY: build demo test check race bench clean
+.PHONY: build demo test check race size bench clean
 
 build:
 	$(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/fairlead ./cmd/fairlead
@@ -28,8 +28,18 @@ check:
 race:
 	CGO_ENABLED=1 $(GO) test -race -short $$($(GO) list ./... | grep -v -e /workload/local -e /cmd/ -e /e2e)
 
-bench:
-	$(GO) test -run '^$$' -bench . -benchtime 1s ./...
+# The binary as released, and as an ordinary build makes it, is under 60 MB each.
+size: build
+	$(GO) build -o bin/fairlead-plain ./cmd/fairlead
+	@for f in bin/fairlead bin/fairlead-plain; do \
+		bytes=$$(wc -c < $$f); echo "$$f: $$bytes bytes"; \
+		if [ "$$bytes" -ge 60000000 ]; then echo "$$f is not under 60 MB"; exit 1; fi; \
+	done
+
+# The figures that Fairlead promises, beside their goals: some six minutes, on a machine
+# that does nothing else. Results and a kept state of 1 GB are in bench/out.
+bench: build
+	$(GO) run ./bench
 
 clean:
 	rm -rf bin
