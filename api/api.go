@@ -13,6 +13,7 @@ import (
 	"path"
 	"reflect"
 	"strings"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
@@ -67,6 +68,7 @@ type Config struct {
 	Secrets     Secrets
 	Ledger      Ledger
 	Instances   Instances
+	Now         func() time.Time                                    // by which records are made
 	Open        func(ctx context.Context, s fairlead.Sealed) string // personal text for display
 	Seal        func(ctx context.Context, subject, text string) (fairlead.Sealed, error)
 	Identify    Identify

@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/http"
 	"slices"
-	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -146,7 +145,7 @@ func (s *server) explain(ctx context.Context, site fairlead.Site) (client.Explan
 	}
 	for _, state := range s.Engine.Sites() {
 		if state.Live.Site == site {
-			return client.Explanation{Site: s.viewSite(ctx, state, instances), Sentences: rollout.Explain(state, time.Now())}, nil
+			return client.Explanation{Site: s.viewSite(ctx, state, instances), Sentences: rollout.Explain(state, s.Now())}, nil
 		}
 	}
 	return client.Explanation{}, fairlead.Errorf(fairlead.NotFound, "explain", "nothing was deployed to %s", site)

@@ -14,7 +14,7 @@ func (s *server) viewSite(ctx context.Context, state rollout.State, instances []
 	live := state.Live
 	site := client.Site{
 		App: live.Site.App, Env: live.Site.Env, Host: live.Route.Host, Path: live.Route.PathPrefix,
-		Stable: live.Stable, Previous: live.Previous, Instances: []workload.Status{},
+		Stable: live.Stable, Previous: live.Previous, Instances: []workload.Status{}, Seen: s.Now(),
 	}
 	if state.Rollout != nil {
 		r := s.viewRollout(ctx, state)

@@ -76,8 +76,21 @@ func (inv *invocation) writeGateway(ctx context.Context) error {
 	if err != nil || server.Gateway == "" {
 		return nil
 	}
-	_, err = fmt.Fprintf(inv.std.Out, "\ntraffic enters at http://%s\n", server.Gateway)
+	_, err = fmt.Fprintf(inv.std.Out, "\ntraffic enters at http://%s\n%s", server.Gateway, clockLine(server.ClockOff))
 	return err
+}
+
+// clockLine says that the server's machine has another time than its records, or
+// nothing where they agree.
+func clockLine(off float64) string {
+	by := time.Duration(off * float64(time.Second)).Round(time.Second)
+	switch {
+	case by.Abs() <= 5*time.Second:
+		return ""
+	case by < 0:
+		return fmt.Sprintf("the machine's clock is %s behind the ledger's newest times; Fairlead keeps to the ledger's and never goes back\n", -by)
+	}
+	return fmt.Sprintf("the machine's clock was set forward by %s; Fairlead takes it over at its next start\n", by)
 }
 
 // drawStatus redraws until nothing moves any more.
@@ -147,7 +160,7 @@ func writeStatus(w io.Writer, apps []client.App, style progress.Style) error {
 		for _, site := range a.Sites {
 			rows = append(rows, statusRow(site))
 			if r := site.Rollout; r != nil && (r.Outcome == "" || r.Held != "") {
-				details = append(append(details, ""), progress.Frame(site, time.Now(), style)...)
+				details = append(append(details, ""), progress.Frame(site, lookedAt(site), style)...)
 			}
 		}
 	}

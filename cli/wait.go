@@ -96,12 +96,21 @@ func frames(all []seen, style progress.Style) []string {
 		if i > 0 {
 			lines = append(lines, "")
 		}
-		lines = append(lines, progress.Frame(s.site, time.Now(), style)...)
+		lines = append(lines, progress.Frame(s.site, lookedAt(s.site), style)...)
 		if s.away {
 			lines = append(lines, style.Paint(progress.Care, "the control plane does not answer; the traffic goes on without it"))
 		}
 	}
 	return lines
+}
+
+// lookedAt returns when the server looked at a site, by its own clock: the other
+// times of the site go by that clock too.
+func lookedAt(site client.Site) time.Time {
+	if site.Seen.IsZero() {
+		return time.Now()
+	}
+	return site.Seen
 }
 
 // begun shows what was begun and, with wait, how it ends, and returns the exit

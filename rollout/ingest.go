@@ -46,7 +46,7 @@ func (j *journal) ingest(ctx context.Context, now time.Time, acted bool) error {
 		return fmt.Errorf("read the gateway's journal: %w", err)
 	}
 	if len(events) > 0 {
-		if err := j.record(ctx, events); err != nil {
+		if err := j.record(ctx, now, events); err != nil {
 			return err
 		}
 		j.cursor.N = events[len(events)-1].N
@@ -70,7 +70,9 @@ func (j *journal) loadCursor(ctx context.Context) error {
 	return nil
 }
 
-func (j *journal) record(ctx context.Context, events []gateway.Event) error {
+// record commits events. An entry's time is that of the record, like all others';
+// the gateway's own is in its data, by the gateway's clock.
+func (j *journal) record(ctx context.Context, now time.Time, events []gateway.Event) error {
 	change := fairlead.Change{}
 	for _, e := range events {
 		data, err := json.Marshal(e)
@@ -78,7 +80,7 @@ func (j *journal) record(ctx context.Context, events []gateway.Event) error {
 			return fmt.Errorf("encode the gateway's event %d: %w", e.N, err)
 		}
 		change.Entries = append(change.Entries, fairlead.Entry{
-			Time: e.Time.UTC(), Kind: "gateway." + e.Kind, Site: e.Site, Principal: "system:gateway", Data: data,
+			Time: now.UTC(), Kind: "gateway." + e.Kind, Site: e.Site, Principal: "system:gateway", Data: data,
 			Rows: []fairlead.Row{row(EventsRow, "journal", eventCursor{N: e.N})},
 		})
 	}

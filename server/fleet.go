@@ -18,6 +18,7 @@ import (
 // and hands over the secrets.
 type fleet struct {
 	workload.Runtime
+	now      func() time.Time
 	releases *release.Maker
 	trees    *artifact.Store
 	deliver  func(ctx context.Context, env string, versions map[string]int) (map[string][]byte, error)
@@ -41,10 +42,10 @@ func (f fleet) Start(ctx context.Context, order fairlead.Order, id string, p rol
 	if err != nil {
 		return fmt.Errorf("secrets of %s: %w", r.Name(), err)
 	}
-	return f.Runtime.Start(ctx, order, instanceSpec(id, dir, r, env), secrets)
+	return f.Runtime.Start(ctx, order, f.spec(id, dir, r, env), secrets)
 }
 
-func instanceSpec(id, dir string, r fairlead.Release, env fairlead.Environment) workload.Spec {
+func (f fleet) spec(id, dir string, r fairlead.Release, env fairlead.Environment) workload.Spec {
 	c := r.Content
 	variables := maps.Clone(c.Env)
 	if variables == nil {
@@ -54,7 +55,7 @@ func instanceSpec(id, dir string, r fairlead.Release, env fairlead.Environment) 
 	return workload.Spec{
 		ID: id, Site: fairlead.Site{App: r.App, Env: env.Name}, Release: r.Number, Digest: r.Digest,
 		Dir: dir, Command: c.Command, Env: variables, Port: c.Port, Readiness: c.Readiness, Health: c.Health,
-		Resources: c.Resources, Network: c.Network, Sandbox: env.Sandbox,
+		Resources: c.Resources, Network: c.Network, Sandbox: env.Sandbox, Ordered: f.now(),
 	}
 }
 

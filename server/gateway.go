@@ -29,6 +29,7 @@ const gatewayEvery = time.Second
 type gatewayKeeper struct {
 	runtime *local.Runtime
 	store   *sqlite.Store
+	now     func() time.Time
 	log     *slog.Logger
 	service local.Service
 	term    uint64
@@ -37,7 +38,7 @@ type gatewayKeeper struct {
 }
 
 func (s *control) newGatewayKeeper() *gatewayKeeper {
-	return &gatewayKeeper{runtime: s.runtime, store: s.store, log: s.Log, term: s.term, service: local.Service{
+	return &gatewayKeeper{runtime: s.runtime, store: s.store, now: s.clock.Now, log: s.Log, term: s.term, service: local.Service{
 		ID: gatewayService, Command: []string{s.Program, "gateway", "--dir", s.paths.gateway()},
 		Dir: s.State, Listeners: []string{"tcp " + s.Listen}, Notify: true,
 	}}
@@ -151,7 +152,7 @@ func (k *gatewayKeeper) record(ctx context.Context, was local.ServiceStatus) err
 		return fmt.Errorf("encode the gateway's restart: %w", err)
 	}
 	_, err = k.store.Commit(ctx, fairlead.Change{Entries: []fairlead.Entry{{
-		Time: now(), Kind: "server.gatewayRestarted", Principal: "system:server", Data: data,
+		Time: k.now(), Kind: "server.gatewayRestarted", Principal: "system:server", Data: data,
 	}}})
 	return err
 }

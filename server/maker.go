@@ -15,7 +15,7 @@ import (
 // newMaker joins the parts that a release is made of.
 func (s *control) newMaker() *release.Maker {
 	return &release.Maker{
-		Store: s.store, Now: now, Seal: s.store.Sealer().Seal, Secrets: s.secretVersions,
+		Store: s.store, Now: s.clock.Now, Seal: s.store.Sealer().Seal, Secrets: s.secretVersions,
 		Files: s.files,
 		Build: release.Build{Scratch: s.scratch(), Clone: clone, Run: s.build, PutTree: s.putTree, PutBlob: s.putBlob},
 	}

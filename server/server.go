@@ -19,6 +19,7 @@ import (
 	"github.com/fairlead/fairlead/api/client"
 	"github.com/fairlead/fairlead/artifact"
 	"github.com/fairlead/fairlead/gateway"
+	"github.com/fairlead/fairlead/internal/steadyclock"
 	"github.com/fairlead/fairlead/internal/unixsock"
 	"github.com/fairlead/fairlead/release"
 	"github.com/fairlead/fairlead/rollout"
@@ -31,6 +32,7 @@ import (
 type control struct {
 	Config
 	paths
+	clock   *steadyclock.Clock
 	started time.Time
 	term    uint64
 	end     chan bool // the argument of shutdown: end the gateway and all instances too
@@ -56,7 +58,7 @@ func Run(ctx context.Context, c Config) (err error) {
 	if err := c.check(); err != nil {
 		return err
 	}
-	s := &control{Config: c, paths: paths{c.State}, started: time.Now().UTC(), end: make(chan bool, 1)}
+	s := &control{Config: c, paths: paths{c.State}, end: make(chan bool, 1)}
 	if err := os.MkdirAll(c.State, 0o700); err != nil {
 		return &fairlead.Error{Code: fairlead.Unavailable, Op: "make the state directory", Err: err}
 	}
@@ -64,6 +66,10 @@ func Run(ctx context.Context, c Config) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.store.Close()) }()
+	if s.clock, err = openClock(ctx, s.store); err != nil {
+		return err
+	}
+	s.started = s.clock.Now()
 	listeners, err := s.listen() // before anything is started, for another may have the port
 	if err != nil {
 		return err
@@ -107,8 +113,8 @@ func (s *control) open(ctx context.Context) (err error) {
 	s.entrance = s.keeper.address
 	s.traffic = gateway.NewClient(s.gatewaySocket())
 	s.releases = s.newMaker()
-	s.fleet = fleet{Runtime: s.runtime, releases: s.releases, trees: s.trees, deliver: s.vault.Deliver}
-	if s.engine, err = rollout.Open(ctx, s.store, now, rand.Reader); err != nil {
+	s.fleet = fleet{Runtime: s.runtime, now: s.clock.Now, releases: s.releases, trees: s.trees, deliver: s.vault.Deliver}
+	if s.engine, err = rollout.Open(ctx, s.store, s.clock.Now, rand.Reader); err != nil {
 		return err
 	}
 	gates, err := s.newGates(ctx)
@@ -117,12 +123,10 @@ func (s *control) open(ctx context.Context) (err error) {
 	}
 	s.loop = rollout.NewLoop(rollout.Config{
 		Engine: s.engine, Store: s.store, Fleet: s.fleet, Traffic: s.traffic, Gates: gates,
-		Releases: s.releases.Get, Term: s.term, Now: now, Log: s.Log,
+		Releases: s.releases.Get, Term: s.term, Now: s.clock.Now, Log: s.Log,
 	})
 	return nil
 }
-
-func now() time.Time { return time.Now().UTC() }
 
 // nextTerm records this start of the control plane and returns its term.
 func nextTerm(ctx context.Context, store *sqlite.Store, version string, at time.Time) (uint64, error) {
@@ -173,6 +177,7 @@ func (s *control) serve(ctx context.Context, listeners []net.Listener) error {
 	defer endWork()
 	loops.Go(func() { failed <- s.loop.Run(work) })
 	loops.Go(func() { s.keeper.keep(work) })
+	loops.Go(func() { watchClock(work, s.clock, s.Log) })
 	for _, l := range listeners {
 		servers.Go(func() { failed <- httpServer.Serve(l) })
 	}
@@ -263,8 +268,8 @@ func (s *control) handler(who *identity) http.Handler {
 	return api.New(api.Config{
 		Version: s.version, Engine: s.engine, Releases: s.releases,
 		Deployments: deployments{releases: s.releases, engine: s.engine, routes: &sync.Mutex{}},
-		Blobs:       s.trees, Secrets: vaultFace{vault: s.vault, engine: s.engine, releases: s.releases}, Ledger: s.store, Instances: s.runtime,
-		Open: s.openSealed, Seal: s.store.Sealer().Seal, Identify: who.identify, Hosts: s.hosts(),
+		Blobs:       s.trees, Secrets: vaultFace{now: s.clock.Now, vault: s.vault, engine: s.engine, releases: s.releases}, Ledger: s.store, Instances: s.runtime,
+		Now: s.clock.Now, Open: s.openSealed, Seal: s.store.Sealer().Seal, Identify: who.identify, Hosts: s.hosts(),
 		Shutdown: s.shutdown,
 	})
 }
@@ -281,7 +286,7 @@ func (s *control) shutdown(ctx context.Context, all bool, by fairlead.Principal)
 		return fmt.Errorf("encode the end: %w", err)
 	}
 	_, err = s.store.Commit(ctx, fairlead.Change{Entries: []fairlead.Entry{{
-		Time: now(), Kind: "server.ending", Principal: by.ID, Data: data,
+		Time: s.clock.Now(), Kind: "server.ending", Principal: by.ID, Data: data,
 	}}})
 	if err != nil {
 		return fmt.Errorf("record the end: %w", err)
@@ -312,6 +317,6 @@ func (s *control) openSealed(ctx context.Context, sealed fairlead.Sealed) string
 func (s *control) version() client.Version {
 	return client.Version{
 		Version: s.Version, Go: runtime.Version(), Term: s.term, Started: s.started, Pid: os.Getpid(),
-		Gateway: s.entrance, API: s.api, State: s.State,
+		Gateway: s.entrance, API: s.api, State: s.State, ClockOff: s.clock.Off().Round(time.Second).Seconds(),
 	}
 }

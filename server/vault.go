@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"time"
 
 	"github.com/fairlead/fairlead"
 	"github.com/fairlead/fairlead/api/client"
@@ -12,6 +13,7 @@ import (
 
 // vaultFace is the vault as the API may see it.
 type vaultFace struct {
+	now      func() time.Time
 	vault    *secret.Vault
 	engine   *rollout.Engine
 	releases *release.Maker
@@ -32,7 +34,7 @@ func (f vaultFace) List(ctx context.Context, env string) ([]client.Secret, error
 
 // Set stores a new version; one that rotates without a value gets a random one.
 func (f vaultFace) Set(ctx context.Context, env, name string, in client.SecretValue, by fairlead.Principal) (client.Secret, error) {
-	at := now()
+	at := f.now()
 	store := f.vault.Set
 	if in.Rotate {
 		store = f.vault.Rotate
@@ -54,7 +56,7 @@ func (f vaultFace) Remove(ctx context.Context, env, name string, by fairlead.Pri
 		return fairlead.Errorf(fairlead.Conflict, "remove secret "+name, "%s, which has traffic in %s, needs it to start", user, env).
 			WithHint("first release without it, or rotate it with: fairlead secret rotate %s --env %s", name, env)
 	}
-	return f.vault.Remove(ctx, by, now(), env, name)
+	return f.vault.Remove(ctx, by, f.now(), env, name)
 }
 
 // user returns a release in an environment that may be started again and names a

@@ -31,7 +31,8 @@ type Spec struct {
 	Health    *fairlead.Check    `json:"health,omitempty"`
 	Resources fairlead.Resources `json:"resources"`
 	Network   fairlead.Network   `json:"network"`
-	Sandbox   string             `json:"sandbox"` // fairlead.SandboxRequired or SandboxPreferred
+	Sandbox   string             `json:"sandbox"`          // fairlead.SandboxRequired or SandboxPreferred
+	Ordered   time.Time          `json:"ordered,omitzero"` // by the clock of who starts it; the status says it as Started
 }
 
 // Secrets are files by name. They are handed to Start apart from the Spec so that
@@ -74,7 +75,7 @@ type Status struct {
 	Restarts    int             `json:"restarts"`
 	OOMKills    int             `json:"oomKills,omitempty"`
 	LastExit    string          `json:"lastExit,omitempty"` // why it ended last, such as "exit status 1"
-	Started     time.Time       `json:"started"`            // of the instance, not of its last restart
+	Started     time.Time       `json:"started"`            // of the instance, not of its last restart; Spec.Ordered where it is given
 	ReadySince  time.Time       `json:"readySince,omitzero"`
 	Protections []Protection    `json:"protections,omitempty"`
 }

@@ -24,6 +24,9 @@ type Version struct {
 	Gateway string    `json:"gateway"` // address that takes the applications' traffic, host:port
 	API     string    `json:"api"`     // address of this API, host:port
 	State   string    `json:"state"`   // state directory
+	// ClockOff is by how many seconds the machine's clock is ahead of the time that
+	// records go by; negative where it is behind.
+	ClockOff float64 `json:"clockOff"`
 }
 
 // Deploy asks for a new release of an app and for its way into an environment.
@@ -97,6 +100,7 @@ type Site struct {
 	Previous  int               `json:"previous,omitempty"` // what a rollback returns to
 	Rollout   *Rollout          `json:"rollout,omitempty"`  // the newest, moving or ended
 	Instances []workload.Status `json:"instances"`
+	Seen      time.Time         `json:"seen,omitzero"` // when the server looked, by the clock of its records
 }
 
 // Outcome is how a rollout ended, or "" while it moves.

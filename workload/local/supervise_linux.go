@@ -77,7 +77,7 @@ func newSupervisor(h home, spec workload.Spec) (*supervisor, *controlServer, err
 		quiet: func() {}, failures: map[bool]int{}, timer: stoppedTimer(),
 		held: holder[workload.Status]{home: h, me: me, log: log, status: workload.Status{
 			ID: spec.ID, Site: spec.Site, Release: spec.Release, Digest: spec.Digest,
-			State: workload.Starting, Address: "pass:" + h.dial(), Started: time.Now().UTC()}},
+			State: workload.Starting, Address: "pass:" + h.dial(), Started: startedAt(spec)}},
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /v1/status", func(w http.ResponseWriter, _ *http.Request) { respond(w, s.snapshot(), nil) })
@@ -91,6 +91,15 @@ func newSupervisor(h home, spec workload.Spec) (*supervisor, *controlServer, err
 		return nil, nil, errors.Join(err, log.close())
 	}
 	return s, control, nil
+}
+
+// startedAt goes by the clock of who orders, which compares it with other times of
+// its own; the machine's may have been set meanwhile.
+func startedAt(spec workload.Spec) time.Time {
+	if spec.Ordered.IsZero() {
+		return time.Now().UTC()
+	}
+	return spec.Ordered
 }
 
 func (s *supervisor) snapshot() workload.Status { return s.held.snapshot() }
