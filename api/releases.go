@@ -30,8 +30,11 @@ func (s *server) deployed(ctx context.Context, rel fairlead.Release, r rollout.R
 	if err != nil {
 		return client.Deployed{}, err
 	}
-	view, err := s.rollout(ctx, r.ID)
-	return client.Deployed{Release: s.viewRelease(ctx, rel), Rollout: view, Created: made}, err
+	d := client.Deployed{Created: made}
+	if d.Rollout, err = s.rollout(ctx, r.ID); err == nil {
+		d.Release, err = s.viewRelease(ctx, rel)
+	}
+	return d, err
 }
 
 func (s *server) releases(ctx context.Context, app string) ([]client.Release, error) {
@@ -43,14 +46,16 @@ func (s *server) releases(ctx context.Context, app string) ([]client.Release, er
 		return nil, fairlead.Errorf(fairlead.NotFound, "list releases", "there is no app %q", app).
 			WithHint("see which there are with: fairlead status")
 	}
-	views := make([]client.Release, 0, len(all))
-	for i := len(all) - 1; i >= 0; i-- {
-		views = append(views, s.viewRelease(ctx, all[i]))
+	views := make([]client.Release, len(all))
+	for i, r := range all {
+		if views[len(all)-1-i], err = s.viewRelease(ctx, r); err != nil {
+			return nil, err
+		}
 	}
 	return views, nil
 }
 
-func (s *server) viewRelease(ctx context.Context, r fairlead.Release) client.Release {
+func (s *server) viewRelease(ctx context.Context, r fairlead.Release) (client.Release, error) {
 	view := client.Release{
 		App: r.App, Number: r.Number, Digest: r.Digest, Created: r.Created, By: s.Open(ctx, r.By),
 		Content: r.Content, History: map[string]string{},
@@ -66,8 +71,9 @@ func (s *server) viewRelease(ctx context.Context, r fairlead.Release) client.Rel
 			view.Live = append(view.Live, state.Live.Site.Env)
 		}
 	}
-	for _, past := range s.Engine.History(r.App, r.Number) {
+	history, err := s.Engine.History(ctx, r.App, r.Number)
+	for _, past := range history {
 		view.History[past.Site.Env] = string(past.Outcome)
 	}
-	return view
+	return view, err
 }

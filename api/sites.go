@@ -79,7 +79,7 @@ func (s *server) sealReason(ctx context.Context, reason string, by fairlead.Prin
 }
 
 func (s *server) rollout(ctx context.Context, id string) (client.Rollout, error) {
-	state, err := s.Engine.Find(id)
+	state, err := s.Engine.Find(ctx, id)
 	if err != nil {
 		return client.Rollout{}, err
 	}

@@ -25,13 +25,13 @@ type Engine struct {
 
 	mu       sync.Mutex
 	live     map[fairlead.Site]Live
-	machines map[string]*Machine // of all rollouts of this store, by id
+	machines map[string]*Machine // of the current rollouts, by id; see current
 	newest   map[fairlead.Site]string
 	shifting map[string]uint32 // epochs that the gateway does not have in force yet, by rollout
 	changed  chan struct{}     // closed and replaced after each change
 }
 
-// Open returns the engine of a store, with every rollout as its records say.
+// Open returns the engine of a store, with every current rollout as its records say.
 // random, from which names and salts come, is safe for concurrent use and never
 // fails, as crypto/rand.Reader does.
 func Open(ctx context.Context, store Store, now func() time.Time, random io.Reader) (*Engine, error) {
@@ -49,7 +49,7 @@ func (e *Engine) load(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	rollouts, err := readRows[Rollout](ctx, e.store, RolloutRow, "")
+	began, err := readRows[Rollout](ctx, e.store, BeganRow, "")
 	if err != nil {
 		return err
 	}
@@ -59,8 +59,12 @@ func (e *Engine) load(ctx context.Context) error {
 	if err := e.loadShifts(ctx); err != nil {
 		return err
 	}
-	for _, r := range rollouts {
-		if e.machines[r.ID], err = e.restore(ctx, r); err != nil {
+	for _, id := range current(lives, began) {
+		r, err := e.stored(ctx, id)
+		if err != nil {
+			return err
+		}
+		if e.machines[id], err = e.restore(ctx, r); err != nil {
 			return err
 		}
 	}
@@ -159,7 +163,7 @@ func (e *Engine) Begin(ctx context.Context, b Beginning) (Rollout, error) {
 	if err := e.supersede(ctx, live, b); err != nil {
 		return Rollout{}, err
 	}
-	r := newRollout(b, live, e.now().UTC().Round(0), e.random)
+	r, superseded := newRollout(b, live, e.now().UTC().Round(0), e.random), live.Rollout
 	live.Site, live.Rollout = b.Site, r.ID
 	if r.From == 0 || r.From == r.To { // nothing else has the traffic
 		live.Route, live.Replicas = r.Route, r.Replicas
@@ -175,13 +179,14 @@ func (e *Engine) Begin(ctx context.Context, b Beginning) (Rollout, error) {
 	if err != nil {
 		return Rollout{}, fmt.Errorf("%s: %w", op, err)
 	}
+	delete(e.machines, superseded) // it has ended
 	e.live[b.Site], e.newest[b.Site], e.machines[r.ID] = live, r.ID, NewMachine(r)
 	e.signal()
 	return r, nil
 }
 
 func begunRows(r Rollout, live Live) []fairlead.Row {
-	rows := []fairlead.Row{row(RolloutRow, r.ID, r), row(LiveRow, r.Site.String(), live)}
+	rows := []fairlead.Row{row(RolloutRow, r.ID, r), row(LiveRow, r.Site.String(), live), takenRow(r)}
 	if r.Phase != Ended {
 		rows = append(rows, row(BeganRow, r.ID, r))
 	}
@@ -398,31 +403,6 @@ func (e *Engine) Sites() []State {
 		states[i] = e.state(e.live[site], e.machines[e.newest[site]])
 	}
 	return states
-}
-
-// History returns the rollouts of a release, oldest first.
-func (e *Engine) History(app string, release int) []Rollout {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	var past []Rollout
-	for _, m := range e.machines {
-		if m != nil && m.rollout.Site.App == app && m.rollout.To == release {
-			past = append(past, m.rollout)
-		}
-	}
-	slices.SortFunc(past, func(a, b Rollout) int { return a.Began.Compare(b.Began) })
-	return past
-}
-
-// Find returns the state of a rollout's site with that rollout.
-func (e *Engine) Find(id string) (State, error) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	m := e.machines[id]
-	if m == nil {
-		return State{}, fairlead.Errorf(fairlead.NotFound, "find rollout", "there is no rollout %q", id)
-	}
-	return e.state(e.live[m.rollout.Site], m), nil
 }
 
 func (e *Engine) state(live Live, m *Machine) State {

@@ -113,7 +113,7 @@ func (b *bench) second(id string, stableRate, canaryRate float64) {
 
 func (b *bench) find(id string) rollout.Rollout {
 	b.t.Helper()
-	state, err := b.engine.Find(id)
+	state, err := b.engine.Find(b.t.Context(), id)
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -201,7 +201,7 @@ func TestABlockThatComesTwiceCountsOnce(t *testing.T) {
 		b.feed(id, rollout.Input{Blocks: []fairlead.Block{block}})
 		b.restart()
 	}
-	state, err := b.engine.Find(id)
+	state, err := b.engine.Find(t.Context(), id)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -301,7 +301,7 @@ func TestAnInputThatCannotBeRecordedIsTakenAgainOnce(t *testing.T) {
 	if b.engine, err = rollout.Open(t.Context(), failing{b.store, &full}, func() time.Time { return b.now }, cryptorand.Reader); err != nil {
 		t.Fatal(err)
 	}
-	before, err := b.engine.Find(id)
+	before, err := b.engine.Find(t.Context(), id)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -318,7 +318,7 @@ func TestAnInputThatCannotBeRecordedIsTakenAgainOnce(t *testing.T) {
 	for range 2 {
 		b.feed(id, rollout.Input{Blocks: []fairlead.Block{block}})
 	}
-	after, err := b.engine.Find(id)
+	after, err := b.engine.Find(t.Context(), id)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -78,7 +78,7 @@ func (a *actions) closeShifts(ctx context.Context, epochs map[string]uint32) err
 		if err != nil {
 			return err
 		}
-		if !a.inForce(intent.Target, s.Epoch, epochs) {
+		if !a.inForce(ctx, intent.Target, s.Epoch, epochs) {
 			continue
 		}
 		if err := a.end(ctx, intent, "traffic.shifted", nil, nil); err != nil {
@@ -91,10 +91,10 @@ func (a *actions) closeShifts(ctx context.Context, epochs map[string]uint32) err
 
 // inForce reports whether the gateway has the weight of an epoch, or a later one,
 // in force. A rollout that is not split any more has all or nothing.
-func (a *actions) inForce(id string, epoch uint32, epochs map[string]uint32) bool {
+func (a *actions) inForce(ctx context.Context, id string, epoch uint32, epochs map[string]uint32) bool {
 	if newest, split := epochs[id]; split {
 		return newest >= epoch
 	}
-	state, err := a.loop.Engine.Find(id)
+	state, err := a.loop.Engine.Find(ctx, id)
 	return err == nil && (state.Rollout.Phase == Ended || state.Rollout.Outcome == Promoted)
 }
