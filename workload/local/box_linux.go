@@ -41,7 +41,8 @@ type boxPlan struct {
 	dial     *os.File // listening socket, or nil
 	cgroup   *cgroup
 	required bool
-	plain    bool // may it run without namespaces
+	plain    bool     // may it run without namespaces
+	without  []string // protections that a test leaves out
 	asked    fairlead.Resources
 	scratch  string             // directory for secrets without namespaces, memory-backed
 	adjust   func(*setup) error // completes the setup for the means chosen: its environment and port
@@ -106,7 +107,7 @@ func (b *box) demand(plan boxPlan) error {
 
 func namespaceProtections(enforced bool, detail string) []workload.Protection {
 	var all []workload.Protection
-	for _, name := range []string{userNamespace, mountNamespace, pidNamespace, networkNamespace, ipcNamespace, utsNamespace} {
+	for _, name := range []string{UserNamespace, MountNamespace, PidNamespace, NetworkNamespace, IPCNamespace, UTSNamespace} {
 		all = append(all, workload.Protection{Name: name, Enforced: enforced, Detail: detail})
 	}
 	return all
@@ -117,17 +118,21 @@ func tryBox(ctx context.Context, plan boxPlan, way means, why error) (*box, erro
 	b := &box{setup: plan.setup, events: make(chan event)}
 	b.setup.Namespaces = way != plain
 	b.setup.UID = map[means]int{ownUser: 1000, oneUser: 0, plain: os.Getuid()}[way]
-	b.setup.Processes = processLimit
+	b.setup.Processes = MostProcesses
 	b.setup.SecretDir = secretsDir
 	if way == plain {
 		b.setup.Processes = 0 // it would count all of the user's processes
 		b.setup.SecretDir = plan.scratch
 	}
-	if slices.ContainsFunc(plan.cgroup.results, func(p workload.Protection) bool { return p.Name == procLimit && p.Enforced }) {
+	if slices.ContainsFunc(plan.cgroup.results, func(p workload.Protection) bool { return p.Name == ProcessLimit && p.Enforced }) {
 		b.setup.Processes = 0 // the cgroup counts them
 	}
 	b.setup.Required = requiredNames(plan.required)
 	b.setup.Cgroups = len(plan.cgroup.entered)
+	b.setup.Without = plan.without
+	if b.setup.leavesOut(ProcessLimit) {
+		b.setup.Processes = 0
+	}
 	if err := errors.Join(os.MkdirAll(b.setup.Stage, 0o700), plan.adjust(&b.setup)); err != nil {
 		return nil, err
 	}
@@ -149,7 +154,7 @@ func (b *box) describe(plan boxPlan, way means, why error) {
 	switch way {
 	case ownUser:
 		b.protections = namespaceProtections(true, "")
-		b.protections[0].Detail = fmt.Sprintf("runs as user %d of the machine", tenantUser(plan.tenant))
+		b.protections[0].Detail = fmt.Sprintf("runs as user %d of the machine", TenantUser(plan.tenant))
 	case oneUser:
 		b.protections = namespaceProtections(true, "")
 		b.protections[0].Detail = "runs as the user of Fairlead, without its rights"
@@ -157,21 +162,33 @@ func (b *box) describe(plan boxPlan, way means, why error) {
 		b.protections = namespaceProtections(false, why.Error())
 	}
 	for _, p := range plan.cgroup.results {
-		if p.Name == procLimit && !p.Enforced && b.setup.Processes > 0 {
+		if p.Name == ProcessLimit && !p.Enforced && b.setup.Processes > 0 {
 			continue // RLIMIT_NPROC takes its place, and is reported by the start
 		}
 		b.protections = append(b.protections, p)
 	}
-	memory := workload.Protection{Name: secretsInMemory, Enforced: true, Detail: "ramfs, never swapped"}
+	memory := workload.Protection{Name: SecretsInMemory, Enforced: true, Detail: "ramfs, never swapped"}
 	if way == plain {
-		memory = workload.Protection{Name: secretsInMemory, Detail: "tmpfs of the machine, which may be swapped"}
+		memory = workload.Protection{Name: SecretsInMemory, Detail: "tmpfs of the machine, which may be swapped"}
 	}
-	b.protections = append(b.protections, memory)
+	scratch := workload.Protection{Name: ScratchLimit, Enforced: true, Detail: fmt.Sprintf("%d MiB in /tmp, %d MiB in /dev/shm", b.setup.tempSize()>>20, shmSize>>20)}
+	if way == plain {
+		scratch = workload.Protection{Name: ScratchLimit, Detail: "temporary files are on a disk of the machine"}
+	}
+	b.protections = append(b.protections, memory, scratch)
+	for i, p := range b.protections {
+		if b.setup.leavesOut(p.Name) {
+			b.protections[i] = workload.Protection{Name: p.Name, Detail: leftOut}
+		}
+	}
 }
 
-// tenantUser returns the user id outside under which a tenant's instances run: one
+// leftOut is the detail of a protection that a test leaves out.
+const leftOut = "left out"
+
+// TenantUser returns the user id outside under which a tenant's instances run: one
 // of a hundred thousand that no account has.
-func tenantUser(tenant string) int {
+func TenantUser(tenant string) int {
 	hash := fnv.New32a()
 	io.WriteString(hash, tenant)
 	return 200_000 + int(hash.Sum32()%100_000)
@@ -183,11 +200,16 @@ func attributes(plan boxPlan, way means) *syscall.SysProcAttr {
 	if way == plain {
 		return a
 	}
-	a.Cloneflags = unix.CLONE_NEWUSER | unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWNET | unix.CLONE_NEWIPC | unix.CLONE_NEWUTS
+	a.Cloneflags = unix.CLONE_NEWUSER | unix.CLONE_NEWNS | unix.CLONE_NEWPID
+	for name, flag := range map[string]uintptr{NetworkNamespace: unix.CLONE_NEWNET, IPCNamespace: unix.CLONE_NEWIPC, UTSNamespace: unix.CLONE_NEWUTS} {
+		if !slices.Contains(plan.without, name) {
+			a.Cloneflags |= flag
+		}
+	}
 	a.UidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getuid(), Size: 1}}
 	a.GidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getgid(), Size: 1}}
 	if way == ownUser {
-		user := tenantUser(plan.tenant)
+		user := TenantUser(plan.tenant)
 		a.UidMappings = append(a.UidMappings, syscall.SysProcIDMap{ContainerID: 1000, HostID: user, Size: 1})
 		a.GidMappings = append(a.GidMappings, syscall.SysProcIDMap{ContainerID: 1000, HostID: user, Size: 1})
 		a.GidMappingsEnableSetgroups = true
@@ -219,7 +241,7 @@ func (b *box) launch(plan boxPlan, way means) error {
 		SysProcAttr: attributes(plan, way),
 	}
 	if way == ownUser { // the app opens /dev/stdout by name
-		user := tenantUser(plan.tenant)
+		user := TenantUser(plan.tenant)
 		if err := errors.Join(plan.out.Chown(user, user), plan.err.Chown(user, user)); err != nil {
 			return errors.Join(err, channel.conn.Close())
 		}
@@ -253,6 +275,7 @@ func (b *box) await(ctx context.Context) error {
 		closeAll(files)
 		return errors.New(ready.Error)
 	}
+	b.protections = append(b.protections, ready.Protections...)
 	targets := make([]string, len(b.setup.Reach))
 	for i, rule := range b.setup.Reach {
 		targets[i] = rule.Target
@@ -334,5 +357,5 @@ func requiredNames(required bool) []string {
 	if !required {
 		return nil
 	}
-	return []string{landlockRules, seccompFilter, noNewPrivileges, noCoreDumps, noCapabilities}
+	return atStart()
 }

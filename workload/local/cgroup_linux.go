@@ -129,14 +129,14 @@ func newCgroup(chosen map[string]hierarchy, name string, asked fairlead.Resource
 		text                   string
 		files                  map[int][][2]string // by version
 	}{
-		{memoryLimit, "memory", l.memory > 0, asked.Memory, map[int][][2]string{
+		{MemoryLimit, "memory", l.memory > 0, asked.Memory, map[int][][2]string{
 			1: {{"memory.limit_in_bytes", fmt.Sprint(l.memory)}, {"?memory.memsw.limit_in_bytes", fmt.Sprint(l.memory)}},
 			2: {{"memory.max", fmt.Sprint(l.memory)}, {"?memory.swap.max", "0"}}}},
-		{cpuLimit, "cpu", l.milliCPU > 0, asked.CPU, map[int][][2]string{
+		{CPULimit, "cpu", l.milliCPU > 0, asked.CPU, map[int][][2]string{
 			1: {{"cpu.cfs_period_us", "100000"}, {"cpu.cfs_quota_us", fmt.Sprint(max(1000, l.milliCPU*100))}},
 			2: {{"cpu.max", fmt.Sprintf("%d 100000", max(1000, l.milliCPU*100))}}}},
-		{procLimit, "pids", true, fmt.Sprint(processLimit), map[int][][2]string{
-			1: {{"pids.max", fmt.Sprint(processLimit)}}, 2: {{"pids.max", fmt.Sprint(processLimit)}}}},
+		{ProcessLimit, "pids", true, fmt.Sprint(MostProcesses), map[int][][2]string{
+			1: {{"pids.max", fmt.Sprint(MostProcesses)}}, 2: {{"pids.max", fmt.Sprint(MostProcesses)}}}},
 	}
 	for _, setting := range settings {
 		if !setting.asked {

@@ -241,7 +241,7 @@ func TestCgroup2LimitsAreWrittenWhereDelegated(t *testing.T) {
 		t.Errorf("%d directories, %d to enter", len(c.dirs), len(c.entered))
 	}
 	for _, p := range c.results {
-		if p.Enforced != (p.Name != procLimit) {
+		if p.Enforced != (p.Name != ProcessLimit) {
 			t.Errorf("%+v", p)
 		}
 	}

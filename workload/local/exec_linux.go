@@ -69,33 +69,72 @@ func confine(s setup) ([]workload.Protection, error) {
 		}
 	}
 	dir := s.Dir
-	if s.Namespaces {
+	if s.Namespaces && !s.leavesOut(MountNamespace) {
 		dir = appDir
 	}
 	if err := os.Chdir(dir); err != nil {
 		return nil, err
 	}
 	unix.Umask(0o022)
-	protections := []workload.Protection{outcome(noCoreDumps, "RLIMIT_CORE 0", setLimit(unix.RLIMIT_CORE, 0))}
-	if s.Processes > 0 {
-		protections = append(protections, outcome(procLimit, fmt.Sprintf("RLIMIT_NPROC %d", s.Processes), setLimit(unix.RLIMIT_NPROC, uint64(s.Processes))))
+	var protections []workload.Protection
+	take := func(name, detail string, restrict func() error) {
+		if s.leavesOut(name) {
+			protections = append(protections, workload.Protection{Name: name, Detail: leftOut})
+			return
+		}
+		protections = append(protections, outcome(name, detail, restrict()))
 	}
-	capabilities := dropBounding()
-	if err := changeUser(s.UID, s.Namespaces); err != nil {
+	take(CleanStart, "no descriptor or variable of the shim", func() error { return nil }) // close_range was the first thing to do
+	take(NoCoreDumps, "RLIMIT_CORE 1", func() error { return setLimit(unix.RLIMIT_CORE, mostCore) })
+	take(FileLimit, fmt.Sprintf("RLIMIT_NOFILE %d", MostFiles), limitFiles)
+	if s.Processes > 0 {
+		take(ProcessLimit, fmt.Sprintf("RLIMIT_NPROC %d", s.Processes), func() error { return setLimit(unix.RLIMIT_NPROC, uint64(s.Processes)) })
+	}
+	if err := dropRights(s, take); err != nil {
 		return nil, err
 	}
-	capabilities = errors.Join(capabilities, dropCapabilities())
-	protections = append(protections, outcome(noCapabilities, "none", capabilities))
 	if !s.Namespaces { // a pid namespace ends with its init; plain processes need this
 		if err := unix.Prctl(unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL), 0, 0, 0); err != nil {
 			return nil, fmt.Errorf("prctl parent death signal: %w", err)
 		}
 	}
-	protections = append(protections, outcome(noNewPrivileges, "", unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)))
-	detail, err := restrictFiles(s, dir)
-	protections = append(protections, outcome(landlockRules, detail, err))
-	protections = append(protections, outcome(seccompFilter, "deny list", filterSyscalls()))
+	take(NoNewPrivileges, "", func() error { return unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) })
+	detail, err := "", error(nil)
+	if !s.leavesOut(Landlock) {
+		detail, err = restrictFiles(s, dir)
+	}
+	take(Landlock, detail, func() error { return err })
+	take(Seccomp, "deny list", filterSyscalls)
 	return protections, nil
+}
+
+// dropRights makes this thread the app's user, without capabilities.
+func dropRights(s setup, take func(name, detail string, restrict func() error)) error {
+	var bounding error
+	if !s.leavesOut(NoCapabilities) {
+		bounding = dropBounding()
+	}
+	if err := changeUser(s.UID, s.Namespaces); err != nil {
+		return err
+	}
+	take(NoCapabilities, "none", func() error { return errors.Join(bounding, dropCapabilities()) })
+	return nil
+}
+
+// mostCore is the limit of core dumps in bytes. Where the machine hands dumps to a
+// program (core_pattern begins with |) the kernel ignores a limit of 0 and honours
+// only 1, see core(5); no dump of any kind fits into it.
+const mostCore = 1
+
+// limitFiles lowers the limit of open files; it never raises one.
+func limitFiles() error {
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		return err
+	}
+	limit.Max = min(limit.Max, MostFiles)
+	limit.Cur = min(limit.Cur, limit.Max)
+	return unix.Setrlimit(unix.RLIMIT_NOFILE, &limit)
 }
 
 // outcome is a protection that holds unless err says otherwise.

@@ -19,6 +19,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/fairlead/fairlead/internal/dialpass"
+	"github.com/fairlead/fairlead/workload"
 )
 
 // initProcess is a shim-init: the first process of a sandbox. It lives until its
@@ -30,6 +31,7 @@ type initProcess struct {
 
 	mu     sync.Mutex // held from an app's fork until it is reported
 	app    int        // pid of the app, 0 when none runs
+	ran    bool       // an app was started before
 	ofApp  event      // what is known of its end before it ends: an error of shim-exec
 	forked chan struct{}
 }
@@ -56,7 +58,7 @@ func initMain() error {
 	for i, file := range listeners {
 		passed[i] = int(file.Fd())
 	}
-	if err := p.channel.send(event{Kind: "ready"}, passed...); err != nil {
+	if err := p.channel.send(event{Kind: "ready", Protections: p.unreadable()}, passed...); err != nil {
 		return err
 	}
 	closeAll(listeners)
@@ -66,8 +68,10 @@ func initMain() error {
 // build makes the sandbox around this process, and the listeners of the reach
 // rules, one for each.
 func (p *initProcess) build() ([]*os.File, error) {
-	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
-		return nil, fmt.Errorf("prctl dumpable: %w", err)
+	if !p.setup.leavesOut(UnreadableInit) {
+		if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
+			return nil, fmt.Errorf("prctl dumpable: %w", err)
+		}
 	}
 	if !p.setup.Namespaces {
 		if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
@@ -75,17 +79,34 @@ func (p *initProcess) build() ([]*os.File, error) {
 		}
 		return nil, writeSecrets(p.setup.SecretDir, p.setup.Secrets, os.Getuid())
 	}
-	if err := unix.Sethostname([]byte(p.setup.Name)); err != nil {
-		return nil, fmt.Errorf("set host name: %w", err)
+	if !p.setup.leavesOut(UTSNamespace) {
+		if err := unix.Sethostname([]byte(p.setup.Name)); err != nil {
+			return nil, fmt.Errorf("set host name: %w", err)
+		}
 	}
-	os.WriteFile("/proc/sys/net/ipv4/ip_unprivileged_port_start", []byte("0"), 0) // without it ports below 1024 cannot be bound
-	if err := loopbackUp(); err != nil {
-		return nil, err
+	if !p.setup.leavesOut(NetworkNamespace) {
+		os.WriteFile("/proc/sys/net/ipv4/ip_unprivileged_port_start", []byte("0"), 0) // without it ports below 1024 cannot be bound
+		if err := loopbackUp(); err != nil {
+			return nil, err
+		}
+	}
+	if p.setup.leavesOut(MountNamespace) { // it still has one, so that a mount in it is its own
+		return nil, unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, "")
 	}
 	if err := enterRoot(p.setup); err != nil {
 		return nil, err
 	}
 	return listenInside(p.setup.Reach)
+}
+
+// unreadable says whether other processes are kept from this one's memory,
+// environment and descriptors.
+func (p *initProcess) unreadable() []workload.Protection {
+	dumpable, err := unix.PrctlRetInt(unix.PR_GET_DUMPABLE, 0, 0, 0, 0)
+	if err == nil && dumpable != 0 {
+		err = errors.New("it is dumpable")
+	}
+	return []workload.Protection{outcome(UnreadableInit, "not dumpable", err)}
 }
 
 func (p *initProcess) send(e event) error {
@@ -147,6 +168,12 @@ func (p *initProcess) obey(c command) error {
 func (p *initProcess) start() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.ran {
+		if err := renewScratch(p.setup); err != nil {
+			return p.send(event{Kind: "exited", Error: "start: " + err.Error()})
+		}
+	}
+	p.ran = true
 	ours, theirs, err := newStream()
 	if err != nil {
 		return err

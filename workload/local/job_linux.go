@@ -82,14 +82,14 @@ func (r *Runtime) inBox(ctx context.Context, h home, job workload.Job, group *cg
 		program: r.config.Shim, tenant: tenant,
 		setup: setup{Name: "job", Stage: h.stage(), Dir: job.Dir, Writable: job.Writable, Command: job.Command, Reach: reach},
 		out:   out.stdout, err: out.stderr, cgroup: group,
-		required: job.Sandbox == fairlead.SandboxRequired, plain: r.config.Plain, asked: job.Resources, scratch: scratch,
+		required: job.Sandbox == fairlead.SandboxRequired, plain: r.config.Plain, without: r.without, asked: job.Resources, scratch: scratch,
 		adjust: func(s *setup) error {
 			env := baseEnv(*s)
 			maps.Copy(env, job.Env)
 			s.Env = environ(env)
 			if s.Writable && s.Namespaces && s.UID != 0 {
 				lent = true
-				return own(job.Dir, tenantUser(tenant))
+				return own(job.Dir, TenantUser(tenant))
 			}
 			return nil
 		},

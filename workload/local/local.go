@@ -21,7 +21,6 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/fairlead/fairlead"
 	"github.com/fairlead/fairlead/workload"
 )
 
@@ -70,51 +69,18 @@ type ServiceStatus struct {
 	Started   time.Time      `json:"started"`
 }
 
+// The limits that every instance has, whatever its file asks for.
+const (
+	MostProcesses = 512       // processes and threads of one instance
+	MostFiles     = 65_536    // open files of one of its processes
+	TempSize      = 256 << 20 // bytes in an instance's /tmp
+)
+
 // The limits that this package sets itself.
 const (
-	processLimit  = 512              // processes and threads of one instance
-	tempSize      = 256 << 20        // bytes in an instance's /tmp
 	buildTempSize = 2 << 30          // bytes in a building job's /tmp
 	shmSize       = 64 << 20         // bytes in its /dev/shm
 	mostSecrets   = 4 << 20          // bytes of all secrets of an instance
 	setupTime     = 20 * time.Second // longest from an init's start to a ready sandbox
 	firstProbe    = 50 * time.Millisecond
 )
-
-// Names of protections, as statuses and doctor print them.
-const (
-	userNamespace    = "user namespace"
-	mountNamespace   = "mount namespace"
-	pidNamespace     = "pid namespace"
-	networkNamespace = "network namespace"
-	ipcNamespace     = "ipc namespace"
-	utsNamespace     = "uts namespace"
-	landlockRules    = "landlock"
-	seccompFilter    = "seccomp"
-	noNewPrivileges  = "no new privileges"
-	noCoreDumps      = "no core dumps"
-	noCapabilities   = "capabilities"
-	memoryLimit      = "memory limit"
-	cpuLimit         = "cpu limit"
-	procLimit        = "process limit"
-	secretsInMemory  = "secrets in memory"
-)
-
-// missing returns the protections that sandbox: required cannot do without and
-// that are not enforced. Limits are demanded only where the resources ask for
-// them; the process limit and memory-backed secrets never are.
-func missing(protections []workload.Protection, asked fairlead.Resources) []workload.Protection {
-	demanded := map[string]bool{
-		userNamespace: true, mountNamespace: true, pidNamespace: true, networkNamespace: true,
-		ipcNamespace: true, utsNamespace: true, landlockRules: true, seccompFilter: true,
-		noNewPrivileges: true, noCoreDumps: true, noCapabilities: true,
-		memoryLimit: asked.Memory != "", cpuLimit: asked.CPU != "",
-	}
-	var lacking []workload.Protection
-	for _, p := range protections {
-		if demanded[p.Name] && !p.Enforced {
-			lacking = append(lacking, p)
-		}
-	}
-	return lacking
-}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"slices"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -30,8 +31,20 @@ type setup struct {
 	Required   []string          `json:"required"`
 	Processes  int               `json:"processes"` // RLIMIT_NPROC, 0 for none
 	Secrets    map[string][]byte `json:"secrets"`
-	SecretDir  string            `json:"secretDir"` // inside
-	Cgroups    int               `json:"cgroups"`   // descriptors of cgroup.procs files that follow the others
+	SecretDir  string            `json:"secretDir"`         // inside
+	Cgroups    int               `json:"cgroups"`           // descriptors of cgroup.procs files that follow the others
+	Without    []string          `json:"without,omitempty"` // protections to leave out; set by tests only
+}
+
+// leavesOut reports whether a test wants the sandbox without a protection.
+func (s setup) leavesOut(name string) bool { return slices.Contains(s.Without, name) }
+
+// tempSize is how many bytes fit into /tmp.
+func (s setup) tempSize() int {
+	if s.Writable {
+		return buildTempSize
+	}
+	return TempSize
 }
 
 // Descriptors of a shim-init.
@@ -49,7 +62,7 @@ type command struct {
 
 // event is what a shim-init tells its shim.
 type event struct {
-	Kind        string                `json:"kind"` // "ready" (with a listener for each reach rule), "failed", "started", "refused", "exited"
+	Kind        string                `json:"kind"` // "ready" (with the protections of the shim-init and a listener for each reach rule), "failed", "started", "refused", "exited"
 	Error       string                `json:"error,omitempty"`
 	Protections []workload.Protection `json:"protections,omitempty"`
 	Code        int                   `json:"code,omitempty"`

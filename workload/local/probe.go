@@ -50,8 +50,8 @@ type prober struct {
 	result chan<- probed
 }
 
-// watch asks check until ctx ends: every 50 ms until it first passes, which makes
-// starts fast, and at its interval from then on.
+// watch asks check until ctx ends: often until it first passes, which makes starts
+// fast, and at its interval from then on.
 func (p prober) watch(ctx context.Context, run int, check fairlead.Check, health bool) {
 	check = settled(check)
 	client := &http.Client{
@@ -62,12 +62,11 @@ func (p prober) watch(ctx context.Context, run int, check fairlead.Check, health
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		Timeout:       check.Timeout.D(),
 	}
-	wait := min(firstProbe, check.Interval.D())
-	for {
+	wait := quickProbe
+	for steady := false; ; {
 		ok := p.once(ctx, client, check)
-		if ok || health {
-			wait = check.Interval.D()
-		}
+		steady = steady || ok || health
+		wait = nextProbe(wait, check.Interval.D(), steady)
 		select {
 		case p.result <- probed{run, health, ok}:
 		case <-ctx.Done():
@@ -81,6 +80,19 @@ func (p prober) watch(ctx context.Context, run int, check fairlead.Check, health
 			return
 		}
 	}
+}
+
+// quickProbe is half the wait after the first check of a start. The wait doubles
+// with each check, up to firstProbe.
+const quickProbe = time.Millisecond
+
+// nextProbe returns the wait that follows one of wait: the interval once the check
+// has passed.
+func nextProbe(wait, interval time.Duration, steady bool) time.Duration {
+	if steady {
+		return interval
+	}
+	return min(2*wait, firstProbe, interval)
 }
 
 func (p prober) once(ctx context.Context, client *http.Client, check fairlead.Check) bool {

@@ -149,7 +149,7 @@ func makeDev(s setup) error {
 			return err
 		}
 	}
-	return mountNew(dev+"/shm", "tmpfs", unix.MS_NOEXEC, fmt.Sprintf("mode=1777,size=%d", shmSize))
+	return nil
 }
 
 func devices() []string { return []string{"null", "zero", "full", "random", "urandom"} }
@@ -165,12 +165,50 @@ func makeProc(s setup) error {
 	return err
 }
 
-// makeScratch gives the app a place to write.
+// makeScratch gives the app places to write: its temporary files and shared
+// memory. Files without content take the kernel's memory too, so their number is
+// limited as well.
 func makeScratch(s setup) error {
+	flags := uintptr(unix.MS_NOEXEC)
 	if s.Writable { // a build runs what it writes
-		return mountNew(s.Stage+"/tmp", "tmpfs", 0, fmt.Sprintf("mode=1777,size=%d", buildTempSize))
+		flags = 0
 	}
-	return mountNew(s.Stage+"/tmp", "tmpfs", unix.MS_NOEXEC, fmt.Sprintf("mode=1777,size=%d", tempSize))
+	root := s.Stage
+	if err := mountNew(root+"/tmp", "tmpfs", flags, scratchOptions(s.tempSize())); err != nil {
+		return err
+	}
+	return mountNew(root+"/dev/shm", "tmpfs", unix.MS_NOEXEC, scratchOptions(shmSize))
+}
+
+func scratchOptions(size int) string {
+	return fmt.Sprintf("mode=1777,size=%d,nr_inodes=%d", size, size>>10)
+}
+
+// renewScratch throws away what the last run of the app left in its places to
+// write: it would count to the next run's memory. Nothing of that run is alive.
+func renewScratch(s setup) error {
+	switch {
+	case s.leavesOut(MountNamespace):
+		return nil
+	case !s.Namespaces:
+		return emptyDir(s.Stage)
+	}
+	for _, dir := range []string{"/tmp", "/dev/shm"} {
+		if err := unix.Unmount(dir, unix.MNT_DETACH); err != nil {
+			return fmt.Errorf("renew %s: %w", dir, err)
+		}
+	}
+	s.Stage = ""
+	return makeScratch(s)
+}
+
+// emptyDir removes all that is in a directory.
+func emptyDir(dir string) error {
+	entries, err := os.ReadDir(dir)
+	for _, entry := range entries {
+		err = errors.Join(err, os.RemoveAll(filepath.Join(dir, entry.Name())))
+	}
+	return err
 }
 
 // makeSecrets delivers the secrets on a ramfs, whose pages are never swapped.

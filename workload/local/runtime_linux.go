@@ -24,8 +24,9 @@ import (
 // Runtime runs instances, jobs and services as local processes. It is safe for
 // concurrent use, and implements workload.Runtime and workload.JobRunner.
 type Runtime struct {
-	config Config
-	log    *slog.Logger
+	config  Config
+	log     *slog.Logger
+	without []string // protections that jobs do without; set by tests only, before the first job
 
 	terms   sync.Mutex // guards the file that holds the newest term
 	waiting sync.WaitGroup
@@ -174,9 +175,8 @@ func (r *Runtime) spawn(ctx context.Context, h home, lock *os.File, secrets work
 func (r *Runtime) admit(order fairlead.Order) error {
 	r.terms.Lock()
 	defer r.terms.Unlock()
-	path := filepath.Join(r.config.Root, "term.json")
-	var newest uint64
-	if err := readJSON(path, &newest); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	newest, err := r.readTerm()
+	if err != nil {
 		return err
 	}
 	if order.Term < newest {
@@ -185,7 +185,7 @@ func (r *Runtime) admit(order fairlead.Order) error {
 	if order.Term == newest {
 		return nil
 	}
-	return writeJSON(path, order.Term)
+	return writeJSON(r.termFile(), order.Term)
 }
 
 // Stop implements workload.Runtime.

@@ -46,6 +46,7 @@ const (
 	allow   = unix.SECCOMP_RET_ALLOW
 	deny    = unix.SECCOMP_RET_ERRNO | uint32(unix.EPERM)
 	unknown = unix.SECCOMP_RET_ERRNO | uint32(unix.ENOSYS)
+	done    = unix.SECCOMP_RET_ERRNO // with errno 0: nothing is done, and the caller hears that it was
 	kill    = unix.SECCOMP_RET_KILL_PROCESS
 )
 
@@ -54,6 +55,8 @@ func load(offset uint32) unix.SockFilter {
 }
 
 func argument(i uint32) unix.SockFilter { return load(offsetArgs + 8*i) }
+
+func upperHalf(i uint32) unix.SockFilter { return load(offsetArgs + 8*i + 4) }
 
 func answer(action uint32) unix.SockFilter {
 	return unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K, K: action}
@@ -89,6 +92,11 @@ func syscallFilter() []unix.SockFilter {
 	program = append(program, only(unix.SYS_UNSHARE, argument(0), jump(unix.BPF_JSET, unshareFlags, 0, 1), answer(deny), answer(allow))...)
 	program = append(program, only(unix.SYS_PERSONALITY, argument(0),
 		jump(unix.BPF_JEQ, 0, 2, 0), jump(unix.BPF_JEQ, 0xffffffff, 1, 0), answer(deny), answer(allow))...)
+	// A program may lower its own limit of core dumps to 0, which would let them out
+	// to the machine's handler of dumps: see mostCore. It is told that it was done.
+	program = append(program, only(unix.SYS_SETRLIMIT, argument(0), jump(unix.BPF_JEQ, unix.RLIMIT_CORE, 0, 1), answer(done), answer(allow))...)
+	program = append(program, only(unix.SYS_PRLIMIT64, argument(1), jump(unix.BPF_JEQ, unix.RLIMIT_CORE, 0, 4),
+		argument(2), jump(unix.BPF_JEQ, 0, 0, 3), upperHalf(2), jump(unix.BPF_JEQ, 0, 0, 1), answer(allow), answer(done))...)
 	program = append(program, only(unix.SYS_IOCTL, argument(1),
 		jump(unix.BPF_JEQ, unix.TIOCSTI, 1, 0), jump(unix.BPF_JEQ, unix.TIOCLINUX, 0, 1), answer(deny), answer(allow))...)
 	program = append(program, only(unix.SYS_SOCKET, argument(0),

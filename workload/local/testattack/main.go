@@ -227,7 +227,11 @@ func calls(call func(string, uintptr, ...uintptr)) {
 }
 
 func limits(results map[string]string, try func(string, error)) {
-	try("allow core dumps", unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{Cur: 1 << 20, Max: 1 << 20}))
+	var core unix.Rlimit
+	_ = unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{Cur: 1 << 20, Max: 1 << 20})
+	if err := unix.Getrlimit(unix.RLIMIT_CORE, &core); err != nil || core.Cur != 1 || core.Max != 1 {
+		results["allow core dumps"] = fmt.Sprintf("%+v %v", core, err)
+	}
 	other := 0
 	if os.Getuid() == 0 {
 		other = 1000
