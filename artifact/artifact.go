@@ -17,10 +17,8 @@ package artifact
 
 import (
 	"errors"
-	"io/fs"
 	"os"
 	"path/filepath"
-	"time"
 
 	"github.com/fairlead/fairlead"
 )
@@ -28,11 +26,7 @@ import (
 // Store is a content store in a directory.
 type Store struct{ dir string }
 
-// abandoned is the age at which what a crash left in tmp is removed.
-const abandoned = 24 * time.Hour
-
-// Open opens the store in dir and makes it if it is not there yet. What crashed
-// writers left there a day ago or earlier is removed.
+// Open opens the store in dir and makes it if it is not there yet.
 func Open(dir string) (*Store, error) {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
@@ -44,27 +38,7 @@ func Open(dir string) (*Store, error) {
 			return nil, failure("open the artifact store", err)
 		}
 	}
-	for _, left := range []string{filepath.Join(dir, "tmp", "*"), filepath.Join(dir, "trees", ".making-*")} {
-		paths, _ := filepath.Glob(left) // the patterns are well formed
-		for _, path := range paths {
-			if info, err := os.Lstat(path); err == nil && time.Since(info.ModTime()) > abandoned {
-				removeTree(path)
-			}
-		}
-	}
 	return s, nil
-}
-
-// removeTree removes a directory that may have read-only directories in it. What
-// it cannot remove stays and does no harm: its name is never looked up.
-func removeTree(path string) {
-	_ = filepath.WalkDir(path, func(p string, d fs.DirEntry, err error) error {
-		if err == nil && d.IsDir() {
-			return os.Chmod(p, 0o700)
-		}
-		return err
-	})
-	_ = os.RemoveAll(path)
 }
 
 // failure wraps an error of the operating system, unless it is one of ours.

@@ -3,6 +3,7 @@ package artifact_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -462,4 +463,35 @@ func FuzzParseManifest(f *testing.F) {
 			t.Fatal("accepted, though not canonical")
 		}
 	})
+}
+
+func TestSweepRemovesWhatACrashLeftAndTreesThatNothingNeeds(t *testing.T) {
+	store, dir := open(t)
+	made := map[string]fairlead.Digest{}
+	for _, name := range []string{"needed", "orphan"} {
+		digest, _, err := store.PutTree(t.Context(), files(t, map[string]string{"sub/" + name: name}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := store.Materialise(t.Context(), digest); err != nil {
+			t.Fatal(err)
+		}
+		made[name] = digest
+	}
+	half := filepath.Join(dir, "trees", ".making-1", "sub")
+	if err := errors.Join(os.MkdirAll(half, 0o700), os.WriteFile(filepath.Join(dir, "tmp", "blob-1"), nil, 0o600), os.Chmod(half, 0o555)); err != nil {
+		t.Fatal(err)
+	}
+	if err := store.Sweep(map[fairlead.Digest]bool{made["needed"]: true}); err != nil {
+		t.Fatal(err)
+	}
+	trees, _ := filepath.Glob(filepath.Join(dir, "trees", "*"))
+	hidden, _ := filepath.Glob(filepath.Join(dir, "trees", ".*"))
+	temporary, _ := filepath.Glob(filepath.Join(dir, "tmp", "*"))
+	if len(trees) != 1 || filepath.Base(trees[0]) != made["needed"].Hex() || len(hidden)+len(temporary) > 0 {
+		t.Errorf("left: %v %v %v", trees, hidden, temporary)
+	}
+	if _, err := store.Materialise(t.Context(), made["orphan"]); err != nil {
+		t.Errorf("a tree that was swept away cannot be made again: %v", err)
+	}
 }

@@ -107,11 +107,11 @@ func (s *Store) Materialise(ctx context.Context, digest fairlead.Digest) (string
 		return "", failure(op, err)
 	}
 	if err := s.make(ctx, making, m); err != nil {
-		removeTree(making)
+		_ = RemoveTree(making) // Sweep finds it
 		return "", failure(op+" "+digest.Short(), err)
 	}
 	if err := os.Rename(making, tree); err != nil {
-		removeTree(making)
+		_ = RemoveTree(making) // Sweep finds it
 		if info, statErr := os.Lstat(tree); statErr == nil && info.IsDir() {
 			return tree, nil // another caller was faster
 		}

@@ -19,6 +19,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"regexp"
 	"strings"
 	"syscall"
@@ -54,7 +55,8 @@ type Commit struct {
 // repository's owner), unsupported (there is no git command) and unavailable
 // (anything else that git reports, with its words).
 //
-// It ends with ctx, and so do the processes that git started.
+// It ends with ctx, and so do the processes that git started. While it runs git has
+// a home directory of its own beside Into.
 func Clone(ctx context.Context, source Source) (Commit, error) {
 	if source.Ref == "" {
 		source.Ref = "HEAD"
@@ -71,7 +73,7 @@ func Clone(ctx context.Context, source Source) (Commit, error) {
 	} else if err != nil {
 		return Commit{}, fairlead.Errorf(fairlead.Internal, source.op(), "%w", err)
 	}
-	home, err := os.MkdirTemp("", "fairlead-git-")
+	home, err := os.MkdirTemp(filepath.Dir(source.Into), ".git-home-")
 	if err != nil {
 		return Commit{}, errors.Join(fairlead.Errorf(fairlead.Internal, source.op(), "%w", err), os.RemoveAll(source.Into))
 	}
@@ -189,9 +191,11 @@ func (c *command) run(ctx context.Context, dir string, args ...string) (string, 
 	cmd := exec.CommandContext(ctx, c.program, append(settings, args...)...)
 	cmd.Dir = dir
 	cmd.Env = c.environment()
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.SysProcAttr = ownGroup()
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	cmd.WaitDelay = 5 * time.Second
+	runtime.LockOSThread() // git dies with this thread
+	defer runtime.UnlockOSThread()
 	var out, complaint tail
 	cmd.Stdout, cmd.Stderr = &out, &complaint
 	if err := cmd.Run(); err != nil {
