@@ -31,6 +31,7 @@ var edges = map[string]string{
 	"rollout -> gateway":                     "snapshots are how a rollout shifts traffic",
 	"rollout -> workload":                    "instances are what a rollout starts and stops",
 	"cli -> api":                             "the command line speaks through the API's own client",
+	"internal/atomicfile -> internal/disk":   "an atomic file is on a disk, which may be a simulated one",
 	"internal/dialpass -> internal/unixsock": "both are plumbing of long socket paths",
 }
 

@@ -6,8 +6,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/fairlead/fairlead"
 	"pgregory.net/rapid"
+
+	"github.com/fairlead/fairlead"
 )
 
 func TestAUnitMovesAtMostOnceAsTheWeightGrows(t *testing.T) {

@@ -16,8 +16,9 @@ func backendOf(ids ...string) *backend {
 func TestTheLessLoadedOfTwoIsPicked(t *testing.T) {
 	b := backendOf("a", "b")
 	b.instances[0].inFlight.Store(5)
+	chance := new(proxy)
 	for range 100 {
-		if got := b.pick(nil, time.Now()); got != b.instances[1] {
+		if got := b.pick(nil, time.Now(), chance.draw()); got != b.instances[1] {
 			t.Fatalf("picked %s", got.id)
 		}
 	}
@@ -25,16 +26,16 @@ func TestTheLessLoadedOfTwoIsPicked(t *testing.T) {
 
 func TestEveryInstanceIsPickedAndNoneThatWasTried(t *testing.T) {
 	b := backendOf("a", "b", "c", "d")
-	count := map[string]int{}
+	count, chance := map[string]int{}, new(proxy)
 	for range 4000 {
-		count[b.pick(b.instances[:1], time.Now()).id]++
+		count[b.pick(b.instances[:1], time.Now(), chance.draw()).id]++
 	}
 	for _, id := range []string{"b", "c", "d"} {
 		if count[id] < 1000 { // of 1333
 			t.Errorf("%s was picked %d times of 4000", id, count[id])
 		}
 	}
-	if count["a"] > 0 || b.pick(b.instances, time.Now()) != nil {
+	if count["a"] > 0 || b.pick(b.instances, time.Now(), 1) != nil {
 		t.Error("picked what was tried")
 	}
 }
@@ -48,11 +49,16 @@ func TestAnInstanceThatCannotBeReachedIsLeftOutForAGrowingTimeButNotTheLast(t *t
 		}
 	}
 	first := b.unreachable(a, now)
+	if b.unreachable(a, now) != 0 {
+		t.Fatal("ejected twice before it took effect")
+	}
+	a.eject(now.Add(first))
 	if first == 0 || !a.ejected() {
 		t.Fatal("not ejected")
 	}
+	chance := new(proxy)
 	for range 100 {
-		if b.pick(nil, now) == a {
+		if b.pick(nil, now, chance.draw()) == a {
 			t.Fatal("picked while ejected")
 		}
 	}
@@ -68,12 +74,15 @@ func TestAnInstanceThatCannotBeReachedIsLeftOutForAGrowingTimeButNotTheLast(t *t
 	if !a.reached() || a.ejected() || a.reached() {
 		t.Error("a success does not end the ejection once")
 	}
+	if a.eject(later.Add(time.Hour)); a.heldUntil.Load() != 0 {
+		t.Error("ejected although it was reached since that was decided")
+	}
 }
 
 func TestWhenAllAreEjectedTheyAreTriedAnyway(t *testing.T) {
 	b, now := backendOf("a"), time.Now()
 	b.instances[0].heldUntil.Store(now.Add(time.Hour).UnixNano())
-	if b.pick(nil, now) == nil {
+	if b.pick(nil, now, 1) == nil {
 		t.Error("nothing was picked")
 	}
 }

@@ -20,9 +20,9 @@ type book struct {
 	mu    sync.Mutex
 	clock cellClock
 	seq   uint64
-	cells map[cellKey]*cell         // not complete
-	dirty []*cell                   // with something new, complete ones too
-	open  map[*observation]struct{} // not settled
+	cells map[cellKey]*cell // not complete
+	dirty []*cell           // with something new, complete ones too
+	open  observation       // head of the ring of those that are not settled, oldest first
 }
 
 type cellKey struct {
@@ -68,14 +68,18 @@ type observation struct {
 	settled bool          // its latency is known, or its deadline passed
 	failed  bool
 	slow    [3]bool // thresholds that passed
+
+	before, after *observation // in the book's ring, while not settled
 }
 
 func newBook(site fairlead.Site) *book {
-	return &book{site: site, cells: map[cellKey]*cell{}, open: map[*observation]struct{}{}}
+	b := &book{site: site, cells: map[cellKey]*cell{}}
+	b.open.before, b.open.after = &b.open, &b.open
+	return b
 }
 
-// arrive counts a request that arrives now.
-func (b *book) arrive(now time.Time, a arrival) *observation {
+// arrive counts a request that arrives now, in o.
+func (b *book) arrive(o *observation, now time.Time, a arrival) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	key := cellKey{rollout: a.rollout, second: b.clock.second(now), epoch: a.epoch}
@@ -84,16 +88,15 @@ func (b *book) arrive(now time.Time, a arrival) *observation {
 		c = &cell{cellKey: key}
 		b.cells[key] = c
 	}
-	o := &observation{book: b, cell: c, arrival: a, start: now, first: -1}
+	*o = observation{book: b, cell: c, arrival: a, start: now, first: -1, before: b.open.before, after: &b.open}
+	o.before.after, o.after.before = o, o
 	c.open++
-	b.open[o] = struct{}{}
 	arm := o.arm()
 	arm.fresh.Requests++
 	if a.hasUnit && addTo(&arm.units, a.unit) {
 		arm.fresh.Units = append(arm.fresh.Units, a.unit)
 	}
 	b.touch(c)
-	return o
 }
 
 // fail counts a failure, once a request.
@@ -160,7 +163,8 @@ func (o *observation) settle(latency time.Duration) {
 		arm.fresh.First[bucketOf(o.first)]++
 	}
 	o.cell.open--
-	delete(o.book.open, o)
+	o.before.after, o.after.before = o.after, o.before
+	o.before, o.after = nil, nil
 	o.book.touch(o.cell)
 }
 
@@ -197,7 +201,7 @@ func (b *book) close(now time.Time, final bool) []fairlead.Block {
 	defer b.mu.Unlock()
 	b.pass(now, final)
 	slices.SortStableFunc(b.dirty, func(x, y *cell) int {
-		return cmp.Or(cmp.Compare(x.second, y.second), cmp.Compare(x.epoch, y.epoch))
+		return cmp.Or(cmp.Compare(x.second, y.second), cmp.Compare(x.epoch, y.epoch), cmp.Compare(x.rollout, y.rollout))
 	})
 	var blocks []fairlead.Block
 	for _, c := range b.dirty {
@@ -222,7 +226,8 @@ func (b *book) close(now time.Time, final bool) []fairlead.Block {
 
 // pass counts what passed by time alone: thresholds, deadlines, seconds.
 func (b *book) pass(now time.Time, final bool) {
-	for o := range b.open {
+	for o, next := b.open.after, (*observation)(nil); o != &b.open; o = next {
+		next = o.after // settle takes o out
 		age := now.Sub(o.start)
 		o.exceed(age)
 		if age >= o.deadline && o.first >= 0 {

@@ -5,8 +5,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/fairlead/fairlead"
 	"pgregory.net/rapid"
+
+	"github.com/fairlead/fairlead"
 )
 
 func TestEveryLatencyFallsInTheBucketThatTheContractNames(t *testing.T) {
@@ -86,7 +87,7 @@ func accountsOnce(t *rapid.T) {
 		switch kind := rapid.IntRange(0, 4).Draw(t, "step"); {
 		case kind <= 1:
 			want.requests++
-			live = append(live, b.arrive(now, arrival{
+			live = append(live, arrived(b, now, arrival{
 				rollout: "r", epoch: uint32(rapid.IntRange(1, 2).Draw(t, "epoch")), canary: rapid.Bool().Draw(t, "canary"),
 				unit: uint64(rapid.IntRange(1, 3).Draw(t, "unit")), hasUnit: true, thresholds: [3]float64{100, 200, 300}, deadline: time.Second,
 			}))
@@ -122,8 +123,15 @@ func accountsOnce(t *rapid.T) {
 	}
 }
 
+// arrived counts a request in an observation of its own.
+func arrived(b *book, now time.Time, a arrival) *observation {
+	o := new(observation)
+	b.arrive(o, now, a)
+	return o
+}
+
 func arriveAt(b *book, now time.Time) *observation {
-	return b.arrive(now, arrival{rollout: "r", epoch: 1, canary: true, unit: 7, hasUnit: true, thresholds: [3]float64{10, 100, 1000}, deadline: 2 * time.Second})
+	return arrived(b, now, arrival{rollout: "r", epoch: 1, canary: true, unit: 7, hasUnit: true, thresholds: [3]float64{10, 100, 1000}, deadline: 2 * time.Second})
 }
 
 func TestASlowRequestCountsWhenItsThresholdPassesNotWhenItEnds(t *testing.T) {
@@ -172,8 +180,8 @@ func TestALongAnswerCountsAsEndedAtItsDeadline(t *testing.T) {
 
 func TestEachRolloutHasBlocksOfItsOwn(t *testing.T) {
 	b, now := newBook(fairlead.Site{}), time.Unix(1_700_000_000, 0)
-	b.arrive(now, arrival{}).end(now)
-	b.arrive(now, arrival{rollout: "r", epoch: 1}).end(now)
+	arrived(b, now, arrival{}).end(now)
+	arrived(b, now, arrival{rollout: "r", epoch: 1}).end(now)
 	blocks := b.close(now.Add(time.Second), true)
 	if len(blocks) != 2 || blocks[0].Rollout == blocks[1].Rollout || blocks[0].Seq+1 != blocks[1].Seq {
 		t.Fatalf("blocks %+v", blocks)

@@ -27,13 +27,8 @@ const (
 //
 // An error is a problem (RFC 9457) with Fairlead's code and hint.
 type control struct {
-	boot    string
-	pid     int
-	started time.Time
-	keeper  *keeper
-	proxy   *proxy
-	spool   *spool
-	journal *journal
+	core *Core
+	pid  int
 }
 
 func (c *control) handler() http.Handler {
@@ -59,7 +54,7 @@ func (c *control) putSnapshot(r *http.Request) (any, error) {
 	if err := decodeStrict(r.Body, &s); err != nil {
 		return nil, fairlead.Errorf(fairlead.Invalid, "apply snapshot", "%w", err)
 	}
-	return nil, c.keeper.apply(time.Now(), &s)
+	return nil, c.core.Apply(time.Now(), &s)
 }
 
 func (c *control) postLease(r *http.Request) (any, error) {
@@ -67,17 +62,13 @@ func (c *control) postLease(r *http.Request) (any, error) {
 	if err := decodeStrict(r.Body, &order); err != nil {
 		return nil, fairlead.Errorf(fairlead.Invalid, "renew leases", "%w", err)
 	}
-	return nil, c.keeper.renew(time.Now(), order)
+	return nil, c.core.Renew(time.Now(), order)
 }
 
 func (c *control) getStatus(*http.Request) (any, error) {
-	applied, expired := c.keeper.status()
-	flight, ejected := c.proxy.registry.inFlight()
-	return Status{
-		Boot: c.boot, Pid: c.pid, Started: c.started, Applied: applied, InFlight: flight,
-		Expired: expired, Ejected: ejected, Runs: c.proxy.registry.runCounts(),
-		Requests: c.proxy.requests.Load(), Refused: c.proxy.refused.Load(),
-	}, nil
+	s := c.core.Status()
+	s.Pid = c.pid
+	return s, nil
 }
 
 func (c *control) getBlocks(r *http.Request) (any, error) {
@@ -88,7 +79,7 @@ func (c *control) getBlocks(r *http.Request) (any, error) {
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	for {
-		blocks, changed, err := c.spool.read(limit, blocksBytes)
+		blocks, changed, err := c.core.spool.read(limit, blocksBytes)
 		if err != nil {
 			return nil, fairlead.Errorf(fairlead.Unavailable, "read blocks", "%w", err)
 		}
@@ -128,10 +119,7 @@ func (c *control) postAck(r *http.Request) (any, error) {
 	if err := decodeStrict(r.Body, &acks); err != nil {
 		return nil, fairlead.Errorf(fairlead.Invalid, "acknowledge blocks", "%w", err)
 	}
-	if err := c.spool.ack(acks); err != nil {
-		return nil, fairlead.Errorf(fairlead.Unavailable, "acknowledge blocks", "%w", err)
-	}
-	return nil, nil
+	return nil, c.core.Ack(acks)
 }
 
 func (c *control) getEvents(r *http.Request) (any, error) {
@@ -142,7 +130,7 @@ func (c *control) getEvents(r *http.Request) (any, error) {
 			return nil, fairlead.Errorf(fairlead.Invalid, "read events", "after %q is not a number", text)
 		}
 	}
-	return c.journal.after(after), nil
+	return c.core.Events(after), nil
 }
 
 // statusOf maps a code to HTTP; a client reads the code itself.

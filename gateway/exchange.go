@@ -23,71 +23,18 @@ var (
 	errStatus     = errors.New("the app's answer has a status below 100")
 )
 
-// exchange is one request on its way. It holds one place in flight of its
-// instance. httputil.ReverseProxy does the copying, the hop-by-hop headers and
+// exchange is the ticket of a request that came by HTTP. httputil.ReverseProxy does the copying, the hop-by-hop headers and
 // the upgrades; the exchange is its Transport, so that a request that was never
 // sent can go elsewhere.
 type exchange struct {
-	proxy      *proxy
-	site       fairlead.Site
-	release    int // it is assigned to
-	backend    *backend
-	instance   *instance // nil when nothing is ready
-	tried      []*instance
-	observed   *observation
+	Ticket
 	session    string // name of the cookie that only the gateway sets; "" when there is none
 	cookie     string // Set-Cookie of a new session
 	unitHeader string
 	timeout    time.Duration
-	start      time.Time
 	cause      func() error // why the request's context ended, nil while it has not
 	deadline   deadline
 	body       *upload // nil without one
-}
-
-// place chooses an instance that was not tried: of the assigned release, or of the
-// other arm when none of it is left, which is a failure of the assigned release.
-// It leaves instance nil when there is none. It runs under a pinned table.
-func (x *exchange) place(r *route, now time.Time) {
-	x.backend, x.instance = r.of(x.release), nil
-	if x.backend != nil {
-		x.instance = x.backend.pick(x.tried, now)
-	}
-	if x.instance == nil {
-		x.observed.fail(fairlead.Reset)
-		if x.backend = r.other(x.release); x.backend != nil {
-			x.instance = x.backend.pick(x.tried, now)
-		}
-	}
-	if x.instance != nil {
-		x.instance.inFlight.Add(1)
-	}
-}
-
-// elsewhere gives up the instance and chooses another one by the table in force.
-func (x *exchange) elsewhere() bool {
-	x.tried = append(x.tried, x.instance)
-	x.leave()
-	t := x.proxy.pin()
-	defer t.unpin()
-	if r := t.sites[x.site]; r != nil {
-		x.place(r, time.Now())
-	}
-	return x.instance != nil
-}
-
-func (x *exchange) leave() {
-	if x.instance != nil {
-		x.instance.inFlight.Add(-1)
-		x.instance = nil
-	}
-}
-
-// end counts the request as ended, then gives up its place in flight: who sees
-// nothing in flight sees all outcomes.
-func (x *exchange) end() {
-	x.observed.end(time.Now())
-	x.leave()
 }
 
 // serve forwards the request and copies the answer.
@@ -151,15 +98,14 @@ func (x *exchange) RoundTrip(out *http.Request) (*http.Response, error) {
 		answer, err := x.instance.transport.RoundTrip(attempt)
 		if err == nil {
 			x.deadline.stop()
-			x.proxy.reached(x, x.instance)
+			x.Reached(time.Now())
 			return x.answered(answer), nil
 		}
 		var unsent *dialError
 		if !errors.As(err, &unsent) || out.Context().Err() != nil {
 			return nil, err
 		}
-		x.proxy.unreachable(x, x.backend, x.instance)
-		if !x.elsewhere() {
+		if !x.Unreachable(time.Now()) {
 			return nil, errors.Join(errNothing, err)
 		}
 	}

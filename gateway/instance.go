@@ -4,7 +4,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
-	"math/rand/v2"
+	"math/bits"
 	"net"
 	"net/http"
 	"slices"
@@ -34,8 +34,9 @@ type instance struct {
 	failing     atomic.Bool  // fails or ejections are not zero
 
 	mu        sync.Mutex
-	fails     int // consecutive dials that failed
-	ejections int // since the last success
+	fails     int  // consecutive dials that failed
+	ejections int  // since the last success
+	ejecting  bool // decided, and on its way to the journal
 }
 
 func newInstance(c Instance) *instance {
@@ -76,17 +77,17 @@ func dialer(address string) func(ctx context.Context, network, addr string) (net
 	}
 }
 
-// pick returns the less loaded of two random instances that are not tried yet,
-// leaving out ejected ones unless all are; nil when there is none. (Power of two
-// choices: Mitzenmacher 2001.)
-func (b *backend) pick(tried []*instance, now time.Time) *instance {
-	if one := b.pickFrom(tried, now.UnixNano()); one != nil {
+// pick returns the less loaded of two instances that are not tried yet and that
+// draw chooses, leaving out ejected ones unless all are; nil when there is none.
+// (Power of two choices: Mitzenmacher 2001.)
+func (b *backend) pick(tried []*instance, now time.Time, draw uint64) *instance {
+	if one := b.pickFrom(tried, now.UnixNano(), draw); one != nil {
 		return one
 	}
-	return b.pickFrom(tried, 1<<63-1)
+	return b.pickFrom(tried, 1<<63-1, draw)
 }
 
-func (b *backend) pickFrom(tried []*instance, now int64) *instance {
+func (b *backend) pickFrom(tried []*instance, now int64, draw uint64) *instance {
 	count := 0
 	for range b.eligible(tried, now) {
 		count++
@@ -94,9 +95,11 @@ func (b *backend) pickFrom(tried []*instance, now int64) *instance {
 	if count == 0 {
 		return nil
 	}
-	first, second := rand.IntN(count), 0
+	first, rest := below(count, draw)
+	second := first
 	if count > 1 {
-		second = (first + 1 + rand.IntN(count-1)) % count
+		step, _ := below(count-1, rest)
+		second = (first + 1 + step) % count
 	}
 	var one, two *instance
 	n := 0
@@ -115,6 +118,12 @@ func (b *backend) pickFrom(tried []*instance, now int64) *instance {
 	return one
 }
 
+// below takes a number below n from draw, and returns what of draw is left.
+func below(n int, draw uint64) (number int, rest uint64) {
+	high, low := bits.Mul64(draw, uint64(n))
+	return int(high), low
+}
+
 // eligible yields the instances that are not tried nor ejected at now.
 func (b *backend) eligible(tried []*instance, now int64) iter.Seq[*instance] {
 	return func(yield func(*instance) bool) {
@@ -126,16 +135,16 @@ func (b *backend) eligible(tried []*instance, now int64) iter.Seq[*instance] {
 	}
 }
 
-// unreachable notes a failed dial of i. It returns how long i is ejected for when
-// this is the dial that ejects it, else 0. The last instance that is not ejected
-// stays.
+// unreachable notes a failed dial of i. It returns how long i is to be ejected for
+// when this is the dial that decides it, else 0: then the caller calls eject. The
+// last instance that is not ejected stays.
 func (b *backend) unreachable(i *instance, now time.Time) time.Duration {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	i.failing.Store(true)
 	i.fails++
 	// After an ejection one failed dial is enough for the next.
-	if i.fails < ejectAfter && i.ejections == 0 || i.heldUntil.Load() > now.UnixNano() {
+	if i.ejecting || i.fails < ejectAfter && i.ejections == 0 || i.heldUntil.Load() > now.UnixNano() {
 		return 0
 	}
 	if !slices.ContainsFunc(b.instances, func(o *instance) bool { return o != i && o.heldUntil.Load() <= now.UnixNano() }) {
@@ -143,8 +152,19 @@ func (b *backend) unreachable(i *instance, now time.Time) time.Duration {
 	}
 	time := min(ejectFirst<<min(i.ejections, 10), ejectMost)
 	i.ejections++
-	i.heldUntil.Store(now.Add(time).UnixNano())
+	i.ejecting = true
 	return time
+}
+
+// eject takes i out of balance until a time, unless it was reached since that was
+// decided.
+func (i *instance) eject(until time.Time) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.ejecting {
+		i.ejecting = false
+		i.heldUntil.Store(until.UnixNano())
+	}
 }
 
 // reached notes a connection that works, and reports whether it ends an ejection.
@@ -155,7 +175,7 @@ func (i *instance) reached() bool {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	restored := i.ejections > 0
-	i.fails, i.ejections = 0, 0
+	i.fails, i.ejections, i.ejecting = 0, 0, false
 	i.heldUntil.Store(0)
 	i.failing.Store(false)
 	return restored

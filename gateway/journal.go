@@ -11,6 +11,7 @@ import (
 
 	"github.com/fairlead/fairlead"
 	"github.com/fairlead/fairlead/internal/atomicfile"
+	"github.com/fairlead/fairlead/internal/disk"
 )
 
 const (
@@ -30,22 +31,23 @@ const (
 // journal is the file of events: what the gateway did alone. An event is on disk
 // when add returns. It is safe for concurrent use.
 type journal struct {
+	disk disk.Disk
 	path string
 
 	mu     sync.Mutex
-	file   *os.File
+	file   disk.File
 	size   int64
 	last   uint64
 	events []Event // the ones kept, oldest first
 }
 
 // openJournal opens or makes the journal at path and leaves out a torn tail.
-func openJournal(path string) (*journal, error) {
-	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+func openJournal(d disk.Disk, path string) (*journal, error) {
+	file, err := d.Open(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, err
 	}
-	j := &journal{path: path, file: file}
+	j := &journal{disk: d, path: path, file: file}
 	j.size, err = scanFrames(file, func(_ int64, payload []byte) error {
 		var e Event
 		if json.Unmarshal(payload, &e) != nil || e.N <= j.last {
@@ -55,7 +57,7 @@ func openJournal(path string) (*journal, error) {
 		return nil
 	})
 	if err == nil {
-		err = errors.Join(file.Truncate(j.size), atomicfile.SyncDir(filepath.Dir(path)))
+		err = errors.Join(file.Truncate(j.size), d.SyncDir(filepath.Dir(path)))
 	}
 	if err != nil {
 		return nil, errors.Join(err, file.Close())
@@ -101,10 +103,10 @@ func (j *journal) shorten() error {
 		}
 		data = appendFrame(data, payload)
 	}
-	if err := atomicfile.Write(j.path, data, 0o600); err != nil {
+	if err := atomicfile.WriteTo(j.disk, j.path, data, 0o600); err != nil {
 		return err
 	}
-	file, err := os.OpenFile(j.path, os.O_RDWR, 0o600)
+	file, err := j.disk.Open(j.path, os.O_RDWR, 0o600)
 	if err != nil {
 		return err
 	}

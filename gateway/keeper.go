@@ -7,8 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"log/slog"
-	"os"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -16,6 +14,7 @@ import (
 
 	"github.com/fairlead/fairlead"
 	"github.com/fairlead/fairlead/internal/atomicfile"
+	"github.com/fairlead/fairlead/internal/disk"
 )
 
 // Names in the state directory.
@@ -27,10 +26,9 @@ const (
 // keeper takes orders: it keeps the newest snapshot on disk and in force, and the
 // leases of its splits. It is safe for concurrent use.
 type keeper struct {
-	dir     string
-	proxy   *proxy
-	journal *journal
-	log     *slog.Logger
+	disk  disk.Disk
+	dir   string
+	proxy *proxy
 
 	mu       sync.Mutex
 	newest   fairlead.Order // taken
@@ -41,13 +39,13 @@ type keeper struct {
 
 // newKeeper puts the snapshot on disk in force, if there is one. Nobody attends
 // its leases, so they have run out.
-func newKeeper(dir string, p *proxy, j *journal, log *slog.Logger) (*keeper, error) {
-	k := &keeper{dir: dir, proxy: p, journal: j, log: log, snapshot: &Snapshot{}, expired: map[fairlead.Site]bool{}}
-	if err := readJSON(filepath.Join(dir, orderFile), &k.newest); err != nil {
+func newKeeper(d disk.Disk, dir string, p *proxy, now time.Time) (*keeper, error) {
+	k := &keeper{disk: d, dir: dir, proxy: p, snapshot: &Snapshot{}, expired: map[fairlead.Site]bool{}}
+	if err := readJSON(d, filepath.Join(dir, orderFile), &k.newest); err != nil {
 		return nil, err
 	}
 	var s Snapshot
-	if err := readJSON(filepath.Join(dir, snapshotFile), &s); err != nil {
+	if err := readJSON(d, filepath.Join(dir, snapshotFile), &s); err != nil {
 		return nil, err
 	}
 	if s.Format == 0 {
@@ -60,14 +58,14 @@ func newKeeper(dir string, p *proxy, j *journal, log *slog.Logger) (*keeper, err
 	if s.Order.After(k.newest) {
 		k.newest = s.Order
 	}
-	k.expireLocked(time.Now(), "the gateway started without a control plane")
+	k.expireLocked(now, "the gateway started without a control plane")
 	k.proxy.install(newTable(k.snapshot, k.expired, k.proxy.registry))
 	return k, nil
 }
 
 // readJSON reads a file; one that is not there leaves v.
-func readJSON(path string, v any) error {
-	data, err := os.ReadFile(path)
+func readJSON(d disk.Disk, path string, v any) error {
+	data, err := disk.ReadFile(d, path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -96,7 +94,7 @@ func (k *keeper) apply(now time.Time, s *Snapshot) error {
 	if err != nil {
 		return fairlead.Errorf(fairlead.Internal, op, "%w", err)
 	}
-	if err := atomicfile.Write(filepath.Join(k.dir, snapshotFile), data, 0o600); err != nil {
+	if err := atomicfile.WriteTo(k.disk, filepath.Join(k.dir, snapshotFile), data, 0o600); err != nil {
 		return fairlead.Errorf(fairlead.Unavailable, op, "%w", err)
 	}
 	k.newest, k.snapshot, k.renewed = s.Order, s, now
@@ -118,7 +116,7 @@ func (k *keeper) renew(now time.Time, order fairlead.Order) error {
 	if err != nil {
 		return fairlead.Errorf(fairlead.Internal, op, "%w", err)
 	}
-	if err := atomicfile.Write(filepath.Join(k.dir, orderFile), data, 0o600); err != nil {
+	if err := atomicfile.WriteTo(k.disk, filepath.Join(k.dir, orderFile), data, 0o600); err != nil {
 		return fairlead.Errorf(fairlead.Unavailable, op, "%w", err)
 	}
 	k.newest, k.renewed = order, now
@@ -152,11 +150,8 @@ func (k *keeper) expireLocked(now time.Time, why string) {
 		if !k.renewed.IsZero() && now.Sub(k.renewed) < r.Split.Lease.TTL.D() {
 			continue
 		}
-		text := fmt.Sprintf("%s: rollout %s goes from weight %s to its fallback %s", why, r.Split.Rollout, r.Split.Weight, r.Split.Lease.Fallback)
-		k.log.Warn(eventLeaseExpired, "site", r.Site.String(), "text", text)
-		if err := k.journal.add(now, eventLeaseExpired, r.Site, text); err != nil {
-			k.log.Error("the journal cannot be written", "error", err)
-		}
+		k.proxy.note(now, eventLeaseExpired, r.Site,
+			fmt.Sprintf("%s: rollout %s goes from weight %s to its fallback %s", why, r.Split.Rollout, r.Split.Weight, r.Split.Lease.Fallback))
 		k.expired[r.Site] = true
 		moved = true
 	}

@@ -10,18 +10,19 @@ import (
 	"time"
 
 	"github.com/fairlead/fairlead"
+	"github.com/fairlead/fairlead/internal/disk"
 )
 
 // testKeeper opens a keeper in dir, as a gateway's start does.
 func testKeeper(t *testing.T, dir string) *keeper {
 	t.Helper()
 	log := slog.New(slog.NewTextHandler(io.Discard, nil))
-	j, err := openJournal(filepath.Join(dir, "journal"))
+	j, err := openJournal(disk.OS{}, filepath.Join(dir, "journal"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { j.close() })
-	k, err := newKeeper(dir, newProxy(j, log), j, log)
+	k, err := newKeeper(disk.OS{}, dir, newProxy("boot", j, log), time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -51,7 +52,7 @@ func (k *keeper) want(t *testing.T, when string, weight fairlead.Weight, epoch u
 		t.Errorf("%s: weight %s in epoch %d, want %s in %d", when, w, e, weight, epoch)
 	}
 	got := 0
-	for _, e := range k.journal.after(0) {
+	for _, e := range k.proxy.journal.after(0) {
 		if e.Kind == eventLeaseExpired {
 			got++
 		}
@@ -68,7 +69,7 @@ func TestALeaseRunsOutFromItsNewestRenewalAndOnlyASnapshotEndsThat(t *testing.T)
 		if err := k.apply(time.Now(), leased(1)); err != nil {
 			t.Fatal(err)
 		}
-		s := &server{keeper: k}
+		s := &server{Core: &Core{keeper: k, proxy: k.proxy}}
 		ctx, stop := context.WithCancel(t.Context())
 		done := make(chan struct{})
 		go func() { defer close(done); s.attendLeases(ctx) }()

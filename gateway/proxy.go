@@ -1,6 +1,8 @@
 package gateway
 
 import (
+	"crypto/sha256"
+	"encoding/binary"
 	"log"
 	"log/slog"
 	"net/http"
@@ -21,14 +23,16 @@ type proxy struct {
 	log      *slog.Logger
 	quiet    *log.Logger // for net/http's own remarks
 	buffers  buffers
+	seed     uint64 // of its draws
+	draws    atomic.Uint64
 	requests atomic.Uint64
 	refused  atomic.Uint64
 	active   atomic.Int64 // requests being served, hijacked ones too
 	stopping atomic.Bool
 }
 
-func newProxy(j *journal, l *slog.Logger) *proxy {
-	p := &proxy{registry: newRegistry(), journal: j, log: l, quiet: slog.NewLogLogger(l.Handler(), slog.LevelDebug)}
+func newProxy(boot string, j *journal, l *slog.Logger) *proxy {
+	p := &proxy{seed: seedOf(boot), registry: newRegistry(), journal: j, log: l, quiet: slog.NewLogLogger(l.Handler(), slog.LevelDebug)}
 	p.buffers.pool.New = func() any { return new([32 << 10]byte) }
 	p.table.Store(newTable(&Snapshot{}, nil, p.registry))
 	return p
@@ -74,7 +78,7 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		writeProblem(w, http.StatusNotFound, "no route for this host and path")
 		return
 	}
-	defer x.end()
+	defer func() { x.End(time.Now()) }()
 	x.serve(w, r)
 }
 
@@ -88,62 +92,48 @@ func (p *proxy) admit(r *http.Request) *exchange {
 		return nil
 	}
 	now := time.Now()
-	x := &exchange{proxy: p, site: route.site, timeout: route.timeout, unitHeader: route.unitHeader, start: now}
+	x := &exchange{Ticket: Ticket{proxy: p, site: route.site}, timeout: route.timeout, unitHeader: route.unitHeader}
 	x.session = ownSession(route.assignment)
 	unit, fresh := unitOf(route.assignment, r)
 	if fresh && bySession(route.assignment) {
 		x.cookie = sessionCookie(route.assignment, unit)
 	}
-	at := x.assign(route, unit, fresh, now)
-	if at.counted {
-		x.observed = route.book.arrive(now, arrivalOf(route, at, unit))
-	}
-	x.place(route, now)
+	x.enter(route, unit, fresh, now)
 	return x
 }
 
-// assign decides which release the request belongs to.
-func (x *exchange) assign(r *route, unit string, fresh bool, now time.Time) place {
-	var at place
-	if r.assignment.By == fairlead.ByRun && !fresh {
-		at = r.placeRun(unit, now)
-	} else {
-		at = r.placeUnit(unit)
+// unreachable notes a failed dial. An ejection is in the journal before it takes
+// effect, or the journal cannot be written.
+func (p *proxy) unreachable(site fairlead.Site, b *backend, i *instance, now time.Time) {
+	d := b.unreachable(i, now)
+	if d == 0 {
+		return
 	}
-	x.release = at.release
-	return at
+	p.note(now, eventEjected, site, i.id+" for "+d.String()+" after failed connections")
+	i.eject(now.Add(d))
 }
 
-// arrivalOf returns whose evidence a request is.
-func arrivalOf(r *route, at place, unit string) arrival {
-	a := arrival{deadline: r.timeout}
-	if s := r.split; s != nil {
-		a.rollout, a.epoch, a.canary, a.thresholds = s.rollout, s.epoch, at.canary, s.thresholds
-		a.unit, a.hasUnit = s.keys.id(unit), true
-	}
-	return a
-}
-
-// unreachable notes a failed dial.
-func (p *proxy) unreachable(x *exchange, b *backend, i *instance) {
-	now := time.Now()
-	if d := b.unreachable(i, now); d > 0 {
-		p.note(now, eventEjected, x, i.id+" for "+d.String()+" after failed connections")
-	}
-}
-
-// reached notes a connection that works.
-func (p *proxy) reached(x *exchange, i *instance) {
-	if i.reached() {
-		p.note(time.Now(), eventRestored, x, i.id+" can be reached again")
-	}
-}
-
-func (p *proxy) note(now time.Time, kind string, x *exchange, text string) {
-	p.log.Info(kind, "site", x.site.String(), "text", text)
-	if err := p.journal.add(now, kind, x.site, text); err != nil {
+// note puts an event in the journal and the log.
+func (p *proxy) note(now time.Time, kind string, site fairlead.Site, text string) {
+	p.log.Warn(kind, "site", site.String(), "text", text)
+	if err := p.journal.add(now, kind, site, text); err != nil {
 		p.log.Error("the journal cannot be written", "error", err)
 	}
+}
+
+// draw returns a number that looks random: the next of a sequence that the boot id
+// begins (SplitMix64: Steele, Lea, Flood 2014).
+func (p *proxy) draw() uint64 {
+	z := p.seed + p.draws.Add(1)*0x9e3779b97f4a7c15
+	z = (z ^ z>>30) * 0xbf58476d1ce4e5b9
+	z = (z ^ z>>27) * 0x94d049bb133111eb
+	return z ^ z>>31
+}
+
+// seedOf returns where a boot's draws begin.
+func seedOf(boot string) uint64 {
+	sum := sha256.Sum256([]byte(boot))
+	return binary.BigEndian.Uint64(sum[:])
 }
 
 // buffers lends the buffers that bodies are copied with.

@@ -14,7 +14,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/fairlead/fairlead"
+	"github.com/fairlead/fairlead/internal/disk"
 	"github.com/fairlead/fairlead/internal/unixsock"
 )
 
@@ -42,11 +42,7 @@ type Config struct {
 // server is a running gateway.
 type server struct {
 	Config
-	boot    string
-	proxy   *proxy
-	keeper  *keeper
-	journal *journal
-	spool   *spool
+	*Core
 	conns   atomic.Int64 // clients' connections
 	public  *http.Server
 	control *http.Server
@@ -80,13 +76,13 @@ func Run(ctx context.Context, c Config) error {
 	}
 	s.drain(stopWork)
 	stopLoops()
-	s.writeBlocks(time.Now(), true)
+	s.WriteBlocks(time.Now(), true)
 	s.control.Close()
 	if c.Control == nil { // it is ours, and so is the lock still: no successor's socket is removed
 		_ = os.Remove(filepath.Join(c.Dir, ControlSocket))
 	}
 	loops.Wait()
-	return errors.Join(err, s.spool.close(), s.journal.close())
+	return errors.Join(err, s.Close())
 }
 
 // start readies a gateway to serve what its directory says.
@@ -101,7 +97,7 @@ func start(ctx context.Context, c Config) (*server, func(), error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	s := &server{Config: c, boot: rand.Text(), failed: make(chan error, len(c.Listeners)+1)}
+	s := &server{Config: c, failed: make(chan error, len(c.Listeners)+1)}
 	if err := s.open(); err != nil {
 		unlock()
 		return nil, nil, err
@@ -110,26 +106,11 @@ func start(ctx context.Context, c Config) (*server, func(), error) {
 }
 
 func (s *server) open() (err error) {
-	now := time.Now()
-	if s.journal, err = openJournal(filepath.Join(s.Dir, "journal")); err != nil {
+	if s.Core, err = OpenCore(disk.OS{}, s.Dir, rand.Text(), time.Now(), s.Log); err != nil || s.Control != nil {
 		return err
 	}
-	if err = s.journal.add(now, eventStarted, fairlead.Site{}, "boot "+s.boot); err != nil {
-		return errors.Join(err, s.journal.close())
-	}
-	s.spool, err = openSpool(filepath.Join(s.Dir, "spool"), spoolPrefix(now.UnixNano(), s.boot), spoolMost)
-	if err != nil {
-		return errors.Join(err, s.journal.close())
-	}
-	s.proxy = newProxy(s.journal, s.Log)
-	if s.keeper, err = newKeeper(s.Dir, s.proxy, s.journal, s.Log); err != nil {
-		return errors.Join(err, s.journal.close())
-	}
-	if s.Control != nil {
-		return nil
-	}
 	if s.Control, err = unixsock.Listen(filepath.Join(s.Dir, ControlSocket)); err != nil {
-		return errors.Join(err, s.journal.close())
+		return errors.Join(err, s.Close())
 	}
 	return nil
 }
@@ -145,7 +126,7 @@ func (s *server) serve(work context.Context, loops *sync.WaitGroup) {
 		MaxHeaderBytes: headerMost, ErrorLog: quiet, ConnState: s.countConns,
 		BaseContext: func(net.Listener) context.Context { return work },
 	}
-	c := &control{boot: s.boot, pid: os.Getpid(), started: time.Now(), keeper: s.keeper, proxy: s.proxy, spool: s.spool, journal: s.journal}
+	c := &control{core: s.Core, pid: os.Getpid()}
 	s.control = &http.Server{Handler: c.handler(), ReadHeaderTimeout: headerTime, ErrorLog: quiet}
 	for _, l := range s.Listeners {
 		loops.Go(func() { s.report(s.public.Serve(l)) })
@@ -214,9 +195,9 @@ func (s *server) attendLeases(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-lease.C:
-			s.keeper.expire(time.Now())
+			s.Expire(time.Now())
 		case <-tidy.C:
-			s.keeper.tidy(time.Now())
+			s.Tidy(time.Now())
 		}
 	}
 }
@@ -231,32 +212,8 @@ func (s *server) closeBlocks(ctx context.Context) {
 			timer.Stop()
 			return
 		case <-timer.C:
-			s.writeBlocks(time.Now(), false)
+			s.WriteBlocks(time.Now(), false)
 		}
-	}
-}
-
-// writeBlocks spools what is new. A block that cannot be written is a gap.
-func (s *server) writeBlocks(now time.Time, final bool) {
-	for _, state := range s.proxy.registry.states() {
-		for _, block := range state.book.close(now, final) {
-			block.Gateway = s.boot
-			dropped, err := s.spool.add(block)
-			if err != nil {
-				s.Log.Error("a block is lost", "site", block.Site.String(), "seq", block.Seq, "error", err)
-			}
-			if dropped > 0 {
-				s.noteFull(now, dropped)
-			}
-		}
-	}
-}
-
-func (s *server) noteFull(now time.Time, dropped int) {
-	text := fmt.Sprintf("%d blocks that no one took were dropped", dropped)
-	s.Log.Warn(eventSpoolFull, "text", text)
-	if err := s.journal.add(now, eventSpoolFull, fairlead.Site{}, text); err != nil {
-		s.Log.Error("the journal cannot be written", "error", err)
 	}
 }
 

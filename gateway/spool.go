@@ -13,6 +13,7 @@ import (
 	"sync"
 
 	"github.com/fairlead/fairlead"
+	"github.com/fairlead/fairlead/internal/disk"
 )
 
 const (
@@ -32,12 +33,13 @@ const (
 // takes is one that no one was promised, and shows as a boot without its final
 // block. It is safe for concurrent use.
 type spool struct {
+	disk        disk.Disk
 	dir, prefix string
 	limit       int64
 
 	mu       sync.Mutex
 	segments []*segment // oldest first; the last one is appended to, if file is open
-	file     *os.File   // of the last segment, or nil
+	file     disk.File  // of the last segment, or nil
 	made     int        // segments of this boot
 	size     int64
 	changed  chan struct{} // closed and replaced with each append
@@ -58,23 +60,25 @@ type record struct {
 
 // openSpool opens the spool in dir. prefix names this boot's segments and sorts
 // after those of earlier boots.
-func openSpool(dir, prefix string, limit int64) (*spool, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+func openSpool(d disk.Disk, dir, prefix string, limit int64) (*spool, error) {
+	if err := d.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
-	s := &spool{dir: dir, prefix: prefix, limit: limit, changed: make(chan struct{})}
-	names, err := filepath.Glob(filepath.Join(dir, "*"+spoolSuffix))
+	s := &spool{disk: d, dir: dir, prefix: prefix, limit: limit, changed: make(chan struct{})}
+	names, err := d.List(dir)
 	if err != nil {
 		return nil, err
 	}
-	slices.Sort(names)
 	for _, name := range names {
-		seg, err := readSegment(name)
+		if !strings.HasSuffix(name, spoolSuffix) {
+			continue
+		}
+		seg, err := s.readSegment(filepath.Join(dir, name))
 		if err != nil {
 			return nil, fmt.Errorf("read spool %s: %w", name, err)
 		}
 		if seg.unacked == 0 {
-			if err := removeFile(name); err != nil {
+			if err := s.removeFile(seg.path); err != nil {
 				return nil, err
 			}
 			continue
@@ -86,8 +90,8 @@ func openSpool(dir, prefix string, limit int64) (*spool, error) {
 }
 
 // readSegment indexes a segment's whole blocks.
-func readSegment(path string) (*segment, error) {
-	file, err := os.Open(path)
+func (s *spool) readSegment(path string) (*segment, error) {
+	file, err := s.disk.Open(path, os.O_RDONLY, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -152,7 +156,7 @@ func (s *spool) segment(room int64) (*segment, error) {
 	}
 	s.made++
 	seg := &segment{path: filepath.Join(s.dir, fmt.Sprintf("%s-%06d%s", s.prefix, s.made, spoolSuffix))}
-	file, err := os.OpenFile(seg.path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	file, err := s.disk.Open(seg.path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return nil, err
 	}
@@ -180,7 +184,7 @@ func (s *spool) drop(i int) (int, error) {
 	}
 	s.segments = slices.Delete(s.segments, i, i+1)
 	s.size -= seg.size
-	return seg.unacked, errors.Join(err, removeFile(seg.path))
+	return seg.unacked, errors.Join(err, s.removeFile(seg.path))
 }
 
 // ack marks blocks as stored elsewhere and removes segments without others.
@@ -223,7 +227,7 @@ func (s *spool) read(limit int, mostBytes int) (blocks []json.RawMessage, change
 		if seg.unacked == 0 {
 			continue
 		}
-		file, err := os.Open(seg.path)
+		file, err := s.disk.Open(seg.path, os.O_RDONLY, 0)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -263,8 +267,8 @@ func spoolPrefix(startNanos int64, boot string) string {
 }
 
 // removeFile removes path if it is there.
-func removeFile(path string) error {
-	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+func (s *spool) removeFile(path string) error {
+	if err := s.disk.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	return nil

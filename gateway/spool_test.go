@@ -10,13 +10,14 @@ import (
 	"time"
 
 	"github.com/fairlead/fairlead"
+	"github.com/fairlead/fairlead/internal/disk"
 )
 
 var spoolSite = fairlead.Site{App: "a", Env: "p"}
 
 func openTestSpool(t *testing.T, dir, prefix string, limit int64) *spool {
 	t.Helper()
-	s, err := openSpool(dir, prefix, limit)
+	s, err := openSpool(disk.OS{}, dir, prefix, limit)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -145,7 +146,7 @@ func TestAReaderIsToldOfANewBlock(t *testing.T) {
 
 func TestTheJournalCountsOnOverRestartsTornTailsAndShortening(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "journal")
-	j, err := openJournal(path)
+	j, err := openJournal(disk.OS{}, path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -161,7 +162,7 @@ func TestTheJournalCountsOnOverRestartsTornTailsAndShortening(t *testing.T) {
 	}
 	file.Write([]byte{0, 0, 0, 9, 1, 2})
 	file.Close()
-	if j, err = openJournal(path); err != nil {
+	if j, err = openJournal(disk.OS{}, path); err != nil {
 		t.Fatal(err)
 	}
 	defer j.close()
@@ -180,7 +181,7 @@ func TestTheJournalCountsOnOverRestartsTornTailsAndShortening(t *testing.T) {
 	if err := j.add(time.Now(), eventRestored, spoolSite, "z"); err != nil {
 		t.Fatal(err)
 	}
-	again, err := openJournal(path)
+	again, err := openJournal(disk.OS{}, path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -213,7 +214,7 @@ func FuzzSegment(f *testing.F) {
 		if err := os.WriteFile(filepath.Join(dir, "1"+spoolSuffix), data, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		s, err := openSpool(dir, "2", 1<<20)
+		s, err := openSpool(disk.OS{}, dir, "2", 1<<20)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -232,7 +233,7 @@ func FuzzSnapshot(f *testing.F) {
 			return
 		}
 		for _, r := range newTable(&s, nil, newRegistry()).sites {
-			r.stable.pick(nil, time.Now())
+			r.stable.pick(nil, time.Now(), 1)
 		}
 		again, err := json.Marshal(s)
 		if err != nil {

@@ -1,0 +1,147 @@
+package gateway
+
+import (
+	"time"
+
+	"github.com/fairlead/fairlead"
+)
+
+// Ticket is one request on its way, whatever carries it: assigned to a release,
+// counted there, and in flight at an instance. Its owner ends it. It is not safe
+// for concurrent use.
+type Ticket struct {
+	proxy    *proxy
+	site     fairlead.Site
+	at       place
+	backend  *backend
+	instance *instance // nil when nothing is ready
+	tried    []*instance
+	observed *observation // nil when the request is not evidence
+	record   observation
+}
+
+// Admit assigns a request's unit to a release of the site's route, counts it, and
+// chooses an instance, all by one snapshot. It returns nil when the site has no
+// route.
+func (c *Core) Admit(site fairlead.Site, unit string, now time.Time) *Ticket {
+	p := c.proxy
+	p.requests.Add(1)
+	t := p.pin()
+	defer t.unpin()
+	r := t.sites[site]
+	if r == nil {
+		p.refused.Add(1)
+		return nil
+	}
+	x := &Ticket{proxy: p, site: site}
+	x.enter(r, unit, false, now)
+	return x
+}
+
+// enter assigns, counts and places the ticket. It runs under a pinned table. A
+// fresh unit has no run that it could go on with.
+func (x *Ticket) enter(r *route, unit string, fresh bool, now time.Time) {
+	if r.assignment.By == fairlead.ByRun && !fresh {
+		x.at = r.placeRun(unit, now)
+	} else {
+		x.at = r.placeUnit(unit)
+	}
+	if x.at.counted {
+		x.observed = &x.record
+		r.book.arrive(x.observed, now, arrivalOf(r, x.at, unit))
+	}
+	x.place(r, now)
+}
+
+// arrivalOf returns whose evidence a request is.
+func arrivalOf(r *route, at place, unit string) arrival {
+	a := arrival{deadline: r.timeout}
+	if s := r.split; s != nil {
+		a.rollout, a.epoch, a.canary, a.thresholds = s.rollout, s.epoch, at.canary, s.thresholds
+		a.unit, a.hasUnit = s.keys.id(unit), true
+	}
+	return a
+}
+
+// place chooses an instance that was not tried: of the assigned release, or of the
+// other arm when none of it is left, which is a failure of the assigned release.
+// It leaves instance nil when there is none. It runs under a pinned table.
+func (x *Ticket) place(r *route, now time.Time) {
+	x.backend, x.instance = r.of(x.at.release), nil
+	if x.backend != nil {
+		x.instance = x.backend.pick(x.tried, now, x.proxy.draw())
+	}
+	if x.instance == nil {
+		x.observed.fail(fairlead.Reset)
+		if x.backend = r.other(x.at.release); x.backend != nil {
+			x.instance = x.backend.pick(x.tried, now, x.proxy.draw())
+		}
+	}
+	if x.instance == nil {
+		x.proxy.refused.Add(1)
+		return
+	}
+	x.instance.inFlight.Add(1)
+}
+
+// Release returns the release that the request is assigned to.
+func (x *Ticket) Release() int { return x.at.release }
+
+// Canary reports whether that is the canary of a rollout.
+func (x *Ticket) Canary() bool { return x.at.canary }
+
+// Instance returns the id of the instance that serves the request: of another
+// release when none of the assigned one is left, "" when nothing is ready.
+func (x *Ticket) Instance() string {
+	if x.instance == nil {
+		return ""
+	}
+	return x.instance.id
+}
+
+// Fail counts a failure, once a request.
+func (x *Ticket) Fail(class fairlead.Class) { x.observed.fail(class) }
+
+// FirstByte notes the first byte of the answer. A stream is settled by it: from
+// here on it may last.
+func (x *Ticket) FirstByte(now time.Time, stream bool) { x.observed.firstByte(now, stream) }
+
+// Reached notes that a connection to the instance could be had.
+func (x *Ticket) Reached(now time.Time) {
+	if x.instance.reached() {
+		x.proxy.note(now, eventRestored, x.site, x.instance.id+" can be reached again")
+	}
+}
+
+// Unreachable notes that no connection to the instance could be had, so that no
+// byte was sent, and chooses another instance by the snapshot in force. It reports
+// whether there is one.
+func (x *Ticket) Unreachable(now time.Time) bool {
+	x.proxy.unreachable(x.site, x.backend, x.instance, now)
+	x.tried = append(x.tried, x.instance)
+	x.leave()
+	t := x.proxy.pin()
+	defer t.unpin()
+	r := t.sites[x.site]
+	if r == nil {
+		x.proxy.refused.Add(1)
+		x.observed.fail(fairlead.Reset)
+		return false
+	}
+	x.place(r, now)
+	return x.instance != nil
+}
+
+// End counts the request as ended, then gives up its place in flight: who sees
+// nothing in flight sees all outcomes.
+func (x *Ticket) End(now time.Time) {
+	x.observed.end(now)
+	x.leave()
+}
+
+func (x *Ticket) leave() {
+	if x.instance != nil {
+		x.instance.inFlight.Add(-1)
+		x.instance = nil
+	}
+}
