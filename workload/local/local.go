@@ -78,9 +78,10 @@ const (
 
 // The limits that this package sets itself.
 const (
-	buildTempSize = 2 << 30          // bytes in a building job's /tmp
-	shmSize       = 64 << 20         // bytes in its /dev/shm
-	mostSecrets   = 4 << 20          // bytes of all secrets of an instance
-	setupTime     = 20 * time.Second // longest from an init's start to a ready sandbox
-	firstProbe    = 50 * time.Millisecond
+	buildTempSize = 2 << 30               // bytes in a building job's /tmp
+	shmSize       = 64 << 20              // bytes in its /dev/shm
+	mostSecrets   = 4 << 20               // bytes of all secrets of an instance
+	setupTime     = 20 * time.Second      // longest from an init's start to a ready sandbox
+	quickProbe    = 2 * time.Millisecond  // after the first check of a start; then it doubles
+	slowProbe     = 50 * time.Millisecond // up to this
 )

@@ -62,7 +62,7 @@ func (p prober) watch(ctx context.Context, run int, check fairlead.Check, health
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		Timeout:       check.Timeout.D(),
 	}
-	wait := quickProbe
+	wait := quickProbe / 2
 	for steady := false; ; {
 		ok := p.once(ctx, client, check)
 		steady = steady || ok || health
@@ -82,17 +82,13 @@ func (p prober) watch(ctx context.Context, run int, check fairlead.Check, health
 	}
 }
 
-// quickProbe is half the wait after the first check of a start. The wait doubles
-// with each check, up to firstProbe.
-const quickProbe = time.Millisecond
-
 // nextProbe returns the wait that follows one of wait: the interval once the check
 // has passed.
 func nextProbe(wait, interval time.Duration, steady bool) time.Duration {
 	if steady {
 		return interval
 	}
-	return min(2*wait, firstProbe, interval)
+	return min(2*wait, slowProbe, interval)
 }
 
 func (p prober) once(ctx context.Context, client *http.Client, check fairlead.Check) bool {
