@@ -18,7 +18,7 @@ import (
 
 const (
 	instanceRuns = 30
-	instanceLook = time.Millisecond // how often it is looked whether a program serves
+	instanceLook = 2 * time.Millisecond // how often it is looked whether a program serves
 )
 
 // measureInstance times starts in the sandbox, and of the same program bare.

@@ -9,8 +9,6 @@ import (
 	"os/exec"
 	"syscall"
 	"time"
-
-	"github.com/fairlead/fairlead/api/client"
 )
 
 // plane is a running `fairlead up`.
@@ -74,13 +72,4 @@ func (p *plane) down(ctx context.Context) error {
 		return err
 	}
 	return p.cmd.Wait()
-}
-
-// app returns what is known of an app.
-func (p *plane) app(ctx context.Context, name string) (a client.App, err error) {
-	out, err := p.command(ctx, "status", name)
-	if err != nil {
-		return a, err
-	}
-	return a, json.Unmarshal(out, &a)
 }
