@@ -29,6 +29,7 @@ type Std struct {
 type Wiring struct {
 	Version string // of this binary
 	Up      func(context.Context, UpOptions) error
+	Down    func(context.Context, DownOptions) (Ended, error)
 	Doctor  func(context.Context) ([]workload.Protection, error)
 	Verify  func(ctx context.Context, stateDir string) (Verification, error)
 	Replay  func(ctx context.Context, stateDir string) (Replay, error)
@@ -44,6 +45,18 @@ type UpOptions struct {
 	Log              *slog.Logger
 	// Ready is called once, when the API and the gateway take calls.
 	Ready func(Addresses)
+}
+
+// DownOptions is how `fairlead down` ends what a control plane that is gone left.
+type DownOptions struct {
+	State string // state directory, absolute
+	Force bool   // without a record, where the ledger cannot be opened
+}
+
+// Ended is what `fairlead down` found without a control plane, and ended.
+type Ended struct {
+	Gateway   bool
+	Instances int
 }
 
 // Addresses is where a started control plane listens.

@@ -6,14 +6,9 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"time"
 
-	"github.com/fairlead/fairlead"
-	"github.com/fairlead/fairlead/api/client"
 	"github.com/spf13/cobra"
 )
-
-const downPatience = 60 * time.Second
 
 func (inv *invocation) up() *cobra.Command {
 	o := UpOptions{}
@@ -75,59 +70,4 @@ func (inv *invocation) logger(format, level string) (*slog.Logger, error) {
 		return slog.New(slog.NewJSONHandler(inv.std.Err, options)), nil
 	}
 	return nil, usagef("text or json", "--log-format %q is not known", format)
-}
-
-func (inv *invocation) down() *cobra.Command {
-	var keep bool
-	cmd := &cobra.Command{
-		Use:   "down",
-		Short: "End the server, its gateway and all instances",
-		Long: `Down ends the control plane, the gateway and all instances, each within its drain
-time. State stays: the next up starts everything again. With --keep-running it
-ends the control plane only, and traffic goes on without it.`,
-		Example: "  fairlead down\n  fairlead down --keep-running",
-		Args:    exactly(),
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := inv.client()
-			if err != nil {
-				return err
-			}
-			if err := c.Shutdown(cmd.Context(), !keep); err != nil {
-				return during("down", err)
-			}
-			if err := gone(cmd.Context(), c); err != nil {
-				return during("down", err)
-			}
-			return inv.show(map[string]bool{"down": true, "instancesStopped": !keep}, func(w io.Writer) error {
-				text := "everything has ended"
-				if keep {
-					text = "the control plane has ended; gateway and instances go on"
-				}
-				_, err := fmt.Fprintln(w, text)
-				return err
-			})
-		},
-	}
-	cmd.Flags().BoolVar(&keep, "keep-running", false, "leave gateway and instances running")
-	return cmd
-}
-
-// gone returns when the server no longer answers.
-func gone(ctx context.Context, c *client.Client) error {
-	ticker := time.NewTicker(100 * time.Millisecond)
-	defer ticker.Stop()
-	deadline := time.Now().Add(downPatience)
-	for {
-		if _, err := c.Version(ctx); errors.Is(err, client.ErrNoServer) {
-			return nil
-		}
-		if time.Now().After(deadline) {
-			return fairlead.Errorf(fairlead.Unavailable, "down", "the server still answers after %s", downPatience).WithHint("look at its log")
-		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-ticker.C:
-		}
-	}
 }

@@ -7,11 +7,13 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
 
 	"github.com/fairlead/fairlead"
+	"github.com/fairlead/fairlead/gateway"
 	"github.com/fairlead/fairlead/store/sqlite"
 	"github.com/fairlead/fairlead/workload"
 	"github.com/fairlead/fairlead/workload/local"
@@ -35,6 +37,7 @@ type gatewayKeeper struct {
 	term    uint64
 	seq     uint64
 	address string // that takes traffic, host:port
+	began   bool   // start began a service, rather than finding one
 }
 
 func (s *control) newGatewayKeeper() *gatewayKeeper {
@@ -43,6 +46,9 @@ func (s *control) newGatewayKeeper() *gatewayKeeper {
 		Dir: s.State, Listeners: []string{"tcp " + s.Listen}, Notify: true,
 	}}
 }
+
+// dir is the gateway's own directory.
+func (k *gatewayKeeper) dir() string { return k.service.Command[len(k.service.Command)-1] }
 
 func (k *gatewayKeeper) order() fairlead.Order {
 	k.seq++
@@ -72,8 +78,7 @@ func (k *gatewayKeeper) ready(ctx context.Context) (status local.ServiceStatus, 
 
 // start starts the gateway or adopts the one that runs.
 func (k *gatewayKeeper) start(ctx context.Context) error {
-	dir := k.service.Command[len(k.service.Command)-1]
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := os.MkdirAll(k.dir(), 0o700); err != nil {
 		return fmt.Errorf("make the gateway's directory: %w", err)
 	}
 	status, found, err := k.find(ctx)
@@ -81,6 +86,7 @@ func (k *gatewayKeeper) start(ctx context.Context) error {
 		found, err = false, k.runtime.RemoveService(ctx, k.order(), gatewayService)
 	}
 	if err == nil && !found {
+		k.began = true
 		if err = k.runtime.StartService(ctx, k.order(), k.service); err == nil {
 			status, found, err = k.ready(ctx)
 		}
@@ -157,11 +163,25 @@ func (k *gatewayKeeper) record(ctx context.Context, was local.ServiceStatus) err
 	return err
 }
 
-// end stops the gateway within grace and forgets its service.
+// undo ends what a start that failed began; a gateway that ran before goes on.
+func (k *gatewayKeeper) undo(ctx context.Context) error {
+	if !k.began {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	defer cancel()
+	return k.end(ctx, time.Second)
+}
+
+// end stops the gateway within grace and forgets its service, and the socket that
+// it leaves when it is killed.
 func (k *gatewayKeeper) end(ctx context.Context, grace time.Duration) error {
 	err := k.runtime.StopService(ctx, k.order(), gatewayService, grace)
 	if err == nil {
 		err = k.runtime.RemoveService(ctx, k.order(), gatewayService)
+	}
+	if err == nil {
+		err = os.RemoveAll(filepath.Join(k.dir(), gateway.ControlSocket))
 	}
 	if err != nil {
 		return fmt.Errorf("stop the gateway: %w", err)

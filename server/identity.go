@@ -6,10 +6,8 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io/fs"
 	"net"
 	"net/http"
-	"os"
 	"os/user"
 	"strconv"
 	"strings"
@@ -17,7 +15,7 @@ import (
 
 	"github.com/fairlead/fairlead"
 	"github.com/fairlead/fairlead/api"
-	"github.com/fairlead/fairlead/internal/atomicfile"
+	"github.com/fairlead/fairlead/internal/keyfile"
 )
 
 // identity knows who calls: the bearer of the administrator's token, or the user
@@ -32,17 +30,21 @@ type identity struct {
 
 // newIdentity reads the administrator's token, and makes it on the first start.
 func newIdentity(file string, seal func(context.Context, string, string) (fairlead.Sealed, error)) (*identity, error) {
-	data, err := os.ReadFile(file)
-	if errors.Is(err, fs.ErrNotExist) {
-		var raw [32]byte
-		rand.Read(raw[:]) // never fails, see crypto/rand
-		data = []byte("fl_" + hex.EncodeToString(raw[:]) + "\n")
-		err = atomicfile.Write(file, data, 0o600)
+	data, err := keyfile.ReadOrMake(file, newToken)
+	if errors.Is(err, keyfile.ErrExposed) {
+		return nil, fairlead.Errorf(fairlead.Forbidden, "read the administrator's token", "%w", err).
+			WithHint("chmod 600 %s; if others could have read it, remove it, and the next start makes another", file)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("the administrator's token: %w", err)
 	}
 	return &identity{token: strings.TrimSpace(string(data)), seal: seal, known: map[string]fairlead.Sealed{}}, nil
+}
+
+func newToken() ([]byte, error) {
+	var raw [32]byte
+	rand.Read(raw[:]) // never fails, see crypto/rand
+	return []byte("fl_" + hex.EncodeToString(raw[:]) + "\n"), nil
 }
 
 type connKey struct{}

@@ -46,6 +46,7 @@ type control struct {
 	engine   *rollout.Engine
 	fleet    fleet
 	loop     *rollout.Loop
+	who      *identity
 	keeper   *gatewayKeeper
 	entrance string // where the gateway takes traffic, host:port
 	api      string // where the API listens, host:port
@@ -59,8 +60,8 @@ func Run(ctx context.Context, c Config) (err error) {
 		return err
 	}
 	s := &control{Config: c, paths: paths{c.State}, end: make(chan bool, 1)}
-	if err := os.MkdirAll(c.State, 0o700); err != nil {
-		return &fairlead.Error{Code: fairlead.Unavailable, Op: "make the state directory", Err: err}
+	if err := s.owned("up"); err != nil {
+		return err
 	}
 	if s.store, err = sqlite.Open(c.State, sqlite.Options{Log: c.Log}); err != nil {
 		return err
@@ -85,11 +86,46 @@ func Run(ctx context.Context, c Config) (err error) {
 	return s.serve(ctx, listeners)
 }
 
-// open makes every part, from the store outward.
+// open makes every part, from the store outward. The gateway comes last: when
+// anything else fails there is nothing to end.
 func (s *control) open(ctx context.Context) (err error) {
-	if s.term, err = nextTerm(ctx, s.store, s.Version, s.started); err != nil {
+	s.runtime, err = local.New(local.Config{Root: s.run(), Shim: s.Program, Log: s.Log, Plain: s.AllowUnsandboxed})
+	if err != nil {
 		return err
 	}
+	if err = s.begin(ctx, "server.started", "system:server", map[string]any{}); err != nil {
+		return err
+	}
+	if err = s.openStores(ctx); err != nil {
+		return err
+	}
+	s.traffic = gateway.NewClient(s.gatewaySocket())
+	s.releases = s.newMaker()
+	s.fleet = fleet{Runtime: s.runtime, now: s.clock.Now, releases: s.releases, trees: s.trees, deliver: s.vault.Deliver}
+	if s.engine, err = rollout.Open(ctx, s.store, s.clock.Now, rand.Reader); err != nil {
+		return err
+	}
+	gates, err := s.newGates(ctx)
+	if err != nil {
+		return err
+	}
+	if s.who, err = newIdentity(s.token(), s.store.Sealer().Seal); err != nil {
+		return err
+	}
+	s.loop = rollout.NewLoop(rollout.Config{
+		Engine: s.engine, Store: s.store, Fleet: s.fleet, Traffic: s.traffic, Gates: gates,
+		Releases: s.releases.Get, Term: s.term, Now: s.clock.Now, Log: s.Log,
+	})
+	s.keeper = s.newGatewayKeeper()
+	if err = s.keeper.start(ctx); err != nil {
+		return errors.Join(err, s.keeper.undo(ctx))
+	}
+	s.entrance = s.keeper.address
+	return nil
+}
+
+// openStores opens what is kept beside the ledger, and removes what is half made.
+func (s *control) openStores(ctx context.Context) (err error) {
 	if err := os.MkdirAll(s.scratch(), 0o700); err != nil {
 		return fmt.Errorf("make %s: %w", s.scratch(), err)
 	}
@@ -102,73 +138,16 @@ func (s *control) open(ctx context.Context) (err error) {
 	if err := s.vault.Sweep(ctx); err != nil {
 		return err
 	}
-	s.runtime, err = local.New(local.Config{Root: s.run(), Shim: s.Program, Log: s.Log, Plain: s.AllowUnsandboxed})
-	if err != nil {
-		return err
-	}
-	s.keeper = s.newGatewayKeeper()
-	if err = s.keeper.start(ctx); err != nil {
-		return err
-	}
-	s.entrance = s.keeper.address
-	s.traffic = gateway.NewClient(s.gatewaySocket())
-	s.releases = s.newMaker()
-	s.fleet = fleet{Runtime: s.runtime, now: s.clock.Now, releases: s.releases, trees: s.trees, deliver: s.vault.Deliver}
-	if s.engine, err = rollout.Open(ctx, s.store, s.clock.Now, rand.Reader); err != nil {
-		return err
-	}
-	gates, err := s.newGates(ctx)
-	if err != nil {
-		return err
-	}
-	s.loop = rollout.NewLoop(rollout.Config{
-		Engine: s.engine, Store: s.store, Fleet: s.fleet, Traffic: s.traffic, Gates: gates,
-		Releases: s.releases.Get, Term: s.term, Now: s.clock.Now, Log: s.Log,
-	})
-	return nil
-}
-
-// nextTerm records this start of the control plane and returns its term.
-func nextTerm(ctx context.Context, store *sqlite.Store, version string, at time.Time) (uint64, error) {
-	var last struct {
-		Term uint64 `json:"term"`
-	}
-	row, ok, err := store.Row(ctx, "server", "term")
-	if err != nil {
-		return 0, fmt.Errorf("read the term: %w", err)
-	}
-	if ok {
-		if err := json.Unmarshal(row.Value, &last); err != nil {
-			return 0, fairlead.Errorf(fairlead.Corrupt, "read the term", "%w", err)
-		}
-	}
-	last.Term++
-	value, err := json.Marshal(last)
-	if err != nil {
-		return 0, fmt.Errorf("encode the term: %w", err)
-	}
-	data, err := json.Marshal(map[string]any{"term": last.Term, "version": version})
-	if err != nil {
-		return 0, fmt.Errorf("encode the start: %w", err)
-	}
-	_, err = store.Commit(ctx, fairlead.Change{Entries: []fairlead.Entry{{
-		Time: at, Kind: "server.started", Principal: "system:server", Data: data,
-		Rows: []fairlead.Row{{Kind: "server", Key: "term", Value: value}},
-	}}})
-	return last.Term, err
+	return s.sweep(ctx)
 }
 
 // serve runs the loops and the API until the end. When everything shall end, the
 // API answers until it has: its silence tells that all is over.
 func (s *control) serve(ctx context.Context, listeners []net.Listener) error {
-	who, err := newIdentity(s.token(), s.store.Sealer().Seal)
-	if err != nil {
-		return err
-	}
 	calls, endCalls := context.WithCancel(context.WithoutCancel(ctx))
 	defer endCalls()
 	httpServer := &http.Server{
-		Handler: s.handler(who), ConnContext: withConn, BaseContext: func(net.Listener) context.Context { return calls },
+		Handler: s.handler(), ConnContext: withConn, BaseContext: func(net.Listener) context.Context { return calls },
 		ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, ErrorLog: slog.NewLogLogger(s.Log.Handler(), slog.LevelDebug),
 	}
 	failed := make(chan error, len(listeners)+1)
@@ -250,7 +229,7 @@ func (s *control) listen() ([]net.Listener, error) {
 	tcp, err := net.Listen("tcp", s.API)
 	if err != nil {
 		return nil, errors.Join((&fairlead.Error{Code: fairlead.Conflict, Op: "listen for the API on " + s.API, Err: err}).
-			WithHint("give it another address with --api, or port 0 for a free one"), local.Close())
+			WithHint("give it another address with --api, or port 0 for a free one"), local.Close(), os.Remove(s.socket()))
 	}
 	s.api = tcp.Addr().String()
 	return []net.Listener{local, tcp}, nil
@@ -264,12 +243,12 @@ func (s *control) unlisten(listeners []net.Listener) {
 	_ = os.Remove(s.socket()) // the next start would replace it
 }
 
-func (s *control) handler(who *identity) http.Handler {
+func (s *control) handler() http.Handler {
 	return api.New(api.Config{
 		Version: s.version, Engine: s.engine, Releases: s.releases,
 		Deployments: deployments{releases: s.releases, engine: s.engine, routes: &sync.Mutex{}},
 		Blobs:       s.trees, Secrets: vaultFace{now: s.clock.Now, vault: s.vault, engine: s.engine, releases: s.releases}, Ledger: s.store, Instances: s.runtime,
-		Now: s.clock.Now, Open: s.openSealed, Seal: s.store.Sealer().Seal, Identify: who.identify, Hosts: s.hosts(),
+		Now: s.clock.Now, Open: s.openSealed, Seal: s.store.Sealer().Seal, Identify: s.who.identify, Hosts: s.hosts(),
 		Shutdown: s.shutdown,
 	})
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"os"
 
 	"github.com/fairlead/fairlead/cli"
@@ -43,6 +44,7 @@ func wiring() cli.Wiring {
 	return cli.Wiring{
 		Version: buildVersion(),
 		Up:      up,
+		Down:    down,
 		Doctor:  doctor,
 		Verify:  verifyLedger,
 		Replay:  replayLedger,
@@ -62,6 +64,17 @@ func up(ctx context.Context, o cli.UpOptions) error {
 			o.Ready(cli.Addresses{Gateway: a.Gateway, API: a.API, State: o.State, Pid: os.Getpid()})
 		},
 	})
+}
+
+func down(ctx context.Context, o cli.DownOptions) (cli.Ended, error) {
+	program, err := os.Executable()
+	if err != nil {
+		return cli.Ended{}, fmt.Errorf("find this program: %w", err)
+	}
+	ended, err := server.Down(ctx, server.Config{
+		State: o.State, Program: program, Version: buildVersion(), Log: slog.New(slog.DiscardHandler),
+	}, o.Force)
+	return cli.Ended{Gateway: ended.Gateway, Instances: ended.Instances}, err
 }
 
 func doctor(ctx context.Context) ([]workload.Protection, error) {

@@ -12,6 +12,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// Lock keeps every store out of the state directory dir until the file is closed or
+// the process ends. An error of code conflict says that one has it open.
+func Lock(dir string) (io.Closer, error) { return lockDir(dir) }
+
 // lockDir takes the exclusive lock of a state directory. The kernel frees it
 // when the returned file is closed or the process ends, however it ends.
 func lockDir(dir string) (*os.File, error) {

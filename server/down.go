@@ -1,0 +1,105 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/fairlead/fairlead"
+	"github.com/fairlead/fairlead/store/sqlite"
+	"github.com/fairlead/fairlead/workload/local"
+)
+
+// Ended is what Down found running and ended.
+type Ended struct {
+	Gateway   bool
+	Instances int
+}
+
+// Down ends the gateway and all instances of a state directory whose control plane
+// does not run any more, and records it. It holds the state directory's lock, so
+// that no control plane starts meanwhile.
+//
+// Errors: not_found where there is no ledger, conflict where a control plane runs,
+// and those of opening the ledger. With unrecorded a ledger that cannot be opened
+// is no error: all is ended without a record.
+func Down(ctx context.Context, c Config, unrecorded bool) (ended Ended, err error) {
+	s := &control{Config: c, paths: paths{c.State}}
+	if err := errors.Join(c.check(), s.owned("down")); err != nil {
+		return ended, err
+	}
+	if _, err := os.Stat(filepath.Join(c.State, "fairlead.db")); errors.Is(err, fs.ErrNotExist) {
+		return ended, fairlead.Errorf(fairlead.NotFound, "open state directory "+c.State, "there is no ledger")
+	}
+	s.store, err = sqlite.Open(c.State, sqlite.Options{Log: c.Log})
+	if err != nil && (!unrecorded || fairlead.CodeOf(err) == fairlead.Conflict) {
+		return ended, err
+	}
+	if err != nil {
+		lock, err := sqlite.Lock(c.State)
+		if err != nil {
+			return ended, err
+		}
+		defer lock.Close()
+	} else {
+		defer func() { err = errors.Join(err, s.store.Close()) }()
+	}
+	if s.runtime, err = local.New(local.Config{Root: s.run(), Shim: s.Program, Log: s.Log}); err != nil {
+		return ended, err
+	}
+	defer s.runtime.Close()
+	if ended, err = s.running(ctx); err != nil || ended == (Ended{}) {
+		return ended, errors.Join(err, s.clear())
+	}
+	if err := s.beginEnd(ctx); err != nil {
+		return ended, err
+	}
+	s.fleet = fleet{Runtime: s.runtime}
+	s.keeper = s.newGatewayKeeper()
+	return ended, errors.Join(s.endAll(), s.clear())
+}
+
+// running counts what there is to end.
+func (s *control) running(ctx context.Context) (Ended, error) {
+	services, err := s.runtime.Services(ctx)
+	if err != nil {
+		return Ended{}, err
+	}
+	instances, err := s.runtime.List(ctx)
+	return Ended{Gateway: len(services) > 0, Instances: len(instances)}, err
+}
+
+// beginEnd records the end of everything before it, where there is a ledger.
+func (s *control) beginEnd(ctx context.Context) error {
+	if s.store == nil {
+		newest, err := s.runtime.NewestTerm()
+		s.term = newest + 1
+		return errors.Join(err, s.runtime.BeginTerm(s.term))
+	}
+	var err error
+	if s.clock, err = openClock(ctx, s.store); err != nil {
+		return err
+	}
+	name := userName(os.Getuid())
+	by, err := s.store.Sealer().Seal(ctx, name, name)
+	if err != nil {
+		return err
+	}
+	return s.begin(ctx, "server.ending", by, map[string]any{
+		"text": "the gateway and all instances end; no control plane was running", "all": true,
+	})
+}
+
+// clear removes the sockets that a control plane and a gateway left when they were
+// killed.
+func (s *control) clear() error {
+	var failed error
+	for _, socket := range []string{s.socket(), s.gatewaySocket()} {
+		if err := os.Remove(socket); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			failed = errors.Join(failed, err)
+		}
+	}
+	return failed
+}

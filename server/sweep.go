@@ -1,0 +1,57 @@
+package server
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/fairlead/fairlead"
+	"github.com/fairlead/fairlead/artifact"
+	"github.com/fairlead/fairlead/internal/atomicfile"
+	"github.com/fairlead/fairlead/internal/disk"
+)
+
+// sweep removes what a crash left half made: temporary files, clones, and trees of
+// artifacts that no release has. It runs before anything that could make one: the
+// lock of the state directory keeps other control planes out. The gateway and the
+// shims, which may run, have directories of their own.
+func (s *control) sweep(ctx context.Context) error {
+	for _, dir := range []string{s.State, s.run()} {
+		if err := atomicfile.Sweep(disk.OS{}, dir); err != nil {
+			return fmt.Errorf("remove temporary files: %w", err)
+		}
+	}
+	clones, err := os.ReadDir(s.scratch())
+	if err != nil {
+		return fmt.Errorf("look for abandoned builds: %w", err)
+	}
+	for _, clone := range clones {
+		if err := artifact.RemoveTree(filepath.Join(s.scratch(), clone.Name())); err != nil {
+			return fmt.Errorf("remove an abandoned build: %w", err)
+		}
+	}
+	needed, err := s.releasedTrees(ctx)
+	if err != nil {
+		return err
+	}
+	return s.trees.Sweep(needed)
+}
+
+// releasedTrees returns the trees of all releases.
+func (s *control) releasedTrees(ctx context.Context) (map[fairlead.Digest]bool, error) {
+	rows, err := s.store.Rows(ctx, fairlead.ReleaseRow, "")
+	if err != nil {
+		return nil, err
+	}
+	trees := map[fairlead.Digest]bool{}
+	for _, row := range rows {
+		var r fairlead.Release
+		if err := json.Unmarshal(row.Value, &r); err != nil {
+			return nil, fairlead.Errorf(fairlead.Corrupt, "read release "+row.Key, "%w", err).WithHint("run: fairlead ledger verify")
+		}
+		trees[r.Content.Artifact] = true
+	}
+	return trees, nil
+}

@@ -1,0 +1,55 @@
+package server
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/fairlead/fairlead"
+)
+
+// begin records this start of the control plane, or its end where it only ends
+// what runs, and begins its term: from now on the runtime refuses what earlier ones
+// order. A term follows all that the ledger and the runtime know of, for a ledger
+// that came from a backup may be older than what runs.
+func (s *control) begin(ctx context.Context, kind string, by fairlead.Sealed, data map[string]any) error {
+	last, err := s.lastTerm(ctx)
+	if err != nil {
+		return err
+	}
+	s.term = last + 1
+	data["term"], data["version"] = s.term, s.Version
+	value, err := json.Marshal(map[string]uint64{"term": s.term})
+	if err != nil {
+		return fmt.Errorf("encode the term: %w", err)
+	}
+	text, err := json.Marshal(data)
+	if err != nil {
+		return fmt.Errorf("encode the start: %w", err)
+	}
+	_, err = s.store.Commit(ctx, fairlead.Change{Entries: []fairlead.Entry{{
+		Time: s.clock.Now(), Kind: kind, Principal: by, Data: text,
+		Rows: []fairlead.Row{{Kind: "server", Key: "term", Value: value}},
+	}}})
+	if err != nil {
+		return err
+	}
+	return s.runtime.BeginTerm(s.term)
+}
+
+func (s *control) lastTerm(ctx context.Context) (uint64, error) {
+	var last struct {
+		Term uint64 `json:"term"`
+	}
+	row, ok, err := s.store.Row(ctx, "server", "term")
+	if err != nil {
+		return 0, fmt.Errorf("read the term: %w", err)
+	}
+	if ok {
+		if err := json.Unmarshal(row.Value, &last); err != nil {
+			return 0, fairlead.Errorf(fairlead.Corrupt, "read the term", "%w", err).WithHint("run: fairlead ledger verify")
+		}
+	}
+	known, err := s.runtime.NewestTerm()
+	return max(last.Term, known), err
+}
