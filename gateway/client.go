@@ -64,7 +64,8 @@ func (c *Client) Blocks(ctx context.Context, wait time.Duration) ([]fairlead.Blo
 	return blocks, c.call(ctx, "read blocks", http.MethodGet, path, nil, &blocks)
 }
 
-// Ack tells the gateway that blocks are stored.
+// Ack tells the gateway that blocks are stored. One of an older term than the
+// gateway has seen is code conflict.
 func (c *Client) Ack(ctx context.Context, acks []Ack) error {
 	return c.call(ctx, "acknowledge blocks", http.MethodPost, "/ack", acks, nil)
 }

@@ -63,6 +63,9 @@ func (c *Core) open(d disk.Disk, dir string) (err error) {
 	}
 	c.proxy = newProxy(c.boot, c.journal, c.log)
 	c.keeper, err = newKeeper(d, dir, c.proxy, c.started)
+	for _, state := range c.proxy.registry.states() {
+		state.up.Store(c.started.UnixNano()) // what had a route before this start is likely to be there
+	}
 	return err
 }
 
@@ -119,8 +122,16 @@ func (c *Core) Blocks(limit int) ([]fairlead.Block, error) {
 	return blocks, nil
 }
 
-// Ack forgets blocks that are stored elsewhere.
+// Ack forgets blocks that are stored elsewhere. One by a control plane of an older
+// term than the newest that gave an order or acknowledged is code conflict, so that
+// it cannot take blocks away from its successor; a newer one is in charge from here
+// on.
 func (c *Core) Ack(acks []Ack) error {
+	for _, a := range acks {
+		if err := c.keeper.attend("acknowledge blocks", a.Term); err != nil {
+			return err
+		}
+	}
 	if err := c.spool.ack(acks); err != nil {
 		return fairlead.Errorf(fairlead.Unavailable, "acknowledge blocks", "%w", err)
 	}

@@ -254,6 +254,71 @@ func (w *word) check(c *gateway.Core) {
 	w.note(c)
 }
 
+func TestAFallbackGivesNothingToAReleaseThatHasNothingReady(t *testing.T) {
+	c := open(t, crashdisk.New(), "boot", dawn)
+	s := halves(1)
+	s.Routes[0].Stable.Instances = nil // the last one died
+	if err := c.Apply(dawn, s); err != nil {
+		t.Fatal(err)
+	}
+	later := dawn.Add(time.Minute)
+	c.Expire(later)
+	if at := c.Status(); len(at.Expired) != 1 {
+		t.Fatalf("expired %v", at.Expired)
+	}
+	for unit := range 20 {
+		x := c.Admit(site, strconv.Itoa(unit), later)
+		if x.Release() != 1 || x.Instance() != "c" {
+			t.Fatalf("assigned to %d, served by %q", x.Release(), x.Instance())
+		}
+		x.End(later)
+	}
+}
+
+func TestAnOlderControlPlaneIsRefusedEverywhereOnceANewerOneSpoke(t *testing.T) {
+	ack := func(term uint64) []gateway.Ack {
+		return []gateway.Ack{{Term: term, Gateway: "boot", Site: site, Seq: 1000}}
+	}
+	spoke := map[string]func(c *gateway.Core) error{
+		"a snapshot":         func(c *gateway.Core) error { s := halves(1); s.Order.Term = 2; return c.Apply(dawn, s) },
+		"a renewal":          func(c *gateway.Core) error { return c.Renew(dawn, fairlead.Order{Term: 2, Seq: 1}) },
+		"an acknowledgement": func(c *gateway.Core) error { return c.Ack(ack(2)) },
+	}
+	for name, speak := range spoke {
+		t.Run("by "+name, func(t *testing.T) {
+			d := crashdisk.New()
+			c := open(t, d, "boot", dawn)
+			if err := c.Apply(dawn, halves(1)); err != nil {
+				t.Fatal(err)
+			}
+			c.Admit(site, "u", dawn).End(dawn)
+			c.WriteBlocks(dawn.Add(2*time.Second), false)
+			if err := speak(c); err != nil {
+				t.Fatal(err)
+			}
+			refuses := func(when string) {
+				t.Helper()
+				for what, err := range map[string]error{
+					"a snapshot":         c.Apply(dawn, halves(99)),
+					"a renewal":          c.Renew(dawn, fairlead.Order{Term: 1, Seq: 99}),
+					"an acknowledgement": c.Ack(ack(1)),
+				} {
+					if fairlead.CodeOf(err) != fairlead.Conflict {
+						t.Errorf("%s, %s of the old term: %v", when, what, err)
+					}
+				}
+			}
+			refuses("at once")
+			if blocks, err := c.Blocks(10); err != nil || len(blocks) == 0 && name != "an acknowledgement" {
+				t.Errorf("blocks %v, %v", blocks, err)
+			}
+			d.Kill()
+			c = open(t, d, "boot-2", dawn.Add(time.Minute))
+			refuses("after a restart")
+		})
+	}
+}
+
 func TestBlocksSurviveTheProcess(t *testing.T) {
 	d := crashdisk.New()
 	c := open(t, d, "one", dawn)
@@ -316,7 +381,7 @@ func BenchmarkSecond(b *testing.B) {
 			b.Fatal(err)
 		}
 		for _, block := range blocks {
-			if err := c.Ack([]gateway.Ack{{Gateway: block.Gateway, Site: block.Site, Seq: block.Seq}}); err != nil {
+			if err := c.Ack([]gateway.Ack{{Term: 1, Gateway: block.Gateway, Site: block.Site, Seq: block.Seq}}); err != nil {
 				b.Fatal(err)
 			}
 		}

@@ -23,9 +23,9 @@ var (
 	errStatus     = errors.New("the app's answer has a status below 100")
 )
 
-// exchange is the ticket of a request that came by HTTP. httputil.ReverseProxy does the copying, the hop-by-hop headers and
-// the upgrades; the exchange is its Transport, so that a request that was never
-// sent can go elsewhere.
+// exchange is the ticket of a request that came by HTTP. httputil.ReverseProxy does
+// the copying, the hop-by-hop headers and the upgrades; the exchange is its
+// Transport, so that a request that was never sent can go elsewhere.
 type exchange struct {
 	Ticket
 	session    string // name of the cookie that only the gateway sets; "" when there is none
@@ -39,10 +39,6 @@ type exchange struct {
 
 // serve forwards the request and copies the answer.
 func (x *exchange) serve(w http.ResponseWriter, r *http.Request) {
-	if x.instance == nil {
-		x.fail(w, r, errNothing)
-		return
-	}
 	if kind := r.Header.Get("Upgrade"); kind != "" && !strings.EqualFold(kind, "websocket") {
 		r.Header.Del("Upgrade") // such as h2c, in which requests would pass unseen
 	}
@@ -62,6 +58,10 @@ func (x *exchange) serve(w http.ResponseWriter, r *http.Request) {
 		}
 	})
 	defer x.deadline.stop()
+	if x.instance == nil && !x.hold(ctx) {
+		x.fail(w, r, errNothing)
+		return
+	}
 	forward := httputil.ReverseProxy{
 		Rewrite: x.rewrite, Transport: x, ModifyResponse: x.final, ErrorHandler: x.fail,
 		BufferPool: &x.proxy.buffers, ErrorLog: x.proxy.quiet,
@@ -105,7 +105,7 @@ func (x *exchange) RoundTrip(out *http.Request) (*http.Response, error) {
 		if !errors.As(err, &unsent) || out.Context().Err() != nil {
 			return nil, err
 		}
-		if !x.Unreachable(time.Now()) {
+		if !x.Unreachable(time.Now()) && !x.hold(out.Context()) {
 			return nil, errors.Join(errNothing, err)
 		}
 	}

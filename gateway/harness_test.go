@@ -256,7 +256,7 @@ func (y *tally) read(g *rig) {
 	var acks []gateway.Ack
 	for _, b := range blocks {
 		y.block(b)
-		acks = append(acks, gateway.Ack{Gateway: b.Gateway, Site: b.Site, Seq: b.Seq})
+		acks = append(acks, gateway.Ack{Term: 1, Gateway: b.Gateway, Site: b.Site, Seq: b.Seq})
 	}
 	if err := g.client.Ack(context.Background(), acks); err != nil {
 		y.t.Fatal(err)

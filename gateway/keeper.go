@@ -112,6 +112,30 @@ func (k *keeper) renew(now time.Time, order fairlead.Order) error {
 		return err
 	}
 	k.expireLocked(now, "its lease ran out")
+	if err := k.take(op, order); err != nil {
+		return err
+	}
+	k.renewed = now
+	return nil
+}
+
+// attend takes the word of a control plane that gives no order: it must not be of
+// an older term, and one of a newer term is in charge from here on.
+func (k *keeper) attend(op string, term uint64) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if term == k.newest.Term {
+		return nil
+	}
+	first := fairlead.Order{Term: term}
+	if err := k.admit(op, first); err != nil {
+		return err
+	}
+	return k.take(op, first)
+}
+
+// take makes order the newest one, also after a restart. It needs the lock.
+func (k *keeper) take(op string, order fairlead.Order) error {
 	data, err := json.Marshal(order)
 	if err != nil {
 		return fairlead.Errorf(fairlead.Internal, op, "%w", err)
@@ -119,7 +143,7 @@ func (k *keeper) renew(now time.Time, order fairlead.Order) error {
 	if err := atomicfile.WriteTo(k.disk, filepath.Join(k.dir, orderFile), data, 0o600); err != nil {
 		return fairlead.Errorf(fairlead.Unavailable, op, "%w", err)
 	}
-	k.newest, k.renewed = order, now
+	k.newest = order
 	return nil
 }
 

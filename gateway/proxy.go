@@ -28,6 +28,7 @@ type proxy struct {
 	requests atomic.Uint64
 	refused  atomic.Uint64
 	active   atomic.Int64 // requests being served, hijacked ones too
+	held     atomic.Int64 // of these, those that wait for an instance
 	stopping atomic.Bool
 }
 

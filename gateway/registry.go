@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/fairlead/fairlead"
 )
@@ -19,6 +20,7 @@ type registry struct {
 type siteState struct {
 	book *book
 	runs *runs
+	up   atomic.Int64 // Unix nanoseconds of the newest connection to an instance, or of the start of a gateway that knew the site
 }
 
 func newRegistry() *registry {

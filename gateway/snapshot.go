@@ -97,6 +97,7 @@ type Event struct {
 
 // Ack tells a gateway that all blocks of a boot and site up to Seq are stored.
 type Ack struct {
+	Term    uint64        `json:"term"` // of the control plane that stored them
 	Gateway string        `json:"gateway"`
 	Site    fairlead.Site `json:"site"`
 	Seq     uint64        `json:"seq"`

@@ -133,7 +133,7 @@ func (s *spool) add(b fairlead.Block) (dropped int, err error) {
 	if _, err := s.file.WriteAt(frame, seg.size); err != nil {
 		return dropped, fmt.Errorf("spool: %w", err)
 	}
-	seg.records = append(seg.records, record{Ack: Ack{b.Gateway, b.Site, b.Seq}, offset: seg.size})
+	seg.records = append(seg.records, record{Ack: Ack{Gateway: b.Gateway, Site: b.Site, Seq: b.Seq}, offset: seg.size})
 	seg.unacked++
 	seg.size += int64(len(frame))
 	s.size += int64(len(frame))

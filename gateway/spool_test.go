@@ -48,7 +48,7 @@ func offered(t *testing.T, s *spool) (keys []Ack) {
 		if err := json.Unmarshal(data, &b); err != nil {
 			t.Fatal(err)
 		}
-		keys = append(keys, Ack{b.Gateway, b.Site, b.Seq})
+		keys = append(keys, Ack{Gateway: b.Gateway, Site: b.Site, Seq: b.Seq})
 	}
 	return keys
 }
@@ -57,7 +57,7 @@ func TestBlocksAreOfferedInOrderUntilAcknowledgedAlsoAfterARestart(t *testing.T)
 	dir := t.TempDir()
 	first := openTestSpool(t, dir, "1-a", 1<<20)
 	addBlocks(t, first, "a", 1, 5, 0)
-	if err := first.ack([]Ack{{"a", spoolSite, 2}, {"other", spoolSite, 99}}); err != nil {
+	if err := first.ack([]Ack{{Gateway: "a", Site: spoolSite, Seq: 2}, {Gateway: "other", Site: spoolSite, Seq: 99}}); err != nil {
 		t.Fatal(err)
 	}
 	if got := offered(t, first); len(got) != 3 || got[0].Seq != 3 {
@@ -66,10 +66,10 @@ func TestBlocksAreOfferedInOrderUntilAcknowledgedAlsoAfterARestart(t *testing.T)
 	second := openTestSpool(t, dir, "2-b", 1<<20)
 	addBlocks(t, second, "b", 1, 1, 0)
 	got := offered(t, second)
-	if len(got) != 6 || got[0] != (Ack{"a", spoolSite, 1}) || got[5] != (Ack{"b", spoolSite, 1}) {
+	if len(got) != 6 || got[0] != (Ack{Gateway: "a", Site: spoolSite, Seq: 1}) || got[5] != (Ack{Gateway: "b", Site: spoolSite, Seq: 1}) {
 		t.Fatalf("after a restart: %v", got)
 	}
-	if err := second.ack([]Ack{{"a", spoolSite, 5}, {"b", spoolSite, 1}}); err != nil {
+	if err := second.ack([]Ack{{Gateway: "a", Site: spoolSite, Seq: 5}, {Gateway: "b", Site: spoolSite, Seq: 1}}); err != nil {
 		t.Fatal(err)
 	}
 	if got := offered(t, openTestSpool(t, dir, "3-c", 1<<20)); len(got) != 1 || got[0].Gateway != "b" {

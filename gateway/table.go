@@ -37,6 +37,7 @@ type route struct {
 	leaving    []*backend
 	book       *book
 	runs       *runs
+	up         *atomic.Int64 // see siteState
 }
 
 // split is a Split in force.
@@ -45,6 +46,7 @@ type split struct {
 	keys       *keyring
 	epoch      uint32          // 0 after the lease ran out: not comparable
 	weight     fairlead.Weight // the fallback after the lease ran out
+	expired    bool
 	canary     *backend
 	thresholds [3]float64
 }
@@ -76,7 +78,7 @@ func newRoute(c *Route, expired bool, reg *registry) *route {
 		site: c.Site, prefix: strings.TrimSuffix(c.PathPrefix, "/"), assignment: c.Assignment,
 		unitHeader: http.CanonicalHeaderKey(unitHeader(c.Assignment)),
 		timeout:    c.Timeout.D(), runLimit: c.RunLimit.D(),
-		stable: newBackend(c.Stable, reg), book: state.book, runs: state.runs,
+		stable: newBackend(c.Stable, reg), book: state.book, runs: state.runs, up: &state.up,
 	}
 	if r.timeout <= 0 {
 		r.timeout = defaultTimeout
@@ -93,7 +95,7 @@ func newRoute(c *Route, expired bool, reg *registry) *route {
 			canary: newBackend(s.Canary, reg), thresholds: s.Thresholds,
 		}
 		if expired {
-			r.split.epoch, r.split.weight = 0, s.Lease.Fallback
+			r.split.epoch, r.split.weight, r.split.expired = 0, s.Lease.Fallback, true
 		}
 	}
 	return r
@@ -150,12 +152,13 @@ func (r *route) takesNew(release int) bool {
 }
 
 // other returns the backend that serves when no instance of release can be
-// reached, or nil: one that takes new units.
+// reached, or nil: one that takes new units, or that took them until the lease ran
+// out, because a fallback does not exceed what is ready to take it.
 func (r *route) other(release int) *backend {
 	if release != r.stable.release {
 		return r.stable
 	}
-	if r.split != nil && r.split.weight > 0 {
+	if r.split != nil && (r.split.weight > 0 || r.split.expired) {
 		return r.split.canary
 	}
 	return nil

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"sync/atomic"
 	"time"
 
 	"github.com/fairlead/fairlead"
@@ -16,7 +17,8 @@ type Ticket struct {
 	backend  *backend
 	instance *instance // nil when nothing is ready
 	tried    []*instance
-	observed *observation // nil when the request is not evidence
+	up       *atomic.Int64 // see siteState
+	observed *observation  // nil when the request is not evidence
 	record   observation
 }
 
@@ -35,6 +37,9 @@ func (c *Core) Admit(site fairlead.Site, unit string, now time.Time) *Ticket {
 	}
 	x := &Ticket{proxy: p, site: site}
 	x.enter(r, unit, false, now)
+	if x.instance == nil {
+		p.refused.Add(1)
+	}
 	return x
 }
 
@@ -50,6 +55,7 @@ func (x *Ticket) enter(r *route, unit string, fresh bool, now time.Time) {
 		x.observed = &x.record
 		r.book.arrive(x.observed, now, arrivalOf(r, x.at, unit))
 	}
+	x.up = r.up
 	x.place(r, now)
 }
 
@@ -77,11 +83,9 @@ func (x *Ticket) place(r *route, now time.Time) {
 			x.instance = x.backend.pick(x.tried, now, x.proxy.draw())
 		}
 	}
-	if x.instance == nil {
-		x.proxy.refused.Add(1)
-		return
+	if x.instance != nil {
+		x.instance.inFlight.Add(1)
 	}
-	x.instance.inFlight.Add(1)
 }
 
 // Release returns the release that the request is assigned to.
@@ -108,6 +112,7 @@ func (x *Ticket) FirstByte(now time.Time, stream bool) { x.observed.firstByte(no
 
 // Reached notes that a connection to the instance could be had.
 func (x *Ticket) Reached(now time.Time) {
+	x.up.Store(now.UnixNano())
 	if x.instance.reached() {
 		x.proxy.note(now, eventRestored, x.site, x.instance.id+" can be reached again")
 	}
@@ -120,11 +125,21 @@ func (x *Ticket) Unreachable(now time.Time) bool {
 	x.proxy.unreachable(x.site, x.backend, x.instance, now)
 	x.tried = append(x.tried, x.instance)
 	x.leave()
+	return x.choose(now)
+}
+
+// Again chooses an instance by the snapshot in force for a request that found
+// none, also one that could not be reached before. It reports whether there is one.
+func (x *Ticket) Again(now time.Time) bool {
+	x.tried = nil
+	return x.choose(now)
+}
+
+func (x *Ticket) choose(now time.Time) bool {
 	t := x.proxy.pin()
 	defer t.unpin()
 	r := t.sites[x.site]
 	if r == nil {
-		x.proxy.refused.Add(1)
 		x.observed.fail(fairlead.Reset)
 		return false
 	}

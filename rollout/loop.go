@@ -147,11 +147,11 @@ func (l *Loop) pump(ctx context.Context) {
 	}
 }
 
-// acksFor returns what acknowledges blocks.
-func acksFor(blocks []fairlead.Block) []gateway.Ack {
+// acksFor returns what acknowledges blocks in a term.
+func acksFor(term uint64, blocks []fairlead.Block) []gateway.Ack {
 	var acks []gateway.Ack
 	for _, b := range blocks {
-		key := gateway.Ack{Gateway: b.Gateway, Site: b.Site}
+		key := gateway.Ack{Term: term, Gateway: b.Gateway, Site: b.Site}
 		i := slices.IndexFunc(acks, func(a gateway.Ack) bool { return a.Gateway == b.Gateway && a.Site == b.Site })
 		if i < 0 {
 			i, acks = len(acks), append(acks, key)
@@ -225,7 +225,7 @@ func (l *Loop) acknowledge(ctx context.Context, blocks []fairlead.Block) error {
 	}
 	l.baselines.learn(l.Engine.Sites(), blocks)
 	l.inbox.take()
-	return l.Traffic.Ack(ctx, acksFor(blocks))
+	return l.Traffic.Ack(ctx, acksFor(l.Term, blocks))
 }
 
 // freshFor is how old a look at the world may be when something is done on it.
