@@ -26,13 +26,14 @@ var rank = map[string]int{
 // edges lists every other import allowed between folders, and why.
 // Each new line is a design decision: add it in its own commit.
 var edges = map[string]string{
-	"readiness -> workload":                  "a gate is a job of the runtime's contract",
-	"rollout -> ledger":                      "a decision's entry commits to its inputs in the ledger's form",
-	"rollout -> gateway":                     "snapshots are how a rollout shifts traffic",
-	"rollout -> workload":                    "instances are what a rollout starts and stops",
-	"cli -> api":                             "the command line speaks through the API's own client",
-	"internal/atomicfile -> internal/disk":   "an atomic file is on a disk, which may be a simulated one",
-	"internal/dialpass -> internal/unixsock": "both are plumbing of long socket paths",
+	"readiness -> workload":                   "a gate is a job of the runtime's contract",
+	"rollout -> ledger":                       "a decision's entry commits to its inputs in the ledger's form",
+	"rollout -> gateway":                      "snapshots are how a rollout shifts traffic",
+	"rollout -> workload":                     "instances are what a rollout starts and stops",
+	"cli -> api":                              "the command line speaks through the API's own client",
+	"internal/atomicfile -> internal/disk":    "an atomic file is on a disk, which may be a simulated one",
+	"internal/dialpass -> internal/unixsock":  "both are plumbing of long socket paths",
+	"internal/keyfile -> internal/atomicfile": "a key is made durably, once",
 }
 
 // confined lists third-party trees and the only folder that may import them.

@@ -8,12 +8,9 @@ import (
 	"encoding/hex"
 	"encoding/pem"
 	"errors"
-	"io/fs"
-	"os"
-	"path/filepath"
 
 	"github.com/fairlead/fairlead"
-	"github.com/fairlead/fairlead/internal/atomicfile"
+	"github.com/fairlead/fairlead/internal/keyfile"
 )
 
 // Signer signs evidence with an Ed25519 key. It is safe for concurrent use.
@@ -33,21 +30,11 @@ func KeyID(key ed25519.PublicKey) string {
 // may read is refused with code forbidden.
 func OpenSigner(file string) (*Signer, error) {
 	const op = "open the evidence key"
-	info, err := os.Lstat(file)
-	if errors.Is(err, fs.ErrNotExist) {
-		if err := makeKey(file); err != nil {
-			return nil, fairlead.Errorf(fairlead.Internal, op, "make it: %w", err)
-		}
-		info, err = os.Lstat(file)
-	}
-	if err != nil {
-		return nil, fairlead.Errorf(fairlead.Internal, op, "%w", err)
-	}
-	if !info.Mode().IsRegular() || info.Mode().Perm()&0o077 != 0 {
-		return nil, fairlead.Errorf(fairlead.Forbidden, op, "others may read %s (mode %s)", file, info.Mode()).
+	text, err := keyfile.ReadOrMake(file, newKey)
+	if errors.Is(err, keyfile.ErrExposed) {
+		return nil, fairlead.Errorf(fairlead.Forbidden, op, "%w", err).
 			WithHint("chmod 600 %s; if others could have read it, remove it: gates then run again", file)
 	}
-	text, err := os.ReadFile(file)
 	if err != nil {
 		return nil, fairlead.Errorf(fairlead.Internal, op, "%w", err)
 	}
@@ -63,22 +50,11 @@ func OpenSigner(file string) (*Signer, error) {
 	return &Signer{private: private}, nil
 }
 
-func makeKey(file string) error {
+func newKey() ([]byte, error) {
 	_, private, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	der, err := x509.MarshalPKCS8PrivateKey(private)
-	if err != nil {
-		return err
-	}
-	dir := filepath.Dir(file)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return err
-	}
-	key := pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})
-	if err := atomicfile.Create(file, key, 0o600); err != nil && !errors.Is(err, fs.ErrExist) {
-		return err
-	}
-	return nil
+	return pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), err
 }

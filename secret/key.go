@@ -6,14 +6,12 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
-	"path/filepath"
 	"strings"
 
 	"filippo.io/age"
 
 	"github.com/fairlead/fairlead"
-	"github.com/fairlead/fairlead/internal/atomicfile"
+	"github.com/fairlead/fairlead/internal/keyfile"
 )
 
 // header binds a ciphertext to its place, so that files and rows cannot be
@@ -60,25 +58,18 @@ func unseal(identity *age.HybridIdentity, v Version, cipher []byte) ([]byte, err
 // and mayMake, durably, and never over one that is there.
 func readKey(file string, mayMake bool) (*age.HybridIdentity, error) {
 	const op = "open the secret vault"
-	info, err := os.Lstat(file)
+	text, err := keyfile.Read(file)
 	if errors.Is(err, fs.ErrNotExist) {
 		if !mayMake {
 			return nil, fairlead.Errorf(fairlead.Corrupt, op, "there are secrets, but their key %s is missing", file).
 				WithHint("bring the key back from where you keep it; without it the secrets must be set again in a new vault")
 		}
-		if err := makeKey(file); err != nil {
-			return nil, fairlead.Errorf(fairlead.Internal, op, "make the key: %w", err)
-		}
-		info, err = os.Lstat(file)
+		text, err = keyfile.ReadOrMake(file, newKey)
 	}
-	if err != nil {
-		return nil, fairlead.Errorf(fairlead.Internal, op, "%w", err)
-	}
-	if !info.Mode().IsRegular() || info.Mode().Perm()&0o077 != 0 {
-		return nil, fairlead.Errorf(fairlead.Forbidden, op, "others may read the key %s (mode %s)", file, info.Mode()).
+	if errors.Is(err, keyfile.ErrExposed) {
+		return nil, fairlead.Errorf(fairlead.Forbidden, op, "%w", err).
 			WithHint("chmod 600 %s; if others could have read it, set every secret again", file)
 	}
-	text, err := os.ReadFile(file)
 	if err != nil {
 		return nil, fairlead.Errorf(fairlead.Internal, op, "%w", err)
 	}
@@ -89,17 +80,10 @@ func readKey(file string, mayMake bool) (*age.HybridIdentity, error) {
 	return identity, nil
 }
 
-func makeKey(file string) error {
+func newKey() ([]byte, error) {
 	identity, err := age.GenerateHybridIdentity()
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
-		return err
-	}
-	err = atomicfile.Create(file, []byte(identity.String()+"\n"), 0o600)
-	if err != nil && !errors.Is(err, fs.ErrExist) {
-		return err
-	}
-	return nil
+	return []byte(identity.String() + "\n"), nil
 }

@@ -55,6 +55,14 @@ func TestOpenSaysWhatIsWrongWithADirectory(t *testing.T) {
 			},
 			fairlead.Corrupt, "the ledger is another",
 		},
+		"a signing key that others may read": {
+			func(t *testing.T, dir string) {
+				if err := os.Chmod(filepath.Join(dir, "ledger.key"), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			},
+			fairlead.Forbidden, "others may read it",
+		},
 		"a malformed signing key": {
 			func(t *testing.T, dir string) { overwrite(t, dir, "ledger.key", 0, "nonsense") },
 			fairlead.Corrupt, "signing key",

@@ -11,6 +11,7 @@ import (
 
 	"github.com/fairlead/fairlead"
 	"github.com/fairlead/fairlead/internal/atomicfile"
+	"github.com/fairlead/fairlead/internal/keyfile"
 	"github.com/fairlead/fairlead/ledger"
 )
 
@@ -22,21 +23,19 @@ func signingKey(ctx context.Context, dir string, db *sql.DB) (*ledger.Signer, st
 	if err != nil {
 		return nil, "", err
 	}
-	key, err := os.ReadFile(path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist) && known != "":
-		return nil, "", fairlead.Errorf(fairlead.Corrupt, "", "ledger.key is missing, but the ledger was signed with it").
-			WithHint("restore ledger.key from a backup")
-	case errors.Is(err, fs.ErrNotExist):
-		text, _, err := ledger.NewKey()
-		if err != nil {
-			return nil, "", err
+	key, err := keyfile.Read(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		if known != "" {
+			return nil, "", fairlead.Errorf(fairlead.Corrupt, "", "ledger.key is missing, but the ledger was signed with it").
+				WithHint("restore ledger.key from a backup")
 		}
-		key = []byte(text + "\n")
-		if err := atomicfile.Write(path, key, 0o600); err != nil {
-			return nil, "", err
-		}
-	case err != nil:
+		key, err = keyfile.ReadOrMake(path, newLedgerKey)
+	}
+	if errors.Is(err, keyfile.ErrExposed) {
+		return nil, "", fairlead.Errorf(fairlead.Forbidden, "", "%w", err).
+			WithHint("chmod 600 %s; whoever could read it can sign a forged ledger", path)
+	}
+	if err != nil {
 		return nil, "", err
 	}
 	signer, err := ledger.NewSigner(string(key))
@@ -52,6 +51,11 @@ func signingKey(ctx context.Context, dir string, db *sql.DB) (*ledger.Signer, st
 			WithHint("restore the ledger.key that belongs to this fairlead.db")
 	}
 	return signer, verifier, keepVerifier(ctx, dir, db, verifier)
+}
+
+func newLedgerKey() ([]byte, error) {
+	text, _, err := ledger.NewKey()
+	return []byte(text + "\n"), err
 }
 
 // storedVerifier returns the verifier key that the database was begun with, or "".
