@@ -1,0 +1,136 @@
+package sim
+
+import (
+	"math"
+	"strconv"
+	"time"
+
+	"github.com/fairlead/fairlead"
+	"github.com/fairlead/fairlead/gateway"
+	"github.com/fairlead/fairlead/workload"
+)
+
+// call is one request of a client on its way.
+type call struct {
+	n        uint64
+	universe *universe
+	site     *site
+	ticket   *gateway.Ticket
+	instance *instance
+	began    time.Duration
+	over     bool
+}
+
+// clients send a site's requests, at random moments, until the world ends.
+func (u *universe) clients(s *site) {
+	gap := time.Duration(-math.Log(1-u.world.chance.Float64()) / s.rate * float64(time.Second))
+	u.world.after(gap, func() {
+		if u.over {
+			return
+		}
+		u.request(s)
+		u.clients(s)
+	})
+}
+
+// unit returns who asks: mostly somebody new, sometimes one who was here lately.
+func (u *universe) unit() string {
+	u.units++
+	if u.world.likely(0.2) {
+		return "unit" + strconv.FormatUint(u.units-min(u.units, uint64(u.world.chance.IntN(200))), 10)
+	}
+	return "unit" + strconv.FormatUint(u.units, 10)
+}
+
+func (u *universe) request(s *site) {
+	u.report.Requests++
+	g := u.gate
+	if g.core == nil {
+		return // the machine's own fault: see promises.gatewayDied
+	}
+	unit := u.unit()
+	_ = g.alive(func() error {
+		t := g.core.Admit(s.id, unit, g.now())
+		if t == nil {
+			u.promises.unrouted(s)
+			return nil
+		}
+		u.promises.admitted(s, unit, t)
+		u.place(s, t)
+		return nil
+	})
+}
+
+// place brings a request to an instance that can be reached.
+func (u *universe) place(s *site, t *gateway.Ticket) {
+	g := u.gate
+	for t.Instance() != "" {
+		i := u.machine.instances[t.Instance()]
+		if i != nil && (i.status.State == workload.Ready || i.status.State == workload.Unready) {
+			t.Reached(g.now())
+			u.calls++
+			c := &call{n: u.calls, universe: u, site: s, ticket: t, instance: i, began: u.world.now}
+			i.calls[c], g.calls[c] = true, true
+			c.serve()
+			return
+		}
+		u.promises.unreached(t.Instance())
+		if !t.Unreachable(g.now()) {
+			break
+		}
+	}
+	u.promises.unserved(s)
+	t.Fail(fairlead.Reset)
+	t.End(g.now())
+}
+
+// serve answers after a while, as the release's script says.
+func (c *call) serve() {
+	w := c.universe.world
+	script := c.instance.script
+	took := time.Duration(float64(c.site.latency) * script.slow * (0.5 + w.chance.ExpFloat64()))
+	if w.likely(0.01) {
+		took = w.between(time.Second, 12*time.Second) // a stream
+	}
+	fails := w.likely(script.failing)
+	w.after(took, func() {
+		if c.over {
+			return
+		}
+		_ = c.universe.gate.alive(func() error {
+			if fails {
+				c.ticket.Fail(fairlead.ServerError)
+			}
+			c.finish()
+			return nil
+		})
+	})
+}
+
+// finish ends a call that was answered.
+func (c *call) finish() {
+	if c.over {
+		return
+	}
+	now := c.universe.gate.now()
+	c.ticket.FirstByte(now, false)
+	c.ticket.End(now)
+	c.leave()
+}
+
+// cut ends a call whose instance ended.
+func (c *call) cut() {
+	if c.over {
+		return
+	}
+	c.universe.promises.cut(c)
+	c.ticket.Fail(fairlead.Reset)
+	c.ticket.End(c.universe.gate.now())
+	c.leave()
+}
+
+func (c *call) leave() {
+	c.over = true
+	delete(c.instance.calls, c)
+	delete(c.universe.gate.calls, c)
+}

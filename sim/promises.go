@@ -1,0 +1,267 @@
+package sim
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/fairlead/fairlead"
+	"github.com/fairlead/fairlead/gateway"
+	"github.com/fairlead/fairlead/ledger"
+	"github.com/fairlead/fairlead/rollout"
+)
+
+// promises watches everything that becomes true in the world, and breaks it off
+// when a promise does not hold. It knows the scripts, and reads what is recorded;
+// it takes nothing from the memory of the programs that it watches.
+type promises struct {
+	u *universe
+
+	// As recorded.
+	rollouts map[string]rollout.Rollout
+	live     map[fairlead.Site]rollout.Live
+	intents  map[string]fairlead.Intent
+	epochs   map[string]map[uint32]rollout.Rollout // by rollout: as it was when the epoch was decided
+	taken    map[blockID]bool
+	canary   map[string]map[uint32]int // requests of the canary in recorded blocks, by rollout and epoch
+	cursor   uint64                    // of the gateway's journal
+
+	// As it is in the world.
+	evidence  map[fairlead.Digest]time.Time // until when the gates' newest evidence is fresh
+	fetched   map[blockID]int               // requests of blocks that the gateway gave
+	force     gateway.Snapshot              // in force
+	newest    map[string]uint32             // epoch of a rollout that was in force
+	renewedAt time.Duration                 // by an order that the gateway took in this boot
+	attended  bool                          // in this boot
+	onCanary  map[string]map[string]bool    // units that were assigned to the canary, by rollout
+	troubled  map[fairlead.Site]time.Duration
+}
+
+// blockID names a block for ever.
+type blockID struct {
+	gateway string
+	site    fairlead.Site
+	seq     uint64
+}
+
+func newPromises(u *universe) *promises {
+	return &promises{
+		u: u, rollouts: map[string]rollout.Rollout{}, live: map[fairlead.Site]rollout.Live{},
+		intents: map[string]fairlead.Intent{}, epochs: map[string]map[uint32]rollout.Rollout{},
+		taken: map[blockID]bool{}, canary: map[string]map[uint32]int{},
+		evidence: map[fairlead.Digest]time.Time{}, fetched: map[blockID]int{}, newest: map[string]uint32{},
+		onCanary: map[string]map[string]bool{}, troubled: map[fairlead.Site]time.Duration{},
+	}
+}
+
+// breaks ends the world: a promise does not hold.
+func (p *promises) breaks(promise, format string, args ...any) {
+	b := Broken{Seed: p.u.report.Seed, At: p.u.world.now, Promise: promise, Text: fmt.Sprintf(format, args...)}
+	p.u.world.say("BROKEN: %s: %s", b.Promise, b.Text)
+	panic(b)
+}
+
+// rolloutAt returns the newest rollout of a site as recorded, or nil.
+func (p *promises) rolloutAt(site fairlead.Site) *rollout.Rollout {
+	r, ok := p.rollouts[p.live[site].Rollout]
+	if !ok {
+		return nil
+	}
+	return &r
+}
+
+// committed looks at what was recorded.
+func (p *promises) committed(c fairlead.Change) {
+	for _, f := range c.Facts {
+		p.fact(f)
+	}
+	for _, e := range c.Entries {
+		p.u.world.say("entry %d %s %s %s", e.Seq, e.Kind, e.Site, e.Data[:min(len(e.Data), 300)])
+		for _, r := range e.Rows {
+			p.row(e, r)
+		}
+	}
+}
+
+func (p *promises) row(e fairlead.Entry, r fairlead.Row) {
+	gone := len(r.Value) == 0 || string(r.Value) == "null"
+	switch r.Kind {
+	case rollout.RolloutRow:
+		after := decode[rollout.Rollout](r)
+		before, known := p.rollouts[r.Key]
+		p.rollouts[r.Key] = after
+		p.remember(before, after, known)
+		if known {
+			p.transition(e, before, after)
+		} else {
+			p.u.report.Rollouts++
+		}
+	case rollout.LiveRow:
+		l := decode[rollout.Live](r)
+		p.live[l.Site] = l
+	case rollout.IntentRow:
+		p.intent(r, gone)
+	case rollout.EventsRow:
+		n := decode[struct{ N uint64 }](r).N
+		if n <= p.cursor {
+			p.breaks("the gateway's journal is taken in once", "event %d after event %d", n, p.cursor)
+		}
+		p.cursor = n
+	}
+}
+
+func decode[T any](r fairlead.Row) (value T) {
+	if err := json.Unmarshal(r.Value, &value); err != nil {
+		panic(fmt.Sprintf("row %s %s: %v", r.Kind, r.Key, err)) // it was written from a value of its type
+	}
+	return value
+}
+
+func (p *promises) remember(before, after rollout.Rollout, known bool) {
+	if !known {
+		p.epochs[after.ID] = map[uint32]rollout.Rollout{}
+	}
+	if !known || before.Epoch != after.Epoch {
+		p.epochs[after.ID][after.Epoch] = after
+	}
+}
+
+func (p *promises) intent(r fairlead.Row, gone bool) {
+	if !gone {
+		i := decode[fairlead.Intent](r)
+		p.intents[i.ID] = i
+		return
+	}
+	if _, open := p.intents[r.Key]; !open && !p.u.faults.any {
+		p.breaks("no record, no change", "the outcome of %s is recorded, but it was not open", r.Key)
+	}
+	delete(p.intents, r.Key)
+}
+
+// seen is what matters here of an input.
+type seen struct {
+	Blocks []struct {
+		Gateway string
+		Seq     uint64
+		Site    fairlead.Site
+		Cells   []struct {
+			Epoch          uint32
+			Stable, Canary struct{ Requests int }
+		}
+	}
+}
+
+// fact looks at a recorded input: each block is in it once, as the gateway gave it.
+func (p *promises) fact(f fairlead.Fact) {
+	var in seen
+	if err := json.Unmarshal(f.Body, &in); err != nil {
+		p.breaks("replayable", "input %d of %s: %v", f.N, f.Stream, err)
+	}
+	for _, b := range in.Blocks {
+		id := blockID{b.Gateway, b.Site, b.Seq}
+		if p.taken[id] {
+			p.breaks("evidence counts once", "block %v is recorded twice, now in input %d of %s", id, f.N, f.Stream)
+		}
+		p.taken[id] = true
+		if p.canary[f.Stream] == nil {
+			p.canary[f.Stream] = map[uint32]int{}
+		}
+		requests := 0
+		for _, c := range b.Cells {
+			p.canary[f.Stream][c.Epoch] += c.Canary.Requests
+			requests += c.Stable.Requests + c.Canary.Requests
+		}
+		if given, ok := p.fetched[id]; !ok || given != requests {
+			p.breaks("evidence is what was seen", "block %v has %d requests in the record, and %d from the gateway", id, requests, given)
+		}
+	}
+}
+
+// decided is the data of a decision's entry.
+type decided struct {
+	Verdict fairlead.Verdict
+	Facts   ledger.FactsRef
+}
+
+// transition checks one decision of a rollout.
+func (p *promises) transition(e fairlead.Entry, before, after rollout.Rollout) {
+	p.u.report.Decisions++
+	var d decided
+	if err := json.Unmarshal(e.Data, &d); err != nil {
+		p.breaks("replayable", "entry %d: %v", e.Seq, err)
+	}
+	if n := uint64(len(p.u.store.facts[after.ID])); d.Facts.N != n {
+		p.breaks("replayable", "entry %d commits to %d inputs of %d", e.Seq, d.Facts.N, n)
+	}
+	if before.Phase == rollout.Ended {
+		p.breaks("what ended stays ended", "entry %d: %s of %s", e.Seq, e.Kind, after.ID)
+	}
+	if moved := before.Weight != after.Weight; moved && after.Epoch != before.Epoch+1 && after.Phase != rollout.Ended || !moved && after.Epoch != before.Epoch {
+		p.breaks("a new weight opens a new epoch", "entry %d: %s@%d to %s@%d", e.Seq, before.Weight, before.Epoch, after.Weight, after.Epoch)
+	}
+	p.grown(e, before, after)
+	p.advanced(e, d, before, after)
+	p.count(e, before, after)
+}
+
+// grown checks that more traffic rests on fresh evidence of the gates.
+func (p *promises) grown(e fairlead.Entry, before, after rollout.Rollout) {
+	if after.Weight <= before.Weight || after.Kind == rollout.Back || before.Outcome == rollout.Promoted {
+		return
+	}
+	until, proven := p.evidence[after.Digest]
+	if !proven || !until.IsZero() && !e.Time.Before(until) {
+		p.breaks("no traffic without evidence", "entry %d gives %s to %s@%d; its gates hold until %v, proven %t",
+			e.Seq, after.Weight, after.Site, after.To, until, proven)
+	}
+	if before.Held == rollout.HeldPaused || before.Held == rollout.HeldLease {
+		p.breaks("what is held stays", "entry %d gives %s to %s@%d, held: %s", e.Seq, after.Weight, after.Site, after.To, before.Held)
+	}
+	if p.u.siteOf(after.Site).script(after.To).never() {
+		p.breaks("no traffic without evidence", "entry %d gives %s to %s@%d, which is %s", e.Seq, after.Weight, after.Site, after.To, p.u.siteOf(after.Site).script(after.To).kind)
+	}
+}
+
+// advanced checks that a step was earned, and that a rollback has its reason.
+func (p *promises) advanced(e fairlead.Entry, d decided, before, after rollout.Rollout) {
+	switch {
+	case e.Kind == "rollout.advanced" && after.Strategy.OnInconclusive == fairlead.OnInconclusivePromote && e.Time.Sub(before.StepBegan) >= after.Strategy.MaxStep.D():
+	case e.Kind == "rollout.advanced":
+		if d.Verdict.Finding != fairlead.Safe || d.Verdict.E < d.Verdict.Needed || d.Verdict.Needed < 1/after.Strategy.Beta*0.999 {
+			p.breaks("no silent pass", "entry %d advances on %+v", e.Seq, d.Verdict)
+		}
+		if n := p.canary[after.ID][before.Epoch]; n < 10 {
+			p.breaks("no silent pass", "entry %d advances %s after %d requests of the canary in epoch %d", e.Seq, after.ID, n, before.Epoch)
+		}
+		if e.Time.Sub(before.StepBegan) < after.Strategy.MinStep.D() {
+			p.breaks("no silent pass", "entry %d advances after %s of at least %s", e.Seq, e.Time.Sub(before.StepBegan), after.Strategy.MinStep)
+		}
+	case after.Outcome == rollout.Promoted && before.Outcome != rollout.Promoted:
+		if before.Phase != rollout.Starting || before.Step != len(before.Weights) {
+			p.breaks("no silent pass", "entry %d promotes %s in phase %s, step %d of %d", e.Seq, after.ID, before.Phase, before.Step, len(before.Weights))
+		}
+	case before.Phase != rollout.Returning && after.Phase == rollout.Returning && after.Weight != 0:
+		p.breaks("a rollback takes all traffic back", "entry %d leaves %s", e.Seq, after.Weight)
+	}
+}
+
+// count notes what the judge said of sound and worse releases.
+func (p *promises) count(e fairlead.Entry, before, after rollout.Rollout) {
+	r := p.u.report
+	if after.Kind != rollout.Forward || after.From == 0 || p.u.faults.any {
+		return
+	}
+	from, to := p.u.siteOf(after.Site).script(after.From), p.u.siteOf(after.Site).script(after.To)
+	judged := to.sound() && from.sound()
+	harmed := e.Kind == "rollout.rolledBack" && after.Verdict.Finding == fairlead.Harmful
+	switch {
+	case judged && before.Epoch == 0 && after.Epoch == 1:
+		r.Sound++
+	case judged && harmed:
+		r.Wronged++
+	case to.kind == "worse" && before.Epoch == 0 && after.Epoch == 1:
+		r.Worse++
+	case to.kind == "worse" && after.Outcome == rollout.Promoted && before.Outcome != rollout.Promoted:
+		r.WronglyOut++
+	}
+}

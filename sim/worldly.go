@@ -1,0 +1,301 @@
+package sim
+
+import (
+	"bytes"
+	"encoding/json"
+	"time"
+
+	"github.com/fairlead/fairlead"
+	"github.com/fairlead/fairlead/gateway"
+	"github.com/fairlead/fairlead/rollout"
+	"github.com/fairlead/fairlead/workload"
+)
+
+// leaseMost is the longest lease that a partial split may have.
+const leaseMost = 15 * time.Second
+
+// expiresWithin is how long after its end a lease may still be in force.
+const expiresWithin = time.Second
+
+// starts checks an order to start an instance.
+func (p *promises) starts(id string) {
+	if _, open := p.intents["start-"+id]; !open {
+		p.breaks("no record, no change", "instance %s is started, and no open intent says so", id)
+	}
+}
+
+// stops checks an order to stop an instance, before it is done.
+func (p *promises) stops(id string) {
+	i := p.u.machine.instances[id]
+	if i == nil || i.status.State.Over() {
+		return
+	}
+	if _, open := p.intents["stop-"+id]; !open {
+		p.breaks("no record, no change", "instance %s is stopped, and no open intent says so", id)
+	}
+	if p.u.gate.core == nil {
+		return // whoever was in flight is cut already
+	}
+	for _, route := range p.force.Routes {
+		if lists(route, id) {
+			p.breaks("nothing dropped", "instance %s is stopped while the gateway may choose it", id)
+		}
+	}
+	content := i.script.release.Content
+	limit := max(content.Drain, content.RunLimit).D()
+	for c := range i.calls {
+		if age := p.u.world.now - c.began; age < limit-time.Second && content.Assignment.By != fairlead.ByRun {
+			p.breaks("nothing dropped", "instance %s is stopped with a call in flight that is %s old; its drain time is %s", id, age, limit)
+		}
+	}
+}
+
+// lists reports whether a route may send anything to an instance.
+func lists(r gateway.Route, id string) bool {
+	backends := append([]gateway.Backend{r.Stable}, r.Leaving...)
+	if r.Split != nil {
+		backends = append(backends, r.Split.Canary)
+	}
+	for _, b := range backends {
+		for _, i := range b.Instances {
+			if i.ID == id {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// proven notes that a release's gates hold.
+func (p *promises) proven(r fairlead.Release, _ string, until time.Time) {
+	p.evidence[r.Digest] = until
+}
+
+// gave notes blocks that the gateway gave.
+func (p *promises) gave(blocks []fairlead.Block) {
+	for _, b := range blocks {
+		requests := 0
+		for _, c := range b.Cells {
+			requests += int(c.Stable.Requests + c.Canary.Requests)
+		}
+		p.fetched[blockID{b.Gateway, b.Site, b.Seq}] = requests
+	}
+}
+
+// acknowledges checks that blocks which the gateway may forget are recorded.
+func (p *promises) acknowledges(acks []gateway.Ack, kept []fairlead.Block) {
+	for _, b := range kept {
+		r, known := p.rollouts[b.Rollout]
+		if !known || r.Phase == rollout.Ended || p.taken[blockID{b.Gateway, b.Site, b.Seq}] {
+			continue
+		}
+		for _, a := range acks {
+			if a.Gateway == b.Gateway && a.Site == b.Site && a.Seq >= b.Seq {
+				p.breaks("evidence is not lost", "block %d of %s is acknowledged and not recorded", b.Seq, b.Gateway)
+			}
+		}
+	}
+}
+
+// applied checks a snapshot that the gateway has put in force.
+func (p *promises) applied(s gateway.Snapshot) {
+	p.u.world.say("snapshot %s is in force: %v", s.Order, summary{s})
+	p.force, p.renewedAt, p.attended = s, p.u.world.now, true
+	for _, route := range s.Routes {
+		p.route(route)
+	}
+}
+
+func (p *promises) route(route gateway.Route) {
+	r := p.rolloutAt(route.Site)
+	if r == nil {
+		p.breaks("no record, no change", "%s has a route, and no rollout is recorded", route.Site)
+	}
+	live := p.live[route.Site]
+	if n := route.Stable.Release; n != live.Stable && n != r.From && n != r.To {
+		p.breaks("no record, no change", "%s goes to release %d; live is %d", route.Site, n, live.Stable)
+	}
+	if route.Split == nil {
+		p.whole(route, *r)
+		return
+	}
+	s := route.Split
+	decided, ok := p.epochs[s.Rollout][s.Epoch]
+	if !ok || decided.Weight != s.Weight || decided.To != s.Canary.Release || !bytes.Equal(decided.Salt, s.Salt) {
+		p.breaks("no record, no change", "%s gives %s in epoch %d to release %d; decided was %s to %d",
+			route.Site, s.Weight, s.Epoch, s.Canary.Release, decided.Weight, decided.To)
+	}
+	if s.Epoch < p.newest[s.Rollout] {
+		p.breaks("what is in charge stays in charge", "%s goes back from epoch %d to %d", route.Site, p.newest[s.Rollout], s.Epoch)
+	}
+	p.newest[s.Rollout] = s.Epoch
+	if s.Weight > 0 && s.Weight < fairlead.Whole {
+		now := p.rollouts[s.Rollout]
+		if s.Lease.TTL <= 0 || s.Lease.TTL.D() > leaseMost || s.Lease.Fallback != rollout.Fallback(decided) && s.Lease.Fallback != rollout.Fallback(now) {
+			p.breaks("a partial split has a lease", "%s: %s with %+v", route.Site, s.Weight, s.Lease)
+		}
+	}
+}
+
+// whole checks a route without a split: no release has all traffic that was not
+// recorded to have it.
+func (p *promises) whole(route gateway.Route, r rollout.Rollout) {
+	n := route.Stable.Release
+	if n == r.To && r.From != 0 && r.From != r.To {
+		for _, d := range p.epochs[r.ID] {
+			if d.Weight == fairlead.Whole && d.Outcome == rollout.Promoted {
+				return
+			}
+		}
+		if r.Weight == fairlead.Whole && r.Outcome == rollout.Promoted {
+			return
+		}
+		p.breaks("no record, no change", "%s gives all to release %d, which is not promoted", route.Site, n)
+	}
+}
+
+// renewed notes that the gateway took a renewal. A lease that had run out stays so
+// until a snapshot comes.
+func (p *promises) renewed() {
+	if p.u.world.now-p.renewedAt >= leaseMost {
+		p.attended = false
+	}
+	p.renewedAt = p.u.world.now
+}
+
+// gatewayDied notes that a boot of the gateway has ended.
+func (p *promises) gatewayDied() {
+	p.attended = false
+	for _, s := range p.u.sites {
+		p.disturbed(s.id)
+		p.moved(s.id)
+	}
+}
+
+// moved forgets where units were: something took traffic back from the canary.
+func (p *promises) moved(site fairlead.Site) { delete(p.onCanary, p.live[site].Rollout) }
+
+// disturbed notes that instances of a site, or what leads to them, were hurt.
+func (p *promises) disturbed(site fairlead.Site) { p.troubled[site] = p.u.world.now }
+
+// splitOf returns the split in force at a site, or nil.
+func (p *promises) splitOf(site fairlead.Site) *gateway.Split {
+	for _, r := range p.force.Routes {
+		if r.Site == site {
+			return r.Split
+		}
+	}
+	return nil
+}
+
+// admitted checks where a request's unit was assigned.
+func (p *promises) admitted(s *site, unit string, t *gateway.Ticket) {
+	split := p.splitOf(s.id)
+	if split == nil || s.scripts[0].release.Content.Assignment.By == fairlead.ByRun {
+		return
+	}
+	unattended := !p.attended || p.u.world.now-p.renewedAt > split.Lease.TTL.D()
+	late := !p.attended || p.u.world.now-p.renewedAt > split.Lease.TTL.D()+expiresWithin
+	off := t.Canary() && split.Lease.Fallback == 0 || !t.Canary() && split.Lease.Fallback == fairlead.Whole
+	if split.Lease.TTL > 0 && late && off {
+		p.breaks("dead man's switch", "%s: nobody attends for %s, and a unit goes to release %d; the fallback is %s",
+			s.id, p.u.world.now-p.renewedAt, t.Release(), split.Lease.Fallback)
+	}
+	if unattended && split.Lease.TTL > 0 {
+		delete(p.onCanary, split.Rollout)
+		return
+	}
+	p.sticks(split, unit, t)
+}
+
+// sticks checks that a unit that was on the canary is still there.
+func (p *promises) sticks(split *gateway.Split, unit string, t *gateway.Ticket) {
+	was := p.onCanary[split.Rollout]
+	switch {
+	case t.Canary() && was == nil:
+		p.onCanary[split.Rollout] = map[string]bool{unit: true}
+	case t.Canary():
+		was[unit] = true
+	case was[unit] && !p.fell(split):
+		p.breaks("a unit moves at most once", "unit %s went from the canary of %s back to the old release", unit, split.Rollout)
+	}
+}
+
+// fell reports whether the weight of a split was ever decided to be less than before.
+func (p *promises) fell(split *gateway.Split) bool {
+	for epoch, r := range p.epochs[split.Rollout] {
+		if earlier, ok := p.epochs[split.Rollout][epoch-1]; ok && earlier.Weight > r.Weight {
+			return true
+		}
+	}
+	return false
+}
+
+// quietFor is how long ago trouble must have been for all to be well again.
+const quietFor = 2 * time.Minute
+
+// unserved checks a request for which no instance was left.
+func (p *promises) unserved(s *site) {
+	p.u.report.Unserved++
+	at, troubled := p.troubled[s.id]
+	stable := p.live[s.id].Stable
+	if troubled && p.u.world.now-at < quietFor || stable == 0 || s.script(stable).dies > 0 {
+		return
+	}
+	p.breaks("nothing dropped", "a request to %s found no instance", s.id)
+}
+
+// unrouted checks a request that the gateway had no route for.
+func (p *promises) unrouted(s *site) {
+	if p.live[s.id].Stable == 0 {
+		return
+	}
+	for _, r := range p.force.Routes {
+		if r.Site == s.id {
+			p.breaks("nothing dropped", "a request to %s found no route", s.id)
+		}
+	}
+}
+
+// unreached checks an attempt to reach an instance that is not there.
+func (p *promises) unreached(id string) {
+	if i := p.u.machine.instances[id]; i == nil || i.stopped {
+		p.breaks("nothing dropped", "the gateway chose instance %s, which was stopped", id)
+	}
+}
+
+// cut checks a call that broke because its instance ended: by itself, or by an
+// order, which stops has looked at.
+func (p *promises) cut(c *call) {
+	p.u.report.Cut++
+	if c.instance.stopped {
+		p.u.world.say("a call in flight in %s is cut", c.instance.status.ID)
+	}
+}
+
+// memory compares what a control plane believes with what is recorded.
+func (p *promises) memory(c *control) {
+	for _, state := range c.engine.Sites() {
+		if state.Rollout == nil {
+			continue
+		}
+		recorded := p.rollouts[state.Rollout.ID]
+		r := *state.Rollout
+		if r.Phase != recorded.Phase || r.Weight != recorded.Weight || r.Epoch != recorded.Epoch || r.Outcome != recorded.Outcome || r.Held != recorded.Held {
+			p.breaks("no record, no change", "%s believes %s is %s at %s; recorded is %s at %s",
+				c.name, r.ID, r.Phase, r.Weight, recorded.Phase, recorded.Weight)
+		}
+	}
+}
+
+// ready reports whether an instance serves.
+func ready(i *instance) bool { return i.status.State == workload.Ready }
+
+// summary prints the weights of a snapshot.
+type summary struct{ gateway.Snapshot }
+
+// String returns the routes in short.
+func (s summary) String() string {
+	text, _ := json.Marshal(s.Routes)
+	return string(text[:min(len(text), 900)])
+}
