@@ -59,6 +59,7 @@ func testWiring() Wiring {
 	return Wiring{
 		Version: "v9",
 		Up:      func(context.Context, UpOptions) error { return nil },
+		Down:    func(context.Context, DownOptions) (Ended, error) { return Ended{Gateway: true, Instances: 2}, nil },
 		Doctor: func(context.Context) ([]workload.Protection, error) {
 			return []workload.Protection{{Name: "landlock", Enforced: true, Detail: "ABI 7"}, {Name: "cgroup"}}, nil
 		},
@@ -393,4 +394,18 @@ func TestTheReferencePageNamesEveryCommandAndFlag(t *testing.T) {
 		}
 	}
 	check((&invocation{std: Std{Getenv: func(string) string { return "" }}}).root())
+}
+
+func TestDownWithoutAServerEndsWhatOneLeftAndSaysWhat(t *testing.T) {
+	w := newWorld(t)
+	status, out, errOut := w.run("down")
+	if status != 0 || out != "no control plane answered; ended: the gateway and 2 instances\n" || errOut != "" {
+		t.Errorf("%d %q %q", status, out, errOut)
+	}
+	if status, _, _ := w.run("down", "--keep-running"); status != ExitNoServer {
+		t.Errorf("down --keep-running: %d", status)
+	}
+	if status, _, _ := w.run("down", "--server", "http://127.0.0.1:1"); status != ExitNoServer {
+		t.Errorf("down elsewhere: %d", status)
+	}
 }
