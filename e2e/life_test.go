@@ -135,7 +135,7 @@ func TestUpEndsOnSIGTERMWithoutTheGatewayAndTheInstancesAndDownEndsEverything(t 
 	}
 	w.must("down")
 	<-w.plane.exited
-	w.nothingLeft(before)
+	w.nothingLeft()
 	w.exits(6, "status")
 	w.proven()
 

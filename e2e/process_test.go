@@ -9,7 +9,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 )
 
 // process is one process of this machine. Its start tells it from a later one
@@ -18,6 +17,12 @@ type process struct {
 	pid, parent int
 	start       string
 	line        string // arguments, separated by spaces; empty for a zombie
+}
+
+// identity tells a process from all others of this machine's life.
+type identity struct {
+	pid   int
+	start string
 }
 
 func (p process) String() string { return fmt.Sprintf("%d (%s)", p.pid, p.line) }
@@ -65,6 +70,11 @@ func (w *world) mine() []process {
 				break
 			}
 		}
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, p := range mine {
+		w.known[identity{p.pid, p.start}] = p
 	}
 	return mine
 }
@@ -114,69 +124,6 @@ func (w *world) kill(p process) {
 	if err := syscall.Kill(p.pid, syscall.SIGKILL); err != nil {
 		w.Fatalf("kill %s: %v", p, err)
 	}
-}
-
-// endAll ends what a world left running. It is no failure to leave something to
-// it, but it is one if what was ended in order leaves something.
-func (w *world) endAll() {
-	if w.plane != nil {
-		before := w.mine()
-		if r := w.run("down"); r.code == 0 {
-			<-w.plane.exited
-			w.nothingLeft(before)
-		} else if len(before) > 0 {
-			w.plane.kill()
-		}
-	}
-	for _, p := range w.mine() {
-		_ = syscall.Kill(p.pid, syscall.SIGKILL)
-	}
-}
-
-// nothingLeft says that the processes of a world have ended and left nothing.
-func (w *world) nothingLeft(before []process) {
-	w.Helper()
-	deadline := time.Now().Add(5 * time.Second)
-	for _, p := range before {
-		for p.alive() && time.Now().Before(deadline) {
-			time.Sleep(20 * time.Millisecond)
-		}
-		if p.alive() {
-			w.Errorf("%s is left", p)
-		}
-	}
-	if left := w.mine(); len(left) > 0 {
-		w.Errorf("processes are left: %v", left)
-	}
-	for _, trace := range w.traces() {
-		w.Errorf("left: %s", trace)
-	}
-}
-
-// traces are what a world has outside its state directory, and its sockets.
-func (w *world) traces() []string {
-	var traces []string
-	mounts, _ := os.ReadFile("/proc/self/mountinfo")
-	for line := range strings.Lines(string(mounts)) {
-		if strings.Contains(line, w.dir+"/") {
-			traces = append(traces, "mount "+line)
-		}
-	}
-	shm, _ := filepath.Glob("/dev/shm/fairlead-*" + w.named + "*")
-	traces = append(traces, shm...)
-	for _, top := range []string{"/sys/fs/cgroup", w.state} {
-		_ = filepath.WalkDir(top, func(path string, d os.DirEntry, err error) error {
-			switch {
-			case err != nil: // it went away
-			case d.IsDir() && top != w.state && strings.Contains(d.Name(), "fairlead-"+w.named):
-				traces = append(traces, "cgroup "+path)
-			case d.Type() == os.ModeSocket:
-				traces = append(traces, "socket "+path)
-			}
-			return nil
-		})
-	}
-	return traces
 }
 
 var _ testing.TB = (*world)(nil)

@@ -26,6 +26,8 @@ type world struct {
 	as    *syscall.Credential // who runs it; nil is who tests
 	plane *plane              // the newest control plane
 	named string              // the app's name, which no other test has
+	mu    sync.Mutex
+	known map[identity]process // all that were seen of it; guarded by mu
 }
 
 // plane is a running `fairlead up`.
@@ -65,7 +67,11 @@ func newWorld(t *testing.T) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{T: t, dir: dir, state: filepath.Join(dir, "s"), named: filepath.Base(dir)}
+	temp := filepath.Join(dir, "tmp")
+	if err := errors.Join(os.Mkdir(temp, 0o700), os.Chmod(temp, 0o777|os.ModeSticky)); err != nil {
+		t.Fatal(err)
+	}
+	w := &world{T: t, dir: dir, state: filepath.Join(dir, "s"), named: filepath.Base(dir), known: map[identity]process{}}
 	t.Cleanup(func() {
 		w.endAll()
 		if !t.Failed() {
@@ -76,6 +82,9 @@ func newWorld(t *testing.T) *world {
 	})
 	return w
 }
+
+// temp is the world's directory for temporary files, whoever runs it.
+func (w *world) temp() string { return filepath.Join(w.dir, "tmp") }
 
 // remove removes a directory whose released trees are read-only.
 func remove(t *testing.T, dir string) {
@@ -101,7 +110,7 @@ func start(t *testing.T) *world {
 // command is a command line of fairlead over the world's state.
 func (w *world) command(args ...string) *exec.Cmd {
 	cmd := exec.Command(built.fairlead, args...)
-	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + w.dir, "FAIRLEAD_STATE=" + w.state}
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + w.dir, "FAIRLEAD_STATE=" + w.state, "TMPDIR=" + w.temp()}
 	cmd.Dir = w.dir
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Credential: w.as}
 	return cmd

@@ -1,0 +1,122 @@
+package e2e
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"time"
+)
+
+// endAll ends what a world runs, in order where that is possible, and counts what
+// is left of it on this machine: nothing but what the state directory keeps.
+func (w *world) endAll() {
+	w.Helper()
+	w.mine() // to know them, also those that down ends
+	if _, err := os.Stat(filepath.Join(w.state, "fairlead.db")); err == nil {
+		r := w.run("down")
+		if r.code != 0 {
+			r = w.run("down", "--force")
+		}
+		if r.code != 0 {
+			w.Errorf("the world cannot be ended: %s", r)
+		}
+	}
+	if w.plane != nil {
+		w.plane.awaitEnd()
+	}
+	w.nothingLeft()
+	for _, p := range w.mine() {
+		w.kill(p)
+	}
+}
+
+// awaitEnd waits for a control plane that was asked to end, and kills one that does not.
+func (p *plane) awaitEnd() {
+	select {
+	case <-p.exited:
+	case <-time.After(20 * time.Second):
+		p.kill()
+	}
+}
+
+// nothingLeft says that a world that was ended has left nothing. What ended a
+// moment ago has a moment to be gone.
+func (w *world) nothingLeft() {
+	w.Helper()
+	var left []string
+	for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		if left = w.census(); len(left) == 0 || time.Now().After(deadline) {
+			break
+		}
+	}
+	for _, what := range left {
+		w.Errorf("left: %s", what)
+	}
+}
+
+// census lists what a world has on this machine: processes, zombies among them,
+// mounts, cgroups, sockets and files. The files that the state directory keeps when
+// nothing runs are not counted.
+func (w *world) census() []string {
+	w.Helper()
+	var found []string
+	add := func(kind string, what any) { found = append(found, fmt.Sprintf("%s %v", kind, what)) }
+	for _, p := range w.mine() {
+		add("process", p)
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, p := range w.known {
+		if p.alive() {
+			add("process of before, or its zombie,", p)
+		}
+	}
+	for _, table := range []struct{ kind, file string }{{"mount", "/proc/self/mountinfo"}, {"socket", "/proc/net/unix"}} {
+		text, _ := os.ReadFile(table.file)
+		for line := range strings.Lines(string(text)) {
+			if strings.Contains(line, w.dir+"/") {
+				add(table.kind, strings.TrimSpace(line))
+			}
+		}
+	}
+	shared, _ := filepath.Glob("/dev/shm/fairlead-*" + w.named + "*")
+	for _, file := range shared {
+		add("shared memory", file)
+	}
+	below("/sys/fs/cgroup", func(path string, d fs.DirEntry) {
+		if d.IsDir() && strings.Contains(d.Name(), "fairlead-"+w.named) {
+			add("cgroup", path)
+		}
+	})
+	below(w.temp(), func(path string, _ fs.DirEntry) { add("temporary file", path) })
+	below(w.state, func(path string, d fs.DirEntry) {
+		if !kept.MatchString(path) || d.Type()&os.ModeSocket != 0 {
+			add("file", filepath.Join(w.state, path))
+		}
+	})
+	return found
+}
+
+// kept are the files that the state directory keeps on purpose, see
+// docs/design/state.md.
+var kept = regexp.MustCompile(`^(` + strings.Join([]string{
+	`fairlead\.db`, `keys\.db`, `ledger\.key`, `ledger\.vkey`, `lock`,
+	`admin\.token`, `evidence\.key`, `vault\.key`, `vault(/[0-9a-f]{64}\.age)?`,
+	`content(/tmp|/blobs(/[0-9a-f]{2}(/[0-9a-f]{64})?)?|/trees(/[0-9a-f]{64}(/.*)?)?)?`, `scratch`,
+	`run(/term\.json|/instances|/services|/jobs)?`,
+	`gateway(/lock|/journal|/snapshot\.json|/order|/spool(/[^.].*)?)?`,
+}, "|") + `)$`)
+
+// below calls each with the paths below dir, relative to it. What goes away
+// meanwhile is not there.
+func below(dir string, each func(path string, d fs.DirEntry)) {
+	_ = filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if rel, relErr := filepath.Rel(dir, path); err == nil && relErr == nil && rel != "." {
+			each(rel, d)
+		}
+		return nil
+	})
+}
