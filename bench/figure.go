@@ -9,6 +9,7 @@ import (
 type goal struct {
 	Limit   float64 `json:"limit"`
 	AtLeast bool    `json:"atLeast,omitempty"` // the more the better
+	Each    bool    `json:"each,omitempty"`    // every sample must reach it, not the median alone
 }
 
 // figure is something measured several times.
@@ -21,19 +22,22 @@ type figure struct {
 }
 
 func most(limit float64) *goal  { return &goal{Limit: limit} }
+func each(limit float64) *goal  { return &goal{Limit: limit, Each: true} }
 func least(limit float64) *goal { return &goal{Limit: limit, AtLeast: true} }
 
 // median returns the middle sample, 0 without any.
 func (f figure) median() float64 { return quantile(f.Samples, 0.5) }
 
-// reached reports whether the median is within the goal. A figure without goal or
-// samples reaches nothing.
+// reached reports whether the median is within the goal, or every sample. A figure
+// without goal or samples reaches nothing.
 func (f figure) reached() bool {
-	if f.Goal == nil || len(f.Samples) == 0 {
+	switch {
+	case f.Goal == nil || len(f.Samples) == 0:
 		return false
-	}
-	if f.Goal.AtLeast {
+	case f.Goal.AtLeast:
 		return f.median() >= f.Goal.Limit
+	case f.Goal.Each:
+		return slices.Max(f.Samples) <= f.Goal.Limit
 	}
 	return f.median() <= f.Goal.Limit
 }

@@ -16,10 +16,11 @@ import (
 
 // lab is where the measuring happens: what is measured, and places for its files.
 type lab struct {
-	program string // fairlead
-	app     string // the program that is released
-	out     string // results, and states that are kept for the next time
-	temp    string // removed at the end
+	program string   // fairlead
+	app     string   // the program that is released
+	out     string   // results, and states that are kept for the next time
+	temp    string   // removed at the end
+	states  []string // whose processes are ended at the end
 }
 
 // newLab builds the app and makes the directories. The caller closes the lab.
@@ -41,6 +42,7 @@ func newLab(ctx context.Context, program, out string) (*lab, error) {
 	if l.temp, err = os.MkdirTemp(l.out, "run-"); err != nil {
 		return nil, err
 	}
+	l.states = []string{l.temp}
 	l.app = filepath.Join(l.temp, "app")
 	build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", l.app, "./e2e/app")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
@@ -52,8 +54,10 @@ func newLab(ctx context.Context, program, out string) (*lab, error) {
 
 // close ends what is left running of a run that failed, and removes its files.
 func (l *lab) close() {
-	for _, p := range processesOf(l.temp) {
-		_ = syscall.Kill(p.pid, syscall.SIGKILL) // it may have ended
+	for _, state := range l.states {
+		for _, p := range processesOf(state) {
+			_ = syscall.Kill(p.pid, syscall.SIGKILL) // it may have ended
+		}
 	}
 	removeTree(l.temp)
 }
@@ -77,14 +81,14 @@ type process struct {
 	args []string
 }
 
-// processesOf returns the processes that name something in dir.
+// processesOf returns the processes that name dir, or something in it.
 func processesOf(dir string) []process {
 	var found []process
 	files, _ := filepath.Glob("/proc/[0-9]*/cmdline")
 	for _, file := range files {
 		line, err := os.ReadFile(file)
 		pid, _ := strconv.Atoi(filepath.Base(filepath.Dir(file)))
-		if err == nil && pid != os.Getpid() && bytes.Contains(line, []byte(dir+"/")) {
+		if err == nil && pid != os.Getpid() && (bytes.Contains(line, []byte(dir+"/")) || bytes.Contains(line, []byte(dir+"\x00"))) {
 			found = append(found, process{pid, strings.Split(strings.TrimRight(string(line), "\x00"), "\x00")})
 		}
 	}

@@ -60,6 +60,7 @@ var groups = []group{
 	{"shift", measureShift},
 	{"memory", measureMemory},
 	{"ledger", measureLedger},
+	{"lost", measureLost},
 	{"go", measureGo},
 }
 

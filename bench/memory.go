@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -16,7 +15,8 @@ const (
 	loadFor = time.Minute
 )
 
-// measureMemory reads what the processes of one app with two replicas hold.
+// measureMemory reads what the processes of one app with two replicas hold, and a
+// control plane over a ledger of a million entries beside it.
 func measureMemory(ctx context.Context, l *lab) ([]figure, error) {
 	p, err := l.up(ctx, filepath.Join(l.temp, "memory", "s"))
 	if err != nil {
@@ -25,7 +25,8 @@ func measureMemory(ctx context.Context, l *lab) ([]figure, error) {
 	if err := p.deploy(ctx, l, "v0", 0, 2); err != nil {
 		return nil, err
 	}
-	if err := rest(ctx, idleFor); err != nil {
+	grown, err := l.memoryOfMillion(ctx)
+	if err != nil {
 		return nil, err
 	}
 	idle, err := p.memory("idle")
@@ -42,10 +43,36 @@ func measureMemory(ctx context.Context, l *lab) ([]figure, error) {
 	if err != nil {
 		return nil, err
 	}
-	note := fmt.Sprintf("idle: RssAnon after %s without traffic; after load: at the end of %s of %d requests/s (%d sent, %d unanswered)",
+	idle[0].Note = fmt.Sprintf("idle: RssAnon after %s without traffic, one app with two replicas; after load: at the end of %s of %d requests/s (%d sent, %d unanswered); each process must reach the goal",
 		idleFor, loadFor, rate, traffic.sent.Load(), traffic.unanswered.Load())
-	idle[0].Note = note
-	return append(idle, loaded...), p.down(ctx)
+	return append(append(idle, grown), loaded...), p.down(ctx)
+}
+
+// memoryOfMillion lets a control plane over a million entries idle, and all others
+// of this lab with it.
+func (l *lab) memoryOfMillion(ctx context.Context) (figure, error) {
+	state, err := l.million(ctx)
+	if err != nil {
+		return figure{}, err
+	}
+	p, err := l.up(ctx, state)
+	if err != nil {
+		return figure{}, err
+	}
+	if err := rest(ctx, idleFor); err != nil {
+		return figure{}, err
+	}
+	f, err := p.planeMemory("idle, a million entries")
+	if err != nil {
+		return f, err
+	}
+	return f, p.down(ctx)
+}
+
+// planeMemory returns the anonymous memory of the control plane alone.
+func (p *plane) planeMemory(when string) (figure, error) {
+	megabytes, err := anonymous(p.at.Pid)
+	return figure{Name: "control plane's memory, " + when, Unit: "MB", Goal: each(60), Samples: []float64{megabytes}}, err
 }
 
 func rest(ctx context.Context, d time.Duration) error {
@@ -60,18 +87,19 @@ func rest(ctx context.Context, d time.Duration) error {
 // memory returns the anonymous memory of the control plane, the gateway and the
 // shims.
 func (p *plane) memory(when string) ([]figure, error) {
-	plane := figure{Name: "control plane's memory, " + when, Unit: "MB", Goal: most(60)}
-	gateway := figure{Name: "gateway's memory, " + when, Unit: "MB", Goal: most(30)}
-	shims := figure{Name: "a shim's memory, " + when, Unit: "MB", Goal: most(15)}
+	plane, err := p.planeMemory(when)
+	if err != nil {
+		return nil, err
+	}
+	gateway := figure{Name: "gateway's memory, " + when, Unit: "MB", Goal: each(30)}
+	shims := figure{Name: "a shim's memory, " + when, Unit: "MB", Goal: each(15)}
 	for _, process := range processesOf(filepath.Dir(p.state)) {
-		f := map[bool]*figure{true: &plane}[process.pid == p.at.Pid]
-		switch {
-		case slices.Contains(process.args[:min(2, len(process.args))], "gateway"):
+		f := &shims
+		switch role := process.args[min(1, len(process.args)-1)]; role {
+		case "gateway":
 			f = &gateway
-		case slices.Contains(process.args[:min(2, len(process.args))], "shim"):
-			f = &shims
-		}
-		if f == nil {
+		case "shim":
+		default:
 			continue
 		}
 		megabytes, err := anonymous(process.pid)

@@ -37,6 +37,7 @@ func (l *lab) up(ctx context.Context, state string) (*plane, error) {
 	if err != nil {
 		return nil, err
 	}
+	l.states = append(l.states, state)
 	began := time.Now()
 	if err := p.cmd.Start(); err != nil {
 		return nil, err
