@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 
 	"github.com/fairlead/fairlead"
@@ -29,6 +30,7 @@ type Core struct {
 	keeper  *keeper
 	journal *journal
 	spool   *spool
+	lost    struct{ dropped, unwritten atomic.Uint64 } // blocks
 }
 
 // OpenCore opens the gateway whose state is in dir on d, and puts its snapshot in
@@ -150,9 +152,11 @@ func (c *Core) WriteBlocks(now time.Time, final bool) {
 			block.Gateway = c.boot
 			dropped, err := c.spool.add(block)
 			if err != nil {
+				c.lost.unwritten.Add(1)
 				c.log.Error("a block is lost", "site", block.Site.String(), "seq", block.Seq, "error", err)
 			}
 			if dropped > 0 {
+				c.lost.dropped.Add(uint64(dropped))
 				c.proxy.note(now, eventSpoolFull, fairlead.Site{}, fmt.Sprintf("%d blocks that no one took were dropped", dropped))
 			}
 		}

@@ -46,7 +46,7 @@ func startOn(t testing.TB, dir string, listener net.Listener) *rig {
 	done := make(chan error, 1)
 	go func() {
 		done <- gateway.Run(ctx, gateway.Config{
-			Dir: dir, Listeners: []net.Listener{listener}, Grace: 5 * time.Second,
+			Dir: dir, Listeners: []net.Listener{listener}, Grace: 5 * time.Second, Hold: 200 * time.Millisecond,
 			Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
 		})
 	}()

@@ -7,9 +7,8 @@ import (
 
 // A request that finds no instance waits for one: an instance that died is started
 // again by its shim, or replaced by the control plane, within moments. It waits only
-// while that is likely: for holdFor after the app was last there.
+// while that is likely: for Config.Hold after the app was last there.
 const (
-	holdFor   = 10 * time.Second
 	holdMost  = 1000 // requests that wait at once; more are refused
 	holdFirst = 20 * time.Millisecond
 	holdLast  = 200 * time.Millisecond // between two looks
@@ -23,7 +22,7 @@ func (x *exchange) hold(ctx context.Context) bool {
 		return false
 	}
 	defer x.proxy.held.Add(-1)
-	hope := time.Unix(0, x.up.Load()).Add(holdFor)
+	hope := time.Unix(0, x.up.Load()).Add(x.proxy.patience)
 	for pause := holdFirst; time.Now().Before(hope); pause = min(2*pause, holdLast) {
 		timer := time.NewTimer(pause)
 		select {

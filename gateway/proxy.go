@@ -27,9 +27,11 @@ type proxy struct {
 	draws    atomic.Uint64
 	requests atomic.Uint64
 	refused  atomic.Uint64
-	active   atomic.Int64 // requests being served, hijacked ones too
-	held     atomic.Int64 // of these, those that wait for an instance
+	active   atomic.Int64  // requests being served, hijacked ones too
+	held     atomic.Int64  // of these, those that wait for an instance
+	patience time.Duration // how long they do: Config.Hold
 	stopping atomic.Bool
+	alone    struct{ ejections, expiries, unwritten atomic.Uint64 } // what the journal is told, and could not be
 }
 
 func newProxy(boot string, j *journal, l *slog.Logger) *proxy {
@@ -114,10 +116,17 @@ func (p *proxy) unreachable(site fairlead.Site, b *backend, i *instance, now tim
 	i.eject(now.Add(d))
 }
 
-// note puts an event in the journal and the log.
+// note puts an event in the journal, the log and the metrics.
 func (p *proxy) note(now time.Time, kind string, site fairlead.Site, text string) {
 	p.log.Warn(kind, "site", site.String(), "text", text)
+	switch kind {
+	case eventEjected:
+		p.alone.ejections.Add(1)
+	case eventLeaseExpired:
+		p.alone.expiries.Add(1)
+	}
 	if err := p.journal.add(now, kind, site, text); err != nil {
+		p.alone.unwritten.Add(1)
 		p.log.Error("the journal cannot be written", "error", err)
 	}
 }

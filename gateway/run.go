@@ -20,6 +20,7 @@ import (
 
 const (
 	defaultGrace = 30 * time.Second
+	defaultHold  = 10 * time.Second
 	lingerMost   = time.Second            // at a stop, for clients to see that their connection closes
 	leaseCheck   = 200 * time.Millisecond // how often leases are looked at
 	tidyEvery    = 10 * time.Second
@@ -36,6 +37,7 @@ type Config struct {
 	Control   net.Listener   // for the control plane; nil: ControlSocket in Dir, bound with mode 0600; Run closes it
 	Log       *slog.Logger
 	Grace     time.Duration // longest that requests in flight get at a stop (default 30s)
+	Hold      time.Duration // how long after an app was last there its requests wait for an instance (default 10s)
 	Ready     func()        // called once, when requests and commands are taken; may be nil
 }
 
@@ -90,6 +92,9 @@ func start(ctx context.Context, c Config) (*server, func(), error) {
 	if c.Grace <= 0 {
 		c.Grace = defaultGrace
 	}
+	if c.Hold <= 0 {
+		c.Hold = defaultHold
+	}
 	if err := os.MkdirAll(c.Dir, 0o700); err != nil {
 		return nil, nil, err
 	}
@@ -117,6 +122,7 @@ func (s *server) open() (err error) {
 
 // serve starts the servers. Requests end when work does.
 func (s *server) serve(work context.Context, loops *sync.WaitGroup) {
+	s.proxy.patience = s.Hold
 	quiet := slog.NewLogLogger(s.Log.Handler(), slog.LevelDebug)
 	var protocols http.Protocols
 	protocols.SetHTTP1(true)

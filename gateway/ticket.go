@@ -37,9 +37,6 @@ func (c *Core) Admit(site fairlead.Site, unit string, now time.Time) *Ticket {
 	}
 	x := &Ticket{proxy: p, site: site}
 	x.enter(r, unit, false, now)
-	if x.instance == nil {
-		p.refused.Add(1)
-	}
 	return x
 }
 
@@ -150,6 +147,9 @@ func (x *Ticket) choose(now time.Time) bool {
 // End counts the request as ended, then gives up its place in flight: who sees
 // nothing in flight sees all outcomes.
 func (x *Ticket) End(now time.Time) {
+	if x.instance == nil {
+		x.proxy.refused.Add(1)
+	}
 	x.observed.end(now)
 	x.leave()
 }
