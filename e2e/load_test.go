@@ -3,6 +3,7 @@ package e2e
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -10,6 +11,7 @@ import (
 	"net/http"
 	"strconv"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -167,6 +169,9 @@ type connection struct {
 
 // do sends a request and reads its whole answer.
 func (c *connection) do(r *http.Request) (*http.Response, error) {
+	if c.conn != nil && c.closed() {
+		c.close()
+	}
 	if c.conn == nil {
 		conn, err := net.DialTimeout("tcp", c.address, 5*time.Second)
 		if err != nil {
@@ -179,6 +184,21 @@ func (c *connection) do(r *http.Request) (*http.Response, error) {
 		c.close()
 	}
 	return a, err
+}
+
+// closed reports whether the other side has closed a kept connection, which every
+// client looks for before it sends: then nothing is in flight.
+func (c *connection) closed() bool {
+	raw, err := c.conn.(*net.TCPConn).SyscallConn()
+	if err != nil {
+		return true
+	}
+	open := false
+	err = raw.Control(func(fd uintptr) {
+		_, _, err := syscall.Recvfrom(int(fd), make([]byte, 1), syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
+		open = errors.Is(err, syscall.EAGAIN)
+	})
+	return err != nil || !open
 }
 
 func (c *connection) exchange(r *http.Request) (*http.Response, error) {

@@ -1,0 +1,63 @@
+package e2e
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/fairlead/fairlead/api/client"
+)
+
+// deploysVariable says how many deploys and rollbacks the figure is made of.
+const deploysVariable = "FAIRLEAD_DEPLOYS"
+
+// TestNoRequestIsLostInManyDeploysAndRollbacks measures how many requests Fairlead
+// loses in consecutive deploys, promoted and rolled back, and rollbacks by hand
+// under traffic, with a kill -9 of the control plane in each tenth.
+func TestNoRequestIsLostInManyDeploysAndRollbacks(t *testing.T) {
+	n, err := strconv.Atoi(os.Getenv(deploysVariable))
+	if err != nil || n < 1 {
+		t.Skipf("it takes some 4 s a deploy: set %s to how many", deploysVariable)
+	}
+	w := start(t)
+	f := w.newFire()
+	seed := uint64(time.Now().UnixNano())
+	random := rand.New(rand.NewPCG(seed, 0))
+	file := f.file(strategy("{steps: [50], beta: 0.3, margin: {ratio: 5, absolute: 0.2}, warmup: 100ms, minStep: 500ms, rollbackWindow: 1s}"))
+	w.deploy(0, f.version(behaviour{Version: "v0"}), file)
+	f.start().flows(200)
+	began, ended, kills := time.Now(), map[client.Outcome]int{}, 0
+	for i := 1; i <= n; i++ {
+		before := w.rollout().ID
+		if i%10 == 5 {
+			w.must("rollback", w.named, "--wait") // turns the newest back, or begins one
+			ended["returned by hand"]++
+			continue
+		}
+		b := f.version(behaviour{Version: fmt.Sprint("v", i)})
+		if i%10 == 3 || i%10 == 8 {
+			b.Failures = 0.7
+		}
+		w.begin(b, file)
+		if i%10 == 0 {
+			time.Sleep(time.Duration(random.IntN(2500)) * time.Millisecond) // anywhere
+			w.plane.kill()
+			w.up()
+			kills++
+		}
+		r := w.reaches("decided", func(r client.Rollout) bool { return r.ID != before && r.Outcome != "" })
+		ended[r.Outcome]++
+		if want := i%10 == 3 || i%10 == 8; (r.Outcome == client.RolledBack) != want {
+			t.Errorf("deploy %d ended %s: %s", i, r.Outcome, r.Reason)
+		}
+	}
+	took := time.Since(began)
+	f.end()
+	t.Logf("seed %d: %d deploys and rollbacks in %s under %d requests/s, %d kills of the control plane", seed, n, took.Round(time.Second), rate, kills)
+	t.Logf("%d promoted, %d rolled back, %d by hand; requests: %d sent, %d lost", ended[client.Promoted], ended[client.RolledBack], ended["returned by hand"], f.sent, len(f.lost))
+	f.nothingLost()
+	w.proven()
+}

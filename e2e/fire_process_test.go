@@ -1,0 +1,136 @@
+package e2e
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/fairlead/fairlead/workload"
+)
+
+// inFlightAt excuses requests that were under way when a process was killed: they
+// began before it was gone, and were not answered wrongly but not at all.
+func inFlightAt(gone time.Time) func(loss) bool {
+	return func(l loss) bool {
+		broken := false
+		for _, sign := range []string{"EOF", "reset", "broken pipe", "502"} {
+			broken = broken || strings.Contains(l.why, sign)
+		}
+		return l.began.Before(gone) && (broken || strings.HasPrefix(l.why, "stream: ") && !strings.Contains(l.why, "503"))
+	}
+}
+
+// killed kills a process and returns when it is gone.
+func (w *world) killed(p process) time.Time {
+	w.Helper()
+	w.kill(p)
+	eventually(w, 10*time.Second, "the end of "+p.String(), func() bool {
+		now, there := processes()[p.pid]
+		return !there || now.start != p.start || now.line == ""
+	})
+	return time.Now()
+}
+
+func TestOnlyCallsInFlightInAKilledInstanceAreLost(t *testing.T) {
+	for name, replicas := range map[string]int{"OfTwo": 2, "TheOnlyOne": 1} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := start(t)
+			f := w.newFire()
+			file := f.file(appFile{})
+			if replicas == 2 {
+				file.environments = twoReplicas
+			}
+			w.deploy(0, f.version(behaviour{Version: "v1"}), file)
+			f.start().flows(200, 1)
+			id := w.site().Instances[0].ID
+			app, _ := w.instance(id)
+			gone := w.killed(app)
+			f.flows(400, 1)
+			eventually(t, 10*time.Second, "the restart in the status", func() bool {
+				for _, i := range w.site().Instances {
+					if i.ID == id {
+						return i.State == workload.Ready && i.Restarts == 1
+					}
+				}
+				return false
+			})
+			f.lostOnly(inFlightAt(gone))
+			w.proven()
+		})
+	}
+}
+
+func TestOnlyCallsInFlightInAnInstanceAreLostWithItsShim(t *testing.T) {
+	for name, replicas := range map[string]int{"OfTwo": 2, "TheOnlyOne": 1} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := start(t)
+			f := w.newFire()
+			file := f.file(appFile{})
+			if replicas == 2 {
+				file.environments = twoReplicas
+			}
+			w.deploy(0, f.version(behaviour{Version: "v1"}), file)
+			f.start().flows(200, 1)
+			id := w.site().Instances[0].ID
+			app, shim := w.instance(id)
+			w.kill(shim)
+			gone := w.killed(app)
+			f.flows(400, 1)
+			eventually(t, 20*time.Second, "another instance in its place", func() bool {
+				ready := 0
+				for _, i := range w.site().Instances {
+					if i.State == workload.Ready && i.ID != id {
+						ready++
+					}
+				}
+				return ready == replicas
+			})
+			f.lostOnly(inFlightAt(gone))
+			w.proven()
+		})
+	}
+}
+
+func TestOnlyCallsInFlightInAKilledGatewayAreLostWhichComesBackOnItsListener(t *testing.T) {
+	t.Parallel()
+	w := start(t)
+	f := w.newFire()
+	w.deploy(0, f.version(behaviour{Version: "v1"}), f.file(appFile{environments: twoReplicas}))
+	f.start().flows(200, 1)
+	gateway, shim := w.gateway()
+	gone := w.killed(gateway)
+	f.flows(400, 1)
+	next, again := w.gateway()
+	if next.is(gateway) || !again.is(shim) {
+		t.Errorf("%s followed %s under %s", next, gateway, again)
+	}
+	eventually(t, 10*time.Second, "the restart in the ledger", func() bool { return w.count("gateway.started") == 2 })
+	f.lostOnly(inFlightAt(gone))
+	w.proven()
+}
+
+func TestAKilledInstanceOfTheCanaryDoesNotLoseWhatWasNeverSentToIt(t *testing.T) {
+	t.Parallel()
+	w := start(t)
+	f := w.newFire()
+	slow := f.file(strategy("{steps: [50], maxStep: 10m, minStep: 10m, warmup: 100ms}"))
+	slow.environments = strings.Replace(slow.environments, "replicas: 2", "replicas: 1", 1)
+	w.deploy(0, f.version(behaviour{Version: "v1"}), slow)
+	f.start().flows(200, 1)
+	w.begin(f.version(behaviour{Version: "v2"}), slow)
+	w.reaches("partial", partial)
+	f.flows(100, 2)
+	for _, i := range w.site().Instances {
+		if i.Release == 2 {
+			app, _ := w.instance(i.ID)
+			gone := w.killed(app)
+			f.flows(400)
+			f.lostOnly(inFlightAt(gone))
+		}
+	}
+	r := w.rollout()
+	t.Logf("the rollout is %s, outcome %q, weight %s: %s", r.Phase, r.Outcome, r.Weight, r.Story[len(r.Story)-1])
+	w.proven()
+}
