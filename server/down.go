@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 
 	"github.com/fairlead/fairlead"
+	"github.com/fairlead/fairlead/artifact"
 	"github.com/fairlead/fairlead/store/sqlite"
 	"github.com/fairlead/fairlead/workload/local"
 )
@@ -50,6 +51,9 @@ func Down(ctx context.Context, c Config, unrecorded bool) (ended Ended, err erro
 		return ended, err
 	}
 	defer s.runtime.Close()
+	if err := s.sweepAll(ctx); err != nil {
+		return ended, err
+	}
 	if ended, err = s.running(ctx); err != nil || ended == (Ended{}) {
 		return ended, errors.Join(err, s.clear())
 	}
@@ -59,6 +63,17 @@ func Down(ctx context.Context, c Config, unrecorded bool) (ended Ended, err erro
 	s.fleet = fleet{Runtime: s.runtime}
 	s.keeper = s.newGatewayKeeper()
 	return ended, errors.Join(s.endAll(), s.clear())
+}
+
+// sweepAll is sweep where there is a ledger.
+func (s *control) sweepAll(ctx context.Context) (err error) {
+	if s.store == nil {
+		return nil
+	}
+	if s.trees, err = artifact.Open(s.content()); err != nil {
+		return err
+	}
+	return s.sweep(ctx)
 }
 
 // running counts what there is to end.

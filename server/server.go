@@ -47,6 +47,7 @@ type control struct {
 	fleet    fleet
 	loop     *rollout.Loop
 	who      *identity
+	calls    sync.WaitGroup // under way
 	keeper   *gatewayKeeper
 	entrance string // where the gateway takes traffic, host:port
 	api      string // where the API listens, host:port
@@ -147,7 +148,7 @@ func (s *control) serve(ctx context.Context, listeners []net.Listener) error {
 	calls, endCalls := context.WithCancel(context.WithoutCancel(ctx))
 	defer endCalls()
 	httpServer := &http.Server{
-		Handler: s.handler(), ConnContext: withConn, BaseContext: func(net.Listener) context.Context { return calls },
+		Handler: s.counted(s.handler()), ConnContext: withConn, BaseContext: func(net.Listener) context.Context { return calls },
 		ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, ErrorLog: slog.NewLogLogger(s.Log.Handler(), slog.LevelDebug),
 	}
 	failed := make(chan error, len(listeners)+1)
@@ -172,6 +173,7 @@ func (s *control) serve(ctx context.Context, listeners []net.Listener) error {
 	}
 	closeErr := shut(httpServer, endCalls)
 	servers.Wait()
+	s.awaitCalls()
 	return errors.Join(err, closeErr)
 }
 
@@ -212,6 +214,33 @@ func (s *control) endAll() error {
 		return fairlead.Order{Term: s.term, Seq: seq}
 	}
 	return errors.Join(s.fleet.endAll(ctx, order), s.keeper.end(ctx, 5*time.Second))
+}
+
+// callsWithin is how long calls whose context has ended are waited for: what they
+// began, such as a build, is to leave nothing behind.
+const callsWithin = 10 * time.Second
+
+// counted notes the calls under way.
+func (s *control) counted(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.calls.Add(1)
+		defer s.calls.Done()
+		next.ServeHTTP(w, r)
+	})
+}
+
+// awaitCalls waits for the calls under way, but not for ever.
+func (s *control) awaitCalls() {
+	done := make(chan struct{})
+	go func() { // ends with the last call, or with the process
+		s.calls.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+	case <-time.After(callsWithin):
+		s.Log.Warn("calls did not end; what they made is removed at the next start")
+	}
 }
 
 // listen opens the API's Unix socket and TCP address.

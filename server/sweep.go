@@ -3,7 +3,9 @@ package server
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -24,7 +26,7 @@ func (s *control) sweep(ctx context.Context) error {
 		}
 	}
 	clones, err := os.ReadDir(s.scratch())
-	if err != nil {
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("look for abandoned builds: %w", err)
 	}
 	for _, clone := range clones {
