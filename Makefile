@@ -36,7 +36,7 @@ size: build
 		if [ "$$bytes" -ge 60000000 ]; then echo "$$f is not under 60 MB"; exit 1; fi; \
 	done
 
-# The figures that Fairlead promises, beside their goals: some six minutes, on a machine
+# The figures that Fairlead promises, beside their goals: some fifteen minutes, on a machine
 # that does nothing else. Results and a kept state of 1 GB are in bench/out.
 bench: build
 	$(GO) run ./bench
