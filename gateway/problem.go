@@ -52,7 +52,6 @@ func (x *exchange) fail(w http.ResponseWriter, _ *http.Request, err error) {
 	}
 	switch {
 	case errors.Is(err, errNothing):
-		x.proxy.refused.Add(1)
 		w.Header().Set("Retry-After", "1")
 		writeProblem(w, http.StatusServiceUnavailable, "no instance of this app is ready; try again soon")
 	case errors.Is(why, errSlowUpload):
