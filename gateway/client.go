@@ -77,38 +77,49 @@ func (c *Client) Events(ctx context.Context, n uint64) ([]Event, error) {
 	return events, c.call(ctx, "read events", http.MethodGet, "/events?after="+strconv.FormatUint(n, 10), nil, &events)
 }
 
+// Metrics returns what the gateway counts, in Prometheus's text format.
+func (c *Client) Metrics(ctx context.Context) ([]byte, error) {
+	return c.ask(ctx, "read metrics", http.MethodGet, "/metrics", nil)
+}
+
 func (c *Client) call(ctx context.Context, op, method, path string, in, out any) error {
-	var body io.Reader
-	if in != nil {
-		data, err := json.Marshal(in)
-		if err != nil {
-			return fairlead.Errorf(fairlead.Internal, op, "%w", err)
-		}
-		body = bytes.NewReader(data)
-	}
-	req, err := http.NewRequestWithContext(ctx, method, "http://gateway"+path, body)
-	if err != nil {
-		return fairlead.Errorf(fairlead.Internal, op, "%w", err)
-	}
-	resp, err := c.http.Do(req)
-	if err != nil {
-		return fairlead.Errorf(fairlead.Unavailable, op, "%w", err).WithHint("is the gateway running?")
-	}
-	defer resp.Body.Close()
-	data, err := io.ReadAll(io.LimitReader(resp.Body, answerMost))
-	if err != nil {
-		return fairlead.Errorf(fairlead.Unavailable, op, "%w", err)
-	}
-	if resp.StatusCode >= 400 {
-		return problemError(op, resp.Status, data)
-	}
-	if out == nil {
-		return nil
+	data, err := c.ask(ctx, op, method, path, in)
+	if err != nil || out == nil {
+		return err
 	}
 	if err := json.Unmarshal(data, out); err != nil {
 		return fairlead.Errorf(fairlead.Corrupt, op, "the gateway's answer: %w", err)
 	}
 	return nil
+}
+
+// ask sends in as JSON, unless it is nil, and returns the answer's body.
+func (c *Client) ask(ctx context.Context, op, method, path string, in any) ([]byte, error) {
+	var body io.Reader
+	if in != nil {
+		data, err := json.Marshal(in)
+		if err != nil {
+			return nil, fairlead.Errorf(fairlead.Internal, op, "%w", err)
+		}
+		body = bytes.NewReader(data)
+	}
+	req, err := http.NewRequestWithContext(ctx, method, "http://gateway"+path, body)
+	if err != nil {
+		return nil, fairlead.Errorf(fairlead.Internal, op, "%w", err)
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return nil, fairlead.Errorf(fairlead.Unavailable, op, "%w", err).WithHint("is the gateway running?")
+	}
+	defer resp.Body.Close()
+	data, err := io.ReadAll(io.LimitReader(resp.Body, answerMost))
+	if err != nil {
+		return nil, fairlead.Errorf(fairlead.Unavailable, op, "%w", err)
+	}
+	if resp.StatusCode >= 400 {
+		return nil, problemError(op, resp.Status, data)
+	}
+	return data, nil
 }
 
 // problemError returns the error that a gateway answered.

@@ -24,6 +24,7 @@ const (
 //	GET  /blocks?wait=1s&limit=200   []fairlead.Block, not acknowledged, oldest first
 //	POST /ack                        []Ack    -> 204
 //	GET  /events?after=N             []Event
+//	GET  /metrics                    what it counts, as text for Prometheus
 //
 // An error is a problem (RFC 9457) with Fairlead's code and hint.
 type control struct {
@@ -46,6 +47,10 @@ func (c *control) handler() http.Handler {
 	route("GET /blocks", c.getBlocks)
 	route("POST /ack", c.postAck)
 	route("GET /events", c.getEvents)
+	mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
+		w.Write(c.core.Metrics()) // a client that is gone asks again
+	})
 	return mux
 }
 

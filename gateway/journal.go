@@ -128,6 +128,13 @@ func (j *journal) after(n uint64) []Event {
 	return out
 }
 
+// bytes returns the size of the file.
+func (j *journal) bytes() int64 {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.size
+}
+
 func (j *journal) close() error {
 	j.mu.Lock()
 	defer j.mu.Unlock()

@@ -255,6 +255,16 @@ func (s *spool) read(limit int, mostBytes int) (blocks []json.RawMessage, change
 	return blocks, s.changed, nil
 }
 
+// waiting returns the size of the spool, and how many blocks are not acknowledged.
+func (s *spool) waiting() (bytes int64, blocks int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, seg := range s.segments {
+		blocks += seg.unacked
+	}
+	return s.size, blocks
+}
+
 func (s *spool) close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
