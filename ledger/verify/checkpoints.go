@@ -6,9 +6,10 @@ import (
 	"slices"
 	"strings"
 
+	"golang.org/x/mod/sumdb/note"
+
 	"github.com/fairlead/fairlead"
 	"github.com/fairlead/fairlead/ledger"
-	"golang.org/x/mod/sumdb/note"
 )
 
 // mark is a checkpoint whose signature holds.

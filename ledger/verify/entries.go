@@ -4,9 +4,10 @@ import (
 	"context"
 	"slices"
 
+	"golang.org/x/mod/sumdb/tlog"
+
 	"github.com/fairlead/fairlead"
 	"github.com/fairlead/fairlead/ledger"
-	"golang.org/x/mod/sumdb/tlog"
 )
 
 // ref is a commitment of an entry to facts.

@@ -1,8 +1,8 @@
 // Package verify checks a whole ledger offline, from its bytes alone: that no
 // entry was changed, added, moved or taken away, that every kept checkpoint was
 // signed over exactly these entries, that state is what the entries say and
-// nothing else, and that the facts on which decisions rest are all there as they
-// were. It trusts the verifier key that it is given, and nothing in the ledger.
+// nothing else, that the facts on which decisions rest are all there as they were,
+// and that the place that keeps it all holds nothing besides. It trusts the verifier key that it is given, and nothing in the ledger.
 //
 // What it cannot see. Who can write the database and holds the signing key can
 // write another ledger from the start. Who can write the database can put back
@@ -38,6 +38,13 @@ type Source interface {
 	Facts(ctx context.Context, stream string, from uint64) iter.Seq2[fairlead.Fact, error]
 }
 
+// Keeper is a Source that can tell of the place that keeps the ledger.
+type Keeper interface {
+	// Strange yields what is kept there besides the ledger, or says of it otherwise, in
+	// words: none of it is covered by a signature.
+	Strange(ctx context.Context) iter.Seq2[string, error]
+}
+
 // Options say what to verify against.
 type Options struct {
 	VerifierKey string   // the ledger's, from a place that is trusted
@@ -64,7 +71,7 @@ func (r Result) OK() bool { return len(r.Findings) == 0 }
 
 // Finding is one thing that is not as it was written.
 type Finding struct {
-	Check  string `json:"check"` // "entry", "checkpoint", "tree", "state" or "facts"
+	Check  string `json:"check"` // "entry", "checkpoint", "tree", "state", "facts" or "storage"
 	Detail string `json:"detail"`
 }
 
@@ -79,7 +86,7 @@ func Check(ctx context.Context, src Source, o Options) (Result, error) {
 	}
 	r := &run{src: src, o: o, state: map[rowID]json.RawMessage{}, refs: map[string][]ref{}}
 	r.result.Findings = []Finding{}
-	for _, step := range []func(context.Context) error{r.checkpoints, r.entries, r.compareState, r.facts} {
+	for _, step := range []func(context.Context) error{r.checkpoints, r.entries, r.compareState, r.facts, r.storage} {
 		if err := step(ctx); err != nil {
 			return r.result, fmt.Errorf("verify the ledger: %w", err)
 		}
@@ -98,6 +105,21 @@ type run struct {
 	bent   bool                      // a stored hash has been found to differ
 	state  map[rowID]json.RawMessage // as the entries say
 	refs   map[string][]ref          // by stream
+}
+
+// storage takes over what the ledger's keeper says of itself.
+func (r *run) storage(ctx context.Context) error {
+	keeper, ok := r.src.(Keeper)
+	if !ok {
+		return nil
+	}
+	for what, err := range keeper.Strange(ctx) {
+		if err != nil {
+			return err
+		}
+		r.found("storage", "%s", what)
+	}
+	return nil
 }
 
 func (r *run) found(check, format string, args ...any) {

@@ -8,10 +8,11 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/fairlead/fairlead"
 	"github.com/fairlead/fairlead/ledger/verify"
 	"github.com/fairlead/fairlead/store/sqlite"
-	"golang.org/x/sys/unix"
 )
 
 // BenchmarkFsync is what one durable write costs on this disk, whoever asks.

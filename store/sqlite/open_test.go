@@ -1,6 +1,9 @@
 package sqlite_test
 
 import (
+	"database/sql"
+	"errors"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -28,6 +31,32 @@ func TestOpenSaysWhatIsWrongWithADirectory(t *testing.T) {
 			func(t *testing.T, dir string) { overwrite(t, dir, "fairlead.db", 0, "this is no database at all") },
 			fairlead.Corrupt, "not a database",
 		},
+		"a trigger that someone added": {
+			func(t *testing.T, dir string) {
+				tamper(t, dir, `CREATE TRIGGER t AFTER INSERT ON rows BEGIN DELETE FROM rows; END`)
+			},
+			fairlead.Corrupt, "fairlead.db: the database has a trigger t, which Fairlead did not make",
+		},
+		"a database without a byte": {
+			func(t *testing.T, dir string) { truncate(t, dir, "fairlead.db", 0) },
+			fairlead.Corrupt, "fairlead.db: it is empty, but ledger.key says that there was a ledger",
+		},
+		"a database that is gone": {
+			func(t *testing.T, dir string) { remove(t, dir, "fairlead.db") },
+			fairlead.Corrupt, "fairlead.db: it is missing, but ledger.key says",
+		},
+		"a database that was cut off": {
+			func(t *testing.T, dir string) { truncate(t, dir, "fairlead.db", 3*4096+100) },
+			fairlead.Corrupt, "fairlead.db: ",
+		},
+		"a flipped byte in the header": {
+			func(t *testing.T, dir string) { overwrite(t, dir, "fairlead.db", 3, "\xff") },
+			fairlead.Corrupt, "fairlead.db: file is not a database",
+		},
+		"a newer kind of file": { // the write version of SQLite's format
+			func(t *testing.T, dir string) { overwrite(t, dir, "fairlead.db", 18, "\x09\x09") },
+			fairlead.Corrupt, "fairlead.db: ",
+		},
 		"a damaged page of state": {
 			func(t *testing.T, dir string) {
 				overwrite(t, dir, "fairlead.db", 4096*rootPage(t, dir, "rows"), strings.Repeat("\xa5", 4096))
@@ -36,7 +65,19 @@ func TestOpenSaysWhatIsWrongWithADirectory(t *testing.T) {
 		},
 		"keys.db damaged": {
 			func(t *testing.T, dir string) { overwrite(t, dir, "keys.db", 0, strings.Repeat("\xa5", 4096)) },
-			fairlead.Corrupt, "not a database",
+			fairlead.Corrupt, "keys.db: file is not a database",
+		},
+		"a newer keys.db": {
+			func(t *testing.T, dir string) {
+				db, err := sql.Open("sqlite", filepath.Join(dir, "keys.db"))
+				if err == nil {
+					_, err = db.ExecContext(t.Context(), `INSERT INTO schema VALUES (99, 'later')`)
+				}
+				if err := errors.Join(err, db.Close()); err != nil {
+					t.Fatal(err)
+				}
+			},
+			fairlead.Unsupported, "keys.db: its schema has version 99",
 		},
 		"the signing key missing": {
 			func(t *testing.T, dir string) { remove(t, dir, "ledger.key") },
@@ -80,6 +121,41 @@ func TestOpenSaysWhatIsWrongWithADirectory(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestARefusedDirectoryIsLeftAsItIs(t *testing.T) {
+	dir, _ := written(t)
+	truncate(t, dir, "fairlead.db", 3*4096+100)
+	before := contents(t, dir)
+	for range 2 {
+		if _, err := sqlite.Open(dir, sqlite.Options{}); err == nil {
+			t.Fatal("it was opened")
+		}
+	}
+	delete(before, "lock") // it holds the pid of the last who tried
+	after := contents(t, dir)
+	delete(after, "lock")
+	if !maps.Equal(before, after) {
+		t.Error("opening changed a file")
+	}
+}
+
+// contents returns the files of a directory by name.
+func contents(t *testing.T, dir string) map[string]string {
+	t.Helper()
+	files := map[string]string{}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		data, err := os.ReadFile(filepath.Join(dir, e.Name()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		files[e.Name()] = string(data)
+	}
+	return files
 }
 
 func TestALostVerifierKeyIsWrittenAgain(t *testing.T) {
@@ -140,6 +216,13 @@ func TestReadingWhatIsNotThereIsNotFound(t *testing.T) {
 	tamper(t, dir, `INSERT INTO schema VALUES (99, 'later')`)
 	if _, err := sqlite.OpenReadOnly(dir); fairlead.CodeOf(err) != fairlead.Unsupported {
 		t.Errorf("%v", err)
+	}
+}
+
+func truncate(t *testing.T, dir, name string, size int64) {
+	t.Helper()
+	if err := os.Truncate(filepath.Join(dir, name), size); err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -28,7 +28,10 @@ type Reader struct {
 	view view
 }
 
-var _ verify.Source = (*Reader)(nil)
+var (
+	_ verify.Source = (*Reader)(nil)
+	_ verify.Keeper = (*Reader)(nil)
+)
 
 // OpenReadOnly opens the state directory dir for reading. The caller must Close
 // the reader. Errors: not_found where there is none, unsupported and corrupt as Open.

@@ -29,8 +29,8 @@ type Sealer struct {
 
 func openSealer(ctx context.Context, dir string, entries uint64, log *slog.Logger) (*Sealer, error) {
 	path := filepath.Join(dir, "keys.db")
-	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) && entries > 0 {
-		log.Warn("keys.db is missing: every sealed text of this ledger now reads as erased", "dir", dir)
+	if info, err := os.Stat(path); entries > 0 && (errors.Is(err, fs.ErrNotExist) || err == nil && info.Size() == 0) {
+		log.Warn("keys.db is missing or empty: every sealed text of this ledger now reads as erased", "dir", dir)
 	}
 	db, err := openFile(ctx, path, keysPragmas)
 	if err != nil {

@@ -22,6 +22,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/url"
 	"os"
@@ -29,9 +30,10 @@ import (
 	"sync"
 	"sync/atomic"
 
+	_ "modernc.org/sqlite" // the driver "sqlite"
+
 	"github.com/fairlead/fairlead"
 	"github.com/fairlead/fairlead/ledger"
-	_ "modernc.org/sqlite" // the driver "sqlite"
 )
 
 // Options are what a Store may be told. The zero value is fine.
@@ -94,14 +96,8 @@ func Open(dir string, o Options) (*Store, error) {
 func (s *Store) open(dir string, o Options) error {
 	ctx := context.Background()
 	var err error
-	if s.writes, err = openFile(ctx, filepath.Join(dir, "fairlead.db"), ledgerPragmas); err != nil {
-		return err
-	}
-	if err = migrate(ctx, s.writes, ledgerSchema); err != nil {
-		return err
-	}
-	if err = quickCheck(ctx, s.writes); err != nil {
-		return err
+	if s.writes, err = openLedger(ctx, dir); err != nil {
+		return fmt.Errorf("fairlead.db: %w", err)
 	}
 	s.reads, err = sql.Open("sqlite", dsn(filepath.Join(dir, "fairlead.db"), readPragmas))
 	if err != nil {
@@ -120,7 +116,7 @@ func (s *Store) open(dir string, o Options) error {
 		return err
 	}
 	if s.sealer, err = openSealer(ctx, dir, tree.Size(), o.Log); err != nil {
-		return err
+		return fmt.Errorf("keys.db: %w", err)
 	}
 	w, err := newWriter(ctx, s.writes, signer, tree)
 	if err != nil {
@@ -128,6 +124,50 @@ func (s *Store) open(dir string, o Options) error {
 	}
 	s.size.Store(tree.Size())
 	go s.write(w)
+	return nil
+}
+
+// openLedger opens fairlead.db at its newest schema, whole as far as a quick look
+// can tell.
+func openLedger(ctx context.Context, dir string) (*sql.DB, error) {
+	path := filepath.Join(dir, "fairlead.db")
+	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
+		if err := lost(dir, "missing"); err != nil {
+			return nil, err
+		}
+	}
+	db, err := openFile(ctx, path, ledgerPragmas)
+	if err != nil {
+		return nil, err
+	}
+	version, err := schemaVersion(ctx, db)
+	if err == nil && version == 0 {
+		err = lost(dir, "empty")
+	}
+	if err == nil {
+		err = migrate(ctx, db, ledgerSchema)
+	}
+	if err == nil {
+		err = quickCheck(ctx, db)
+	}
+	if err == nil {
+		err = checkSchema(ctx, db, ledgerSchema)
+	}
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return db, nil
+}
+
+// lost refuses to begin a new ledger beside the key of one: its database is missing
+// or empty. The key is written only once the database has its tables.
+func lost(dir, how string) error {
+	for _, name := range []string{"ledger.key", "ledger.vkey"} {
+		if _, err := os.Stat(filepath.Join(dir, name)); !errors.Is(err, os.ErrNotExist) {
+			return fairlead.Errorf(fairlead.Corrupt, "", "it is %s, but %s says that there was a ledger", how, name).
+				WithHint("restore fairlead.db from the newest backup; to begin a new ledger choose another state directory")
+		}
+	}
 	return nil
 }
 
