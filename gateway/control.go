@@ -24,12 +24,15 @@ const (
 //	GET  /blocks?wait=1s&limit=200   []fairlead.Block, not acknowledged, oldest first
 //	POST /ack                        []Ack    -> 204
 //	GET  /events?after=N             []Event
+//	POST /handover                   legacy, for a gateway that takes over
+//	POST /elder                      elderReport -> elderAnswer, of one that handed over
 //	GET  /metrics                    what it counts, as text for Prometheus
 //
 // An error is a problem (RFC 9457) with Fairlead's code and hint.
 type control struct {
-	core *Core
-	pid  int
+	core     *Core
+	pid      int
+	handover func() (*legacy, error)
 }
 
 func (c *control) handler() http.Handler {
@@ -47,6 +50,8 @@ func (c *control) handler() http.Handler {
 	route("GET /blocks", c.getBlocks)
 	route("POST /ack", c.postAck)
 	route("GET /events", c.getEvents)
+	route("POST /handover", func(*http.Request) (any, error) { return c.handover() })
+	route("POST /elder", c.postElder)
 	mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
 		w.Write(c.core.Metrics()) // a client that is gone asks again
@@ -125,6 +130,14 @@ func (c *control) postAck(r *http.Request) (any, error) {
 		return nil, fairlead.Errorf(fairlead.Invalid, "acknowledge blocks", "%w", err)
 	}
 	return nil, c.core.Ack(acks)
+}
+
+func (c *control) postElder(r *http.Request) (any, error) {
+	var report elderReport
+	if err := decodeStrict(r.Body, &report); err != nil {
+		return nil, fairlead.Errorf(fairlead.Invalid, "hear an elder", "%w", err)
+	}
+	return c.core.hear(report, time.Now())
 }
 
 func (c *control) getEvents(r *http.Request) (any, error) {

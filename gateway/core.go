@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -31,6 +32,11 @@ type Core struct {
 	journal *journal
 	spool   *spool
 	lost    struct{ dropped, unwritten atomic.Uint64 } // blocks
+	elders  elders
+
+	blocks sync.Mutex       // held while blocks are on their way to a spool
+	away   bool             // another gateway has the spool
+	outbox []fairlead.Block // for its spool
 }
 
 // OpenCore opens the gateway whose state is in dir on d, and puts its snapshot in
@@ -38,6 +44,11 @@ type Core struct {
 // it is new with each one. Only one core may be open in a directory. The caller
 // closes it.
 func OpenCore(d disk.Disk, dir, boot string, now time.Time, log *slog.Logger) (*Core, error) {
+	return openCore(d, dir, boot, now, log, nil)
+}
+
+// openCore opens the core; with a legacy it goes on where the gateway before left off.
+func openCore(d disk.Disk, dir, boot string, now time.Time, log *slog.Logger, before *legacy) (*Core, error) {
 	const op = "open gateway"
 	if err := d.MkdirAll(dir, 0o700); err != nil {
 		return nil, fairlead.Errorf(fairlead.Unavailable, op, "%w", err)
@@ -45,18 +56,22 @@ func OpenCore(d disk.Disk, dir, boot string, now time.Time, log *slog.Logger) (*
 	if err := atomicfile.Sweep(d, dir); err != nil {
 		return nil, fairlead.Errorf(fairlead.Unavailable, op, "%w", err)
 	}
-	c := &Core{boot: boot, started: now, log: log}
-	if err := c.open(d, dir); err != nil {
+	c := &Core{boot: boot, started: now, log: log, elders: elders{known: map[string]elderState{}}}
+	if err := c.open(d, dir, before); err != nil {
 		return nil, errors.Join(err, c.Close())
 	}
 	return c, nil
 }
 
-func (c *Core) open(d disk.Disk, dir string) (err error) {
+func (c *Core) open(d disk.Disk, dir string, before *legacy) (err error) {
 	if c.journal, err = openJournal(d, filepath.Join(dir, "journal")); err != nil {
 		return err
 	}
-	if err = c.journal.add(c.started, eventStarted, fairlead.Site{}, "boot "+c.boot); err != nil {
+	text := "boot " + c.boot
+	if before != nil {
+		text += ", in place of boot " + before.Boot
+	}
+	if err = c.journal.add(c.started, eventStarted, fairlead.Site{}, text); err != nil {
 		return err
 	}
 	c.spool, err = openSpool(d, filepath.Join(dir, "spool"), spoolPrefix(c.started.UnixNano(), c.boot), spoolMost)
@@ -64,7 +79,13 @@ func (c *Core) open(d disk.Disk, dir string) (err error) {
 		return err
 	}
 	c.proxy = newProxy(c.boot, c.journal, c.log)
-	c.keeper, err = newKeeper(d, dir, c.proxy, c.started)
+	if c.keeper, err = newKeeper(d, dir, c.proxy, c.started, before); err != nil {
+		return err
+	}
+	if before != nil {
+		c.elders.expect(before.Boot, c.keeper.snapshot, c.started)
+		err = c.proxy.registry.inheritRuns(before)
+	}
 	for _, state := range c.proxy.registry.states() {
 		state.up.Store(c.started.UnixNano()) // what had a route before this start is likely to be there
 	}
@@ -96,15 +117,19 @@ func (c *Core) Expire(now time.Time) { c.keeper.expire(now) }
 
 // Tidy forgets what is over: instances that left and have nothing in flight, and
 // runs that are idle.
-func (c *Core) Tidy(now time.Time) { c.keeper.tidy(now) }
+func (c *Core) Tidy(now time.Time) {
+	c.keeper.tidy(now)
+	c.elders.tidy(now)
+}
 
 // Status returns what the gateway says of itself, but for its process.
 func (c *Core) Status() Status {
-	applied, expired := c.keeper.status()
+	applied, expired, weights := c.keeper.status()
 	flight, ejected := c.proxy.registry.inFlight()
+	c.elders.add(flight)
 	return Status{
 		Boot: c.boot, Started: c.started, Applied: applied, InFlight: flight,
-		Expired: expired, Ejected: ejected, Runs: c.proxy.registry.runCounts(),
+		Expired: expired, Fallback: weights, Ejected: ejected, Runs: c.proxy.registry.runCounts(),
 		Requests: c.proxy.requests.Load(), Refused: c.proxy.refused.Load(),
 	}
 }
@@ -147,18 +172,27 @@ func (c *Core) Events(n uint64) []Event { return c.journal.after(n) }
 // WriteBlocks spools what is new. A block that cannot be written is a gap. final
 // ends the blocks of this boot: nothing may be admitted after it.
 func (c *Core) WriteBlocks(now time.Time, final bool) {
+	c.blocks.Lock()
+	defer c.blocks.Unlock()
 	for _, state := range c.proxy.registry.states() {
 		for _, block := range state.book.close(now, final) {
 			block.Gateway = c.boot
-			dropped, err := c.spool.add(block)
-			if err != nil {
+			if c.away {
+				c.outbox = append(c.outbox, block)
+			} else if err := c.keep(block, now); err != nil {
 				c.lost.unwritten.Add(1)
 				c.log.Error("a block is lost", "site", block.Site.String(), "seq", block.Seq, "error", err)
 			}
-			if dropped > 0 {
-				c.lost.dropped.Add(uint64(dropped))
-				c.proxy.note(now, eventSpoolFull, fairlead.Site{}, fmt.Sprintf("%d blocks that no one took were dropped", dropped))
-			}
 		}
 	}
+}
+
+// keep spools a block.
+func (c *Core) keep(block fairlead.Block, now time.Time) error {
+	dropped, err := c.spool.add(block)
+	if dropped > 0 {
+		c.lost.dropped.Add(uint64(dropped))
+		c.proxy.note(now, eventSpoolFull, fairlead.Site{}, fmt.Sprintf("%d blocks that no one took were dropped", dropped))
+	}
+	return err
 }

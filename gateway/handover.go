@@ -44,9 +44,6 @@ type bornRun struct {
 	Left    time.Time     `json:"left,omitzero"`
 }
 
-// errRetired refuses commands after a hand-over.
-var errRetired = fairlead.Errorf(fairlead.Unavailable, "", "another gateway has taken over")
-
 // takeOver asks the gateway in dir for the directory. It asks only when this one can
 // serve what is there.
 func takeOver(ctx context.Context, dir string) (*legacy, error) {
@@ -76,6 +73,9 @@ func (c *Core) retire(now time.Time) (*legacy, error) {
 		l.Runs = append(l.Runs, state.runs.list(state.book.site)...)
 	}
 	c.WriteBlocks(now, false)
+	c.blocks.Lock()
+	defer c.blocks.Unlock()
+	c.away = true
 	return l, nil
 }
 
@@ -83,7 +83,7 @@ func (k *keeper) retire(now time.Time) (*legacy, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.proxy.retired.Swap(true) {
-		return nil, errRetired
+		return nil, fairlead.Errorf(fairlead.Conflict, "hand over", "another gateway has taken over")
 	}
 	l := &legacy{Order: k.newest, Renewed: !k.renewed.IsZero()}
 	if l.Renewed {
@@ -144,6 +144,35 @@ func readSnapshot(d disk.Disk, dir string) (s Snapshot, err error) {
 	return s, nil
 }
 
+// handOver answers a successor, and makes Run let go of the directory.
+func (s *server) handOver() (*legacy, error) {
+	if s.proxy.stopping.Load() {
+		return nil, fairlead.Errorf(fairlead.Conflict, "hand over", "the gateway is stopping")
+	}
+	l, err := s.retire(time.Now())
+	if err == nil {
+		close(s.retired)
+	}
+	return l, err
+}
+
+// linger is how long the clients of kept connections get to see that they close.
+func (s *server) linger() time.Duration {
+	if s.proxy.retired.Load() {
+		return elderLinger
+	}
+	return lingerMost
+}
+
+// patience is how long requests in flight get: with a successor that serves, as long
+// as a stream or run may keep its place.
+func (s *server) patience() time.Duration {
+	if s.proxy.retired.Load() {
+		return max(s.Grace, s.proxy.table.Load().longest())
+	}
+	return s.Grace
+}
+
 // giveUp lets go of the directory once the successor has its answer, and serves on
 // until ctx ends. An error means that the successor is gone: who keeps this process
 // starts another one.
@@ -179,14 +208,10 @@ func (s *server) successorLives(ctx context.Context) error {
 		case err != nil:
 			return err
 		case taken || time.Since(began) > handoverWithin:
-			return errors.Join(errors.New("nobody has its directory"), closeLock(unlock))
+			unlock()
+			return errors.New("nobody has its directory")
 		default:
 			unlock() // it is about to take it
 		}
 	}
-}
-
-func closeLock(unlock func()) error {
-	unlock()
-	return nil
 }

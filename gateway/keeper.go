@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
-	"slices"
 	"sync"
 	"time"
 
@@ -38,27 +37,26 @@ type keeper struct {
 }
 
 // newKeeper puts the snapshot on disk in force, if there is one. Nobody attends
-// its leases, so they have run out.
-func newKeeper(d disk.Disk, dir string, p *proxy, now time.Time) (*keeper, error) {
+// its leases, so they have run out, unless a gateway before hands them over.
+func newKeeper(d disk.Disk, dir string, p *proxy, now time.Time, before *legacy) (*keeper, error) {
 	k := &keeper{disk: d, dir: dir, proxy: p, snapshot: &Snapshot{}, expired: map[fairlead.Site]bool{}}
 	if err := readJSON(d, filepath.Join(dir, orderFile), &k.newest); err != nil {
 		return nil, err
 	}
-	var s Snapshot
-	if err := readJSON(d, filepath.Join(dir, snapshotFile), &s); err != nil {
-		return nil, err
-	}
-	if s.Format == 0 {
-		return k, nil
-	}
-	if err := s.Validate(); err != nil {
-		return nil, fairlead.Errorf(fairlead.Corrupt, "read "+snapshotFile, "%w", err)
+	s, err := readSnapshot(d, dir)
+	if err != nil || s.Format == 0 {
+		return k, err
 	}
 	k.snapshot = &s
 	if s.Order.After(k.newest) {
 		k.newest = s.Order
 	}
-	k.expireLocked(now, "the gateway started without a control plane")
+	why := "the gateway started without a control plane"
+	if before != nil {
+		k.inherit(before)
+		why = "its lease ran out"
+	}
+	k.expireLocked(now, why)
 	k.proxy.install(newTable(k.snapshot, k.expired, k.proxy.registry))
 	return k, nil
 }
@@ -148,6 +146,9 @@ func (k *keeper) take(op string, order fairlead.Order) error {
 }
 
 func (k *keeper) admit(op string, order fairlead.Order) error {
+	if k.proxy.retired.Load() {
+		return fairlead.Errorf(fairlead.Unavailable, op, "another gateway has taken over")
+	}
 	if order.After(k.newest) {
 		return nil
 	}
@@ -166,6 +167,9 @@ func (k *keeper) expire(now time.Time) {
 // out. The journal has the event before traffic moves; traffic moves even when it
 // cannot be written.
 func (k *keeper) expireLocked(now time.Time, why string) {
+	if k.proxy.retired.Load() {
+		return // the gateway in charge attends them: see follow
+	}
 	moved := false
 	for _, r := range k.snapshot.Routes {
 		if r.Split == nil || r.Split.Lease.TTL <= 0 || k.expired[r.Site] {
@@ -200,15 +204,18 @@ func (k *keeper) tidy(now time.Time) {
 	}
 }
 
-// status returns the order of the snapshot in force and the expired sites.
-func (k *keeper) status() (applied fairlead.Order, expired []fairlead.Site) {
+// status returns the order of the snapshot in force, and the expired sites with
+// the weights that they are on.
+func (k *keeper) status() (applied fairlead.Order, expired []fairlead.Site, weights []fairlead.Weight) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	for site := range k.expired {
-		expired = append(expired, site)
+	for _, r := range k.snapshot.Routes {
+		if k.expired[r.Site] {
+			expired = append(expired, r.Site)
+			weights = append(weights, r.Split.Lease.Fallback)
+		}
 	}
-	slices.SortFunc(expired, compareSites)
-	return k.snapshot.Order, expired
+	return k.snapshot.Order, expired, weights
 }
 
 func compareSites(a, b fairlead.Site) int {

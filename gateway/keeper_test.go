@@ -22,7 +22,7 @@ func testKeeper(t *testing.T, dir string) *keeper {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { j.close() })
-	k, err := newKeeper(disk.OS{}, dir, newProxy("boot", j, log), time.Now())
+	k, err := newKeeper(disk.OS{}, dir, newProxy("boot", j, log), time.Now(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -104,7 +104,7 @@ func TestAGatewayThatStartsAloneFallsBack(t *testing.T) {
 	k.want(t, "attended", 2500, 3, 0)
 	again := testKeeper(t, dir)
 	again.want(t, "alone", 100, 0, 1)
-	if _, expired := again.status(); len(expired) != 1 || expired[0] != spoolSite {
+	if _, expired, weights := again.status(); len(expired) != 1 || expired[0] != spoolSite || weights[0] != 100 {
 		t.Errorf("status says %v", expired)
 	}
 }

@@ -22,10 +22,14 @@ const ListenersVariable = "FAIRLEAD_LISTENERS"
 // once the gateway serves; it may be unset.
 const ReadyVariable = "FAIRLEAD_READY"
 
+// TakeOverFlag is the flag of a gateway that replaces the one that runs: it asks that
+// one for its state directory and what it knows, and serves on the same listeners.
+const TakeOverFlag = "take-over"
+
 // ControlSocket is the control socket's name in the state directory.
 const ControlSocket = "control.sock"
 
-// Main runs a gateway as a process: arguments "--dir DIR [--grace 30s]",
+// Main runs a gateway as a process: arguments "--dir DIR [--grace 30s] [--take-over]",
 // listeners from inherited descriptors (see ListenersVariable), the control socket
 // in DIR. It logs JSON lines to standard error and stops in order on SIGTERM and
 // SIGINT. Closing the inherited listeners leaves the sockets of whoever holds them
@@ -35,6 +39,7 @@ func Main(args []string) error {
 	flags := flag.NewFlagSet("gateway", flag.ContinueOnError)
 	dir := flags.String("dir", "", "state directory")
 	grace := flags.Duration("grace", defaultGrace, "longest that requests in flight get at a stop")
+	takeOver := flags.Bool(TakeOverFlag, false, "take over from the gateway that runs in the state directory")
 	if err := flags.Parse(args); err != nil {
 		return fairlead.Errorf(fairlead.Invalid, op, "%w", err)
 	}
@@ -48,7 +53,7 @@ func Main(args []string) error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
 	return Run(ctx, Config{
-		Dir: *dir, Listeners: listeners, Grace: *grace, Ready: notify(os.Getenv(ReadyVariable)),
+		Dir: *dir, Listeners: listeners, Grace: *grace, TakeOver: *takeOver, Ready: notify(os.Getenv(ReadyVariable)),
 		Log: slog.New(slog.NewJSONHandler(os.Stderr, nil)),
 	})
 }

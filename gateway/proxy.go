@@ -31,6 +31,7 @@ type proxy struct {
 	held     atomic.Int64  // of these, those that wait for an instance
 	patience time.Duration // how long they do: Config.Hold
 	stopping atomic.Bool
+	retired  atomic.Bool // another gateway has taken over
 	alone    struct{ ejections, expiries, unwritten atomic.Uint64 } // what the journal is told, and could not be
 }
 
@@ -124,6 +125,9 @@ func (p *proxy) note(now time.Time, kind string, site fairlead.Site, text string
 		p.alone.ejections.Add(1)
 	case eventLeaseExpired:
 		p.alone.expiries.Add(1)
+	}
+	if p.retired.Load() {
+		return // the journal is another gateway's
 	}
 	if err := p.journal.add(now, kind, site, text); err != nil {
 		p.alone.unwritten.Add(1)

@@ -67,11 +67,7 @@ func (g *registry) states() []*siteState {
 func (g *registry) sweep(t *table) {
 	listed := map[*instance]bool{}
 	for _, r := range t.sites {
-		backends := append([]*backend{r.stable}, r.leaving...)
-		if r.split != nil {
-			backends = append(backends, r.split.canary)
-		}
-		for _, b := range backends {
+		for _, b := range r.backends() {
 			for _, i := range b.instances {
 				listed[i] = true
 			}

@@ -38,6 +38,7 @@ type Config struct {
 	Log       *slog.Logger
 	Grace     time.Duration // longest that requests in flight get at a stop (default 30s)
 	Hold      time.Duration // how long after an app was last there its requests wait for an instance (default 10s)
+	TakeOver  bool          // take the directory over from the gateway that runs in it, rather than wait for its end
 	Ready     func()        // called once, when requests and commands are taken; may be nil
 }
 
@@ -48,7 +49,9 @@ type server struct {
 	conns   atomic.Int64 // clients' connections
 	public  *http.Server
 	control *http.Server
-	failed  chan error // of a listener
+	failed  chan error    // of a listener
+	retired chan struct{} // closed when the directory is another gateway's
+	closing atomic.Int64  // Unix nanoseconds when the last connections were told to close; 0 before
 }
 
 // Run serves until ctx ends; then it stops in order: it takes no new connections,
@@ -75,15 +78,22 @@ func Run(ctx context.Context, c Config) error {
 	select {
 	case <-ctx.Done():
 	case err = <-s.failed:
+	case <-s.retired:
+		loops.Go(func() { s.attendSuccessor(loopCtx) })
+		err = s.giveUp(ctx, unlock)
 	}
 	s.drain(stopWork)
 	stopLoops()
 	s.WriteBlocks(time.Now(), true)
 	s.control.Close()
+	loops.Wait()
+	if s.proxy.retired.Load() {
+		s.leave()
+		return err
+	}
 	if c.Control == nil { // it is ours, and so is the lock still: no successor's socket is removed
 		_ = os.Remove(filepath.Join(c.Dir, ControlSocket))
 	}
-	loops.Wait()
 	return errors.Join(err, s.Close())
 }
 
@@ -98,20 +108,35 @@ func start(ctx context.Context, c Config) (*server, func(), error) {
 	if err := os.MkdirAll(c.Dir, 0o700); err != nil {
 		return nil, nil, err
 	}
-	unlock, err := lockDir(ctx, c.Dir)
+	unlock, before, err := enter(ctx, c)
 	if err != nil {
 		return nil, nil, err
 	}
-	s := &server{Config: c, failed: make(chan error, len(c.Listeners)+1)}
-	if err := s.open(); err != nil {
+	s := &server{Config: c, failed: make(chan error, len(c.Listeners)+1), retired: make(chan struct{})}
+	if err := s.open(before); err != nil {
 		unlock()
 		return nil, nil, err
 	}
 	return s, unlock, nil
 }
 
-func (s *server) open() (err error) {
-	if s.Core, err = OpenCore(disk.OS{}, s.Dir, rand.Text(), time.Now(), s.Log); err != nil || s.Control != nil {
+// enter takes the directory, from the gateway that has it if that is asked for.
+func enter(ctx context.Context, c Config) (unlock func(), before *legacy, err error) {
+	unlock, err = tryLock(c.Dir)
+	if !errors.Is(err, errLocked) {
+		return unlock, nil, err
+	}
+	if c.TakeOver {
+		if before, err = takeOver(ctx, c.Dir); err != nil {
+			return nil, nil, err
+		}
+	}
+	unlock, err = lockDir(ctx, c.Dir)
+	return unlock, before, err
+}
+
+func (s *server) open(before *legacy) (err error) {
+	if s.Core, err = openCore(disk.OS{}, s.Dir, rand.Text(), time.Now(), s.Log, before); err != nil || s.Control != nil {
 		return err
 	}
 	if s.Control, err = unixsock.Listen(filepath.Join(s.Dir, ControlSocket)); err != nil {
@@ -132,7 +157,7 @@ func (s *server) serve(work context.Context, loops *sync.WaitGroup) {
 		MaxHeaderBytes: headerMost, ErrorLog: quiet, ConnState: s.countConns,
 		BaseContext: func(net.Listener) context.Context { return work },
 	}
-	c := &control{core: s.Core, pid: os.Getpid()}
+	c := &control{core: s.Core, pid: os.Getpid(), handover: s.handOver}
 	s.control = &http.Server{Handler: c.handler(), ReadHeaderTimeout: headerTime, ErrorLog: quiet}
 	for _, l := range s.Listeners {
 		loops.Go(func() { s.report(s.public.Serve(l)) })
@@ -161,11 +186,12 @@ func (s *server) countConns(_ net.Conn, state http.ConnState) {
 func (s *server) drain(stopWork func()) {
 	s.proxy.stopping.Store(true)
 	closeAll(s.Listeners)
-	grace, cancel := context.WithTimeout(context.Background(), s.Grace)
+	grace, cancel := context.WithTimeout(context.Background(), s.patience())
 	defer cancel()
-	linger, cancelLinger := context.WithTimeout(grace, lingerMost)
+	linger, cancelLinger := context.WithTimeout(grace, s.linger())
 	defer cancelLinger()
 	until(linger, func() bool { return s.conns.Load() == 0 && s.proxy.active.Load() == 0 })
+	s.closing.Store(time.Now().UnixNano())
 	err := s.public.Shutdown(grace)
 	until(grace, func() bool { return s.proxy.active.Load() == 0 }) // those that Shutdown does not know
 	if n := s.proxy.active.Load(); err != nil || n > 0 {

@@ -35,6 +35,15 @@ type Route struct {
 	Leaving    []Backend           `json:"leaving,omitempty"` // take no new units; streams and runs that began there stay until they end or RunLimit
 }
 
+// backends are all backends of the route.
+func (r Route) backends() []Backend {
+	all := append([]Backend{r.Stable}, r.Leaving...)
+	if r.Split != nil {
+		all = append(all, r.Split.Canary)
+	}
+	return all
+}
+
 // Backend is one release's instances.
 type Backend struct {
 	Release   int             `json:"release"`
@@ -67,16 +76,17 @@ type Lease struct {
 
 // Status is what a gateway says of itself.
 type Status struct {
-	Boot     string          `json:"boot"`
-	Pid      int             `json:"pid"`
-	Started  time.Time       `json:"started"`
-	Applied  fairlead.Order  `json:"applied"`           // of the snapshot in force
-	InFlight map[string]int  `json:"inFlight"`          // requests in flight by instance id, those of older snapshots too; zeroes are left out
-	Runs     []RunCount      `json:"runs,omitempty"`    // agents' runs that have not ended, by release
-	Expired  []fairlead.Site `json:"expired,omitempty"` // sites on fallback weights
-	Ejected  []string        `json:"ejected,omitempty"` // instance ids out of balance after failed connections
-	Requests uint64          `json:"requests"`          // since the start
-	Refused  uint64          `json:"refused"`           // answered by the gateway itself: no route, nothing ready
+	Boot     string            `json:"boot"`
+	Pid      int               `json:"pid"`
+	Started  time.Time         `json:"started"`
+	Applied  fairlead.Order    `json:"applied"`            // of the snapshot in force
+	InFlight map[string]int    `json:"inFlight"`           // requests in flight by instance id, those of older snapshots too; zeroes are left out
+	Runs     []RunCount        `json:"runs,omitempty"`     // agents' runs that have not ended, by release
+	Expired  []fairlead.Site   `json:"expired,omitempty"`  // sites on fallback weights
+	Fallback []fairlead.Weight `json:"fallback,omitempty"` // those weights, site by site
+	Ejected  []string          `json:"ejected,omitempty"`  // instance ids out of balance after failed connections
+	Requests uint64            `json:"requests"`           // since the start
+	Refused  uint64            `json:"refused"`            // answered by the gateway itself: no route, nothing ready
 }
 
 // RunCount counts the runs that began on a release of a site and have not ended.

@@ -129,6 +129,15 @@ func bareHost(host string) string {
 	return strings.ToLower(strings.TrimSuffix(host, "."))
 }
 
+// backends are all backends of the route.
+func (r *route) backends() []*backend {
+	all := append([]*backend{r.stable}, r.leaving...)
+	if r.split != nil {
+		all = append(all, r.split.canary)
+	}
+	return all
+}
+
 // of returns the backend of a release, or nil when it is not in the route.
 func (r *route) of(release int) *backend {
 	if r.stable.release == release {
