@@ -140,7 +140,7 @@ func (d *decision) turnBack(outcome Outcome) {
 // expire follows a gateway that went to the fallback weight alone.
 func (d *decision) expire() {
 	d.r.Held = HeldLease
-	d.setWeight(Fallback(d.r))
+	d.setWeight(d.in.Fallen)
 	d.say("rollout.held", "the lease expired: the gateway went to %s for %s while nobody attended it", d.r.Weight, d.name())
 }
 
@@ -327,15 +327,24 @@ func (d *decision) name() string { return fmt.Sprintf("%s@%d", d.r.Site.App, d.r
 
 // Fallback is the weight that a gateway gives the new release when the lease
 // runs out: all once it is promoted, what it has while a rolling rollout has
-// given its places away, else nothing.
-func Fallback(r Rollout) fairlead.Weight {
+// given its places away, else nothing. No release gets more of the traffic than
+// its ready instances were meant to carry, or than it has already.
+func Fallback(r Rollout, oldReady, newReady int) fairlead.Weight {
 	switch {
 	case r.Outcome == Promoted:
-		return fairlead.Whole
+		return max(r.Weight, capacity(newReady, r.Replicas))
 	case r.Strategy.Type == fairlead.Rolling:
 		return r.Weight
 	}
-	return 0
+	return min(r.Weight, fairlead.Whole-capacity(oldReady, r.OldReplicas))
+}
+
+// capacity returns the share of the traffic that ready instances of full carry.
+func capacity(ready, full int) fairlead.Weight {
+	if ready >= full {
+		return fairlead.Whole
+	}
+	return fairlead.Weight(ready * int(fairlead.Whole) / full)
 }
 
 func partial(r Rollout) bool { return r.Weight > 0 && r.Weight < fairlead.Whole }

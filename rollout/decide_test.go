@@ -111,6 +111,10 @@ func (s *scenario) order(line string) {
 		s.v = fairlead.Verdict{Finding: fairlead.Inconclusive, Signal: "failures", E: 3, Needed: 20}
 	case "lease":
 		s.in.Expired = rest[0] == "expired"
+		if len(rest) > 1 {
+			p, _ := strconv.ParseFloat(rest[1], 64)
+			s.in.Fallen = fairlead.Percent(p).Weight()
+		}
 	case "applied":
 		s.in.Applied = s.r.Epoch
 	case "pause", "resume", "abort", "rollback":

@@ -17,6 +17,7 @@ type Input struct {
 	Gates   GateState        `json:"gates"`
 	Frozen  [3]float64       `json:"frozen"`            // the old release's p50, p90, p99 of the last minutes, in milliseconds
 	Expired bool             `json:"expired,omitempty"` // the gateway reports that the split's lease ran out
+	Fallen  fairlead.Weight  `json:"fallen,omitempty"`  // the weight that it went to then
 	Applied uint32           `json:"applied,omitempty"` // newest epoch of this rollout that the gateway has in force
 	Command Command          `json:"command,omitempty"` // of a person
 	Why     fairlead.Sealed  `json:"why,omitempty"`     // the command's reason, in the person's words

@@ -310,7 +310,9 @@ func (l *Loop) input(state State, s scene) Input {
 	if why := l.actions.cannotStart(Place{r.Site, r.To}, r.Began); why != "" && in.New.Broken == "" {
 		in.New.Broken = why
 	}
-	in.Expired = l.pushed.unattended(s.now) && slices.Contains(s.gateway.Expired, r.Site)
+	if i := slices.Index(s.gateway.Expired, r.Site); i >= 0 && i < len(s.gateway.Fallback) && l.pushed.unattended(s.now) {
+		in.Expired, in.Fallen = true, s.gateway.Fallback[i]
+	}
 	return in
 }
 

@@ -23,7 +23,7 @@ func RouteOf(s State, releases map[int]fairlead.Release, have []workload.Status,
 		Stable: backend(stable),
 	}
 	if canary > 0 {
-		route.Split = split(*s.Rollout, backend(canary))
+		route.Split = split(*s.Rollout, backend(canary), len(route.Stable.Instances))
 	}
 	for _, number := range others(have, stable, canary) {
 		route.Leaving = append(route.Leaving, backend(number))
@@ -46,12 +46,12 @@ func arms(s State) (stable, canary int) {
 	return r.From, r.To
 }
 
-func split(r Rollout, canary gateway.Backend) *gateway.Split {
+func split(r Rollout, canary gateway.Backend, oldReady int) *gateway.Split {
 	s := &gateway.Split{
 		Rollout: r.ID, Salt: r.Salt, Epoch: r.Epoch, Weight: r.Weight, Canary: canary, Thresholds: r.Thresholds,
 	}
 	if partial(r) {
-		s.Lease = gateway.Lease{TTL: fairlead.Duration(leaseTTL), Fallback: Fallback(r)}
+		s.Lease = gateway.Lease{TTL: fairlead.Duration(leaseTTL), Fallback: Fallback(r, oldReady, len(canary.Instances))}
 	}
 	return s
 }

@@ -36,3 +36,28 @@ func TestAnAdaptiveStepNeverExceedsThePromotion(t *testing.T) {
 		t.Errorf("weights %v, want the promotion next", r.Weights)
 	}
 }
+
+func TestAFallbackGivesNoReleaseMoreThanItsReadyInstancesCarryOrItHasAlready(t *testing.T) {
+	at := func(kind string, outcome Outcome, weight fairlead.Weight) Rollout {
+		return Rollout{Strategy: fairlead.Strategy{Type: kind}, Outcome: outcome, Weight: weight, Replicas: 4, OldReplicas: 4}
+	}
+	for _, c := range []struct {
+		name     string
+		r        Rollout
+		old, new int
+		want     fairlead.Weight
+	}{
+		{"the old release is whole", at(fairlead.Canary, "", 5000), 4, 2, 0},
+		{"half of the old release is ready", at(fairlead.Canary, "", 7500), 2, 4, 5000},
+		{"half of the old release is ready, and it has more already", at(fairlead.Canary, "", 500), 2, 4, 500},
+		{"nothing of the old release is ready", at(fairlead.BlueGreen, "", 5000), 0, 4, 5000},
+		{"a rolling rollout freezes", at(fairlead.Rolling, "", 2500), 3, 1, 2500},
+		{"a promoted release is whole", at(fairlead.Canary, Promoted, 9500), 4, 4, fairlead.Whole},
+		{"a promoted rolling release is whole", at(fairlead.Rolling, Promoted, 9500), 1, 4, fairlead.Whole},
+		{"a promoted release lost instances", at(fairlead.Canary, Promoted, 9500), 4, 3, 9500},
+	} {
+		if got := Fallback(c.r, c.old, c.new); got != c.want {
+			t.Errorf("%s: fallback %s, want %s", c.name, got, c.want)
+		}
+	}
+}
