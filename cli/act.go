@@ -4,8 +4,9 @@ import (
 	"context"
 	"errors"
 
-	"github.com/fairlead/fairlead/api/client"
 	"github.com/spf13/cobra"
+
+	"github.com/fairlead/fairlead/api/client"
 )
 
 const defaultEnvHelp = `

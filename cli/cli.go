@@ -30,7 +30,7 @@ type Wiring struct {
 	Version string // of this binary
 	Up      func(context.Context, UpOptions) error
 	Down    func(context.Context, DownOptions) (Ended, error)
-	Doctor  func(context.Context) ([]workload.Protection, error)
+	Doctor  func(context.Context) (workload.Diagnosis, error)
 	Verify  func(ctx context.Context, stateDir string) (Verification, error)
 	Replay  func(ctx context.Context, stateDir string) (Replay, error)
 	Tour    func(context.Context, TourOptions, Std) error

@@ -11,11 +11,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
 	"github.com/fairlead/fairlead"
 	"github.com/fairlead/fairlead/cli/clitest"
 	"github.com/fairlead/fairlead/workload"
-	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 )
 
 // world is a command line with a state directory and, once begun, a server.
@@ -60,8 +61,8 @@ func testWiring() Wiring {
 		Version: "v9",
 		Up:      func(context.Context, UpOptions) error { return nil },
 		Down:    func(context.Context, DownOptions) (Ended, error) { return Ended{Gateway: true, Instances: 2}, nil },
-		Doctor: func(context.Context) ([]workload.Protection, error) {
-			return []workload.Protection{{Name: "landlock", Enforced: true, Detail: "ABI 7"}, {Name: "cgroup"}}, nil
+		Doctor: func(context.Context) (workload.Diagnosis, error) {
+			return workload.Diagnosis{Holds: true, Checks: []workload.Check{{Protection: workload.Protection{Name: "landlock", Enforced: true, Detail: "ABI 7"}}}}, nil
 		},
 		Verify: func(context.Context, string) (Verification, error) {
 			return Verification{Entries: 3, Problems: []string{"entry 2 was changed"}}, nil

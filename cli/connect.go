@@ -8,9 +8,10 @@ import (
 	"strings"
 	"time"
 
+	"github.com/spf13/cobra"
+
 	"github.com/fairlead/fairlead"
 	"github.com/fairlead/fairlead/api/client"
-	"github.com/spf13/cobra"
 )
 
 // stateDir returns the state directory: --state, $FAIRLEAD_STATE, /var/lib/fairlead

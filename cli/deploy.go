@@ -8,10 +8,11 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/spf13/cobra"
+
 	"github.com/fairlead/fairlead"
 	"github.com/fairlead/fairlead/api/client"
 	"github.com/fairlead/fairlead/app"
-	"github.com/spf13/cobra"
 )
 
 func (inv *invocation) deploy() *cobra.Command {

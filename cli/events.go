@@ -6,9 +6,10 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/spf13/cobra"
+
 	"github.com/fairlead/fairlead/api/client"
 	"github.com/fairlead/fairlead/cli/progress"
-	"github.com/spf13/cobra"
 )
 
 func (inv *invocation) events() *cobra.Command {

@@ -18,6 +18,7 @@ const (
 	ExitInconclusive = 4
 	ExitUnauthorized = 5
 	ExitNoServer     = 6
+	ExitUnprotected  = 7
 	ExitInterrupted  = 130
 )
 
@@ -30,6 +31,7 @@ const exitCodesHelp = `Every command ends with one of these exit statuses:
   4    inconclusive: the rollout is held and waits for a person
   5    not authorized
   6    no server answers
+  7    doctor: a protection that is required does not hold
   130  interrupted; a rollout goes on without its watcher
 
 An error is printed on standard error as "fairlead: operation: why", and where

@@ -4,8 +4,9 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/fairlead/fairlead/cli/progress"
 	"github.com/spf13/cobra"
+
+	"github.com/fairlead/fairlead/cli/progress"
 )
 
 func (inv *invocation) explain() *cobra.Command {

@@ -8,10 +8,10 @@ import (
 	"runtime"
 	"time"
 
+	"github.com/spf13/cobra"
+
 	"github.com/fairlead/fairlead/api/client"
 	"github.com/fairlead/fairlead/app"
-	"github.com/fairlead/fairlead/workload"
-	"github.com/spf13/cobra"
 )
 
 func (inv *invocation) version() *cobra.Command {
@@ -61,36 +61,6 @@ func (inv *invocation) schema() *cobra.Command {
 			}
 			_, err := inv.std.Out.Write(app.Schema())
 			return err
-		},
-	}
-}
-
-func (inv *invocation) doctor() *cobra.Command {
-	return &cobra.Command{
-		Use:     "doctor",
-		Short:   "What this machine can protect instances with",
-		Long:    "Doctor tries each means of isolation on this machine and says whether it really\nholds, and why not.",
-		Example: "  fairlead doctor\n  fairlead doctor --output json",
-		Args:    exactly(),
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			protections, err := inv.wiring.Doctor(cmd.Context())
-			if err != nil {
-				return during("doctor", err)
-			}
-			if protections == nil {
-				protections = []workload.Protection{}
-			}
-			return inv.show(protections, func(w io.Writer) error {
-				rows := [][]string{{"PROTECTION", "HOLDS", "DETAIL"}}
-				for _, p := range protections {
-					holds := "yes"
-					if !p.Enforced {
-						holds = "NO"
-					}
-					rows = append(rows, []string{p.Name, holds, p.Detail})
-				}
-				return table(w, rows)
-			})
 		},
 	}
 }

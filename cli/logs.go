@@ -10,9 +10,10 @@ import (
 	"strings"
 	"time"
 
+	"github.com/spf13/cobra"
+
 	"github.com/fairlead/fairlead/cli/progress"
 	"github.com/fairlead/fairlead/workload"
-	"github.com/spf13/cobra"
 )
 
 const maxLogLine = 1 << 20 // bytes; longer lines end the command with an error

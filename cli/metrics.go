@@ -7,10 +7,11 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/spf13/cobra"
+
 	"github.com/fairlead/fairlead"
 	"github.com/fairlead/fairlead/api/client"
 	"github.com/fairlead/fairlead/gateway"
-	"github.com/spf13/cobra"
 )
 
 func (inv *invocation) metrics() *cobra.Command {

@@ -1,9 +1,10 @@
 package cli
 
 import (
+	"github.com/spf13/cobra"
+
 	"github.com/fairlead/fairlead"
 	"github.com/fairlead/fairlead/api/client"
-	"github.com/spf13/cobra"
 )
 
 func (inv *invocation) promote() *cobra.Command {

@@ -7,9 +7,10 @@ import (
 	"strings"
 	"time"
 
+	"github.com/spf13/cobra"
+
 	"github.com/fairlead/fairlead/api/client"
 	"github.com/fairlead/fairlead/cli/progress"
-	"github.com/spf13/cobra"
 )
 
 func (inv *invocation) releases() *cobra.Command {

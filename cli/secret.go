@@ -8,10 +8,11 @@ import (
 	"os"
 	"time"
 
-	"github.com/fairlead/fairlead"
-	"github.com/fairlead/fairlead/api/client"
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
+
+	"github.com/fairlead/fairlead"
+	"github.com/fairlead/fairlead/api/client"
 )
 
 const maxSecret = 1 << 20 // bytes

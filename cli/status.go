@@ -7,10 +7,11 @@ import (
 	"io"
 	"time"
 
+	"github.com/spf13/cobra"
+
 	"github.com/fairlead/fairlead/api/client"
 	"github.com/fairlead/fairlead/cli/progress"
 	"github.com/fairlead/fairlead/workload"
-	"github.com/spf13/cobra"
 )
 
 func (inv *invocation) status() *cobra.Command {

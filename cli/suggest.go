@@ -5,9 +5,10 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/fairlead/fairlead"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/fairlead/fairlead"
 )
 
 // flagError adds what the user may have meant to an error about a flag.

@@ -1,11 +1,14 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
+	"strconv"
 
 	"github.com/spf13/cobra"
 )
@@ -34,6 +37,9 @@ commands find by themselves.`,
 			if o.Log, err = inv.logger(logFormat, logLevel); err != nil {
 				return err
 			}
+			if err = cmp.Or(address("listen", o.Listen), address("api", o.API)); err != nil {
+				return err
+			}
 			o.Ready = inv.ready
 			if err = inv.wiring.Up(cmd.Context(), o); errors.Is(err, context.Canceled) {
 				return nil // a signal is how one ends it
@@ -47,6 +53,18 @@ commands find by themselves.`,
 	cmd.Flags().StringVar(&logFormat, "log-format", "text", "text or json, on standard error")
 	cmd.Flags().StringVar(&logLevel, "log-level", "info", "debug, info, warn or error")
 	return cmd
+}
+
+// address refuses a flag's value that is no address with a port.
+func address(flag, value string) error {
+	_, port, err := net.SplitHostPort(value)
+	if err == nil {
+		_, err = strconv.ParseUint(port, 10, 16)
+	}
+	if err != nil {
+		return usagef("write it as HOST:PORT, such as 127.0.0.1:8080; port 0 takes a free one", "--%s %q is not an address with a port", flag, value)
+	}
+	return nil
 }
 
 // ready prints where a started server listens.

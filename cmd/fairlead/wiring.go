@@ -15,6 +15,8 @@ import (
 	"github.com/fairlead/fairlead/tour"
 	"github.com/fairlead/fairlead/workload"
 	"github.com/fairlead/fairlead/workload/local"
+	"github.com/fairlead/fairlead/workload/local/doctor"
+	"github.com/fairlead/fairlead/workload/local/doctor/attack"
 )
 
 // processes are the other programs in this binary, which Fairlead starts itself.
@@ -27,6 +29,7 @@ func processes() map[string]func([]string) int {
 		local.ShimName: sandboxed(local.ShimName),
 		local.InitName: sandboxed(local.InitName),
 		local.ExecName: sandboxed(local.ExecName),
+		attack.Name:    attack.Main,
 		"gateway":      runGateway,
 	}
 }
@@ -45,7 +48,7 @@ func wiring() cli.Wiring {
 		Version: buildVersion(),
 		Up:      up,
 		Down:    down,
-		Doctor:  doctor,
+		Doctor:  examine,
 		Verify:  verifyLedger,
 		Replay:  replayLedger,
 		Tour:    runTour,
@@ -77,12 +80,13 @@ func down(ctx context.Context, o cli.DownOptions) (cli.Ended, error) {
 	return cli.Ended{Gateway: ended.Gateway, Instances: ended.Instances}, err
 }
 
-func doctor(ctx context.Context) ([]workload.Protection, error) {
+// examine attacks this machine's sandbox with this very binary.
+func examine(ctx context.Context) (workload.Diagnosis, error) {
 	program, err := os.Executable()
 	if err != nil {
-		return nil, fmt.Errorf("find this program: %w", err)
+		return workload.Diagnosis{}, fmt.Errorf("find this program: %w", err)
 	}
-	return local.Probe(ctx, program)
+	return doctor.Run(ctx, program)
 }
 
 // verifyLedger checks the ledger of a state directory from its files alone; a

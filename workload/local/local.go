@@ -73,15 +73,15 @@ type ServiceStatus struct {
 const (
 	MostProcesses = 512       // processes and threads of one instance
 	MostFiles     = 65_536    // open files of one of its processes
-	TempSize      = 256 << 20 // bytes in an instance's /tmp
+	TempSize      = 256 << 20 // bytes in an instance's or a gate's /tmp
+	BuildTempSize = 2 << 30   // bytes in a build's /tmp
 )
 
 // The limits that this package sets itself.
 const (
-	buildTempSize = 2 << 30               // bytes in a building job's /tmp
-	shmSize       = 64 << 20              // bytes in its /dev/shm
-	mostSecrets   = 4 << 20               // bytes of all secrets of an instance
-	setupTime     = 20 * time.Second      // longest from an init's start to a ready sandbox
-	quickProbe    = 2 * time.Millisecond  // after the first check of a start; then it doubles
-	slowProbe     = 50 * time.Millisecond // up to this
+	shmSize     = 64 << 20              // bytes in its /dev/shm
+	mostSecrets = 4 << 20               // bytes of all secrets of an instance
+	setupTime   = 20 * time.Second      // longest from an init's start to a ready sandbox
+	quickProbe  = 2 * time.Millisecond  // after the first check of a start; then it doubles
+	slowProbe   = 50 * time.Millisecond // up to this
 )

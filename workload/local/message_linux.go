@@ -42,7 +42,7 @@ func (s setup) leavesOut(name string) bool { return slices.Contains(s.Without, n
 // tempSize is how many bytes fit into /tmp.
 func (s setup) tempSize() int {
 	if s.Writable {
-		return buildTempSize
+		return BuildTempSize
 	}
 	return TempSize
 }

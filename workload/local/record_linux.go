@@ -90,8 +90,14 @@ type record[S any] struct {
 func readRecord[S any](h home) (record[S], error) {
 	var r record[S]
 	err := readJSON(h.record(), &r)
+	if fairlead.CodeOf(err) == fairlead.Corrupt {
+		var known *fairlead.Error
+		errors.As(err, &known)
+		return r, known.WithHint("end the processes of %s if there are any, then remove that directory", h)
+	}
 	if err == nil && r.Protocol > protocol {
-		err = fairlead.Errorf(fairlead.Unsupported, "", "%s is of protocol %d, newer than %d", h.record(), r.Protocol, protocol)
+		return r, fairlead.Errorf(fairlead.Unsupported, "", "%s is of protocol %d, this program knows up to %d", h.record(), r.Protocol, protocol).
+			WithHint("run the newer Fairlead that wrote it, or end what it started with that one: fairlead down")
 	}
 	return r, err
 }

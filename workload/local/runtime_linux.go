@@ -308,13 +308,15 @@ func (r *Runtime) List(ctx context.Context) ([]workload.Status, error) {
 }
 
 // list returns the statuses of all homes in dir, sorted by name: that of a live
-// shim from its socket, else from its record.
+// shim from its socket, else from its record. A record that cannot be read is an
+// error beside the others' statuses.
 func list[S any](ctx context.Context, dir string, died func(S) S, over func(S) bool) ([]S, error) {
 	entries, err := os.ReadDir(dir) // sorted
 	if err != nil {
 		return nil, err
 	}
 	all := make([]S, 0, len(entries))
+	var failed error // the first
 	for _, entry := range entries {
 		h := home(filepath.Join(dir, entry.Name()))
 		rec, err := readRecord[S](h)
@@ -322,14 +324,15 @@ func list[S any](ctx context.Context, dir string, died func(S) S, over func(S) b
 			continue // being started or removed
 		}
 		if err != nil {
-			return nil, err
+			failed = cmp.Or(failed, err)
+			continue
 		}
 		if !over(rec.Status) {
 			rec.Status = current(ctx, h, rec, died)
 		}
 		all = append(all, rec.Status)
 	}
-	return all, ctx.Err()
+	return all, errors.Join(failed, ctx.Err())
 }
 
 // current asks a shim for its status. When it does not answer, its newest record

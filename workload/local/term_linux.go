@@ -27,7 +27,11 @@ func (r *Runtime) termFile() string { return filepath.Join(r.config.Root, "term.
 
 func (r *Runtime) readTerm() (newest uint64, err error) {
 	if err = readJSON(r.termFile(), &newest); errors.Is(err, fs.ErrNotExist) {
-		err = nil
+		return 0, nil
+	}
+	var broken *fairlead.Error
+	if errors.As(err, &broken) {
+		err = broken.WithHint("remove %s: the next start takes the term of the ledger", r.termFile())
 	}
 	return newest, err
 }

@@ -1,0 +1,151 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/fairlead/fairlead/cli/progress"
+	"github.com/fairlead/fairlead/workload"
+)
+
+func (inv *invocation) doctor() *cobra.Command {
+	return &cobra.Command{
+		Use:   "doctor",
+		Short: "Attack this machine's sandbox and say what holds",
+		Long: `Doctor starts an instance, a gate and a build as a server would, and has a hostile
+program try to get out of each: to read and write files outside, reach sockets and
+ports, trace processes, gain rights, dump core, and exhaust what is limited. It
+prints each protection, whether it holds and why not, how it was tried and what
+happened.
+
+It needs no server, attacks only what it planted itself, and leaves nothing behind.
+Exit status 7 if a protection that "sandbox: required" needs is missing, or if an
+attack got past one that is said to be enforced.`,
+		Example: "  fairlead doctor\n  fairlead doctor --output json",
+		Args:    exactly(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			diagnosis, err := inv.wiring.Doctor(cmd.Context())
+			if err != nil {
+				return during("doctor", err)
+			}
+			if err := inv.show(diagnosis, func(w io.Writer) error { return showDiagnosis(w, diagnosis) }); err != nil {
+				return err
+			}
+			if !diagnosis.Holds {
+				return exitError(ExitUnprotected)
+			}
+			return nil
+		},
+	}
+}
+
+// diagnosisLine is one line of doctor's table.
+const diagnosisLine = "%-18s %-6s %-40s %s\n"
+
+// diagnosisWidth is the width of the two last columns, for text across them.
+const diagnosisWidth = 72
+
+// showDiagnosis writes doctor's table, and what follows from it.
+func showDiagnosis(w io.Writer, d workload.Diagnosis) error {
+	var text strings.Builder
+	line := func(cells ...any) {
+		fmt.Fprintln(&text, strings.TrimRight(progress.Clean(strings.TrimSuffix(fmt.Sprintf(diagnosisLine, cells...), "\n")), " "))
+	}
+	line("PROTECTION", "HOLDS", "HOW IT WAS TRIED", "WHAT HAPPENED")
+	for _, c := range d.Checks {
+		name, holds := c.Name, "yes"
+		if !c.Enforced {
+			holds = "NO"
+		}
+		for _, part := range wrap(why(c), diagnosisWidth) {
+			line(name, holds, part, "")
+			name, holds = "", ""
+		}
+		for _, row := range attemptRows(c.Attempts) {
+			line(name, holds, row[0], row[1])
+			name, holds = "", ""
+		}
+		if name != "" {
+			line(name, holds, "", "")
+		}
+	}
+	fmt.Fprintf(&text, "\n%s\n", strings.Join(wrap(conclusion(d), 90), "\n"))
+	_, err := io.WriteString(w, text.String())
+	return err
+}
+
+// why says why a protection holds or does not, and what to do about it.
+func why(c workload.Check) string {
+	text := c.Detail
+	if !c.Enforced {
+		text = "NOT ENFORCED: " + text
+		if c.Hint != "" {
+			text += "; " + c.Hint
+		}
+	}
+	return text
+}
+
+// attemptRows are the two last cells of each attempt. One that was stopped
+// everywhere is told once.
+func attemptRows(attempts []workload.Attempt) [][2]string {
+	var rows [][2]string
+	stopped := map[string]bool{}
+	for _, a := range attempts {
+		happened := a.Happened
+		switch a.Outcome {
+		case workload.Stopped:
+			if stopped[a.Attack] {
+				continue
+			}
+			stopped[a.Attack] = true
+		case workload.Untried:
+			happened = "not tried: " + happened
+		case workload.Succeeded:
+			happened = "SUCCEEDED in " + strings.Join(a.In, ", ") + ": " + happened
+		}
+		rows = append(rows, [2]string{a.Attack, happened})
+	}
+	return rows
+}
+
+// conclusion says in words what the table comes to.
+func conclusion(d workload.Diagnosis) string {
+	var missing, past []string
+	for _, c := range d.Checks {
+		switch {
+		case !c.Enforced && c.Required:
+			missing = append(missing, c.Name)
+		case !c.Enforced && slices.ContainsFunc(c.Attempts, func(a workload.Attempt) bool { return a.Outcome == workload.Succeeded }):
+			past = append(past, c.Name)
+		}
+	}
+	tried := "Attacked from inside: " + strings.Join(d.Sandboxes, ", ") + ". "
+	switch {
+	case len(missing) > 0:
+		return tried + "An app with sandbox: required does not start here, for want of " + strings.Join(missing, ", ") + "."
+	case !d.Holds:
+		return tried + "An attack got past what is said to be enforced: " + strings.Join(past, ", ") + "."
+	case len(past) > 0:
+		return tried + "All that sandbox: required needs holds. An app that asks for a limit that is not enforced (" + strings.Join(past, ", ") + ") and requires the sandbox does not start here."
+	}
+	return tried + "All that sandbox: required needs holds."
+}
+
+// wrap breaks text into lines of at most width characters, where it has spaces.
+func wrap(text string, width int) []string {
+	var lines []string
+	for _, word := range strings.Fields(text) {
+		last := len(lines) - 1
+		if last < 0 || len([]rune(lines[last]))+1+len([]rune(word)) > width {
+			lines = append(lines, word)
+			continue
+		}
+		lines[last] += " " + word
+	}
+	return lines
+}
