@@ -56,7 +56,7 @@ func (m *machine) list() []workload.Status {
 	return all
 }
 
-func (m *machine) start(order fairlead.Order, id string, p rollout.Place) error {
+func (m *machine) start(order fairlead.Order, id string, p rollout.Place, ordered time.Time) error {
 	if err := m.admit(order); err != nil {
 		return err
 	}
@@ -67,7 +67,7 @@ func (m *machine) start(order fairlead.Order, id string, p rollout.Place) error 
 	i := &instance{script: s, order: order, calls: map[*call]bool{}}
 	i.status = workload.Status{
 		ID: id, Site: p.Site, Release: p.Release, Digest: s.release.Digest, State: workload.Starting,
-		Address: "pass:/run/" + id, Started: m.world.time(), Protections: []workload.Protection{},
+		Address: "pass:/run/" + id, Started: ordered, Protections: []workload.Protection{},
 	}
 	m.instances[id] = i
 	m.boot(i)

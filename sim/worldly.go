@@ -131,7 +131,9 @@ func (p *promises) route(route gateway.Route) {
 	p.newest[s.Rollout] = s.Epoch
 	if s.Weight > 0 && s.Weight < fairlead.Whole {
 		now := p.rollouts[s.Rollout]
-		if s.Lease.TTL <= 0 || s.Lease.TTL.D() > leaseMost || s.Lease.Fallback != rollout.Fallback(decided) && s.Lease.Fallback != rollout.Fallback(now) {
+		stable, canary := len(route.Stable.Instances), len(s.Canary.Instances)
+		meant := s.Lease.Fallback == rollout.Fallback(decided, stable, canary) || s.Lease.Fallback == rollout.Fallback(now, stable, canary)
+		if s.Lease.TTL <= 0 || s.Lease.TTL.D() > leaseMost || !meant {
 			p.breaks("a partial split has a lease", "%s: %s with %+v", route.Site, s.Weight, s.Lease)
 		}
 	}
