@@ -16,9 +16,12 @@
 package artifact
 
 import (
+	"context"
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"github.com/fairlead/fairlead"
 )
@@ -47,5 +50,15 @@ func failure(op string, err error) error {
 	if errors.As(err, &ours) {
 		return err
 	}
-	return &fairlead.Error{Code: fairlead.Internal, Op: op, Err: err}
+	known := &fairlead.Error{Code: fairlead.Unavailable, Op: op, Err: err}
+	switch {
+	case errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded):
+		return known
+	case errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT):
+		return known.WithHint("make room on the disk and try again; nothing is half done")
+	case errors.Is(err, syscall.EROFS) || errors.Is(err, syscall.ENOTDIR) || errors.Is(err, fs.ErrPermission):
+		return known.WithHint("look at what is there and who may write it")
+	}
+	known.Code = fairlead.Internal
+	return known
 }

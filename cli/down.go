@@ -68,6 +68,8 @@ func (inv *invocation) downAlone(ctx context.Context, force bool, silence error)
 	switch {
 	case fairlead.CodeOf(err) == fairlead.NotFound:
 		return during("down", silence)
+	case err != nil && !force && fairlead.CodeOf(err) != fairlead.Conflict && fairlead.CodeOf(err) != fairlead.Forbidden:
+		return &fairlead.Error{Code: fairlead.CodeOf(err), Op: "down", Err: err, Hint: "end what runs without a record: fairlead down --force"}
 	case err != nil:
 		return during("down", err)
 	case ended == (Ended{}):

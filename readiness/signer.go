@@ -40,12 +40,12 @@ func OpenSigner(file string) (*Signer, error) {
 	}
 	block, _ := pem.Decode(text)
 	if block == nil {
-		return nil, fairlead.Errorf(fairlead.Corrupt, op, "%s does not hold a key", file)
+		return nil, fairlead.Errorf(fairlead.Corrupt, op, "%s does not hold a key", file).WithHint("remove %s: the next start makes another, and gates run again", file)
 	}
 	key, err := x509.ParsePKCS8PrivateKey(block.Bytes)
 	private, ok := key.(ed25519.PrivateKey)
 	if err != nil || !ok {
-		return nil, fairlead.Errorf(fairlead.Corrupt, op, "%s does not hold an Ed25519 key", file)
+		return nil, fairlead.Errorf(fairlead.Corrupt, op, "%s does not hold an Ed25519 key", file).WithHint("remove %s: the next start makes another, and gates run again", file)
 	}
 	return &Signer{private: private}, nil
 }

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"github.com/fairlead/fairlead"
 	"github.com/fairlead/fairlead/artifact"
@@ -51,18 +52,16 @@ func Down(ctx context.Context, c Config, unrecorded bool) (ended Ended, err erro
 		return ended, err
 	}
 	defer s.runtime.Close()
-	if err := s.sweepAll(ctx); err != nil {
-		return ended, err
-	}
-	if ended, err = s.running(ctx); err != nil || ended == (Ended{}) {
-		return ended, errors.Join(err, s.clear())
+	ended, unread := s.running(ctx)
+	if ended == (Ended{}) {
+		return ended, errors.Join(unread, s.clear(), s.sweepAll(ctx))
 	}
 	if err := s.beginEnd(ctx); err != nil {
 		return ended, err
 	}
 	s.fleet = fleet{Runtime: s.runtime}
 	s.keeper = s.newGatewayKeeper()
-	return ended, errors.Join(s.endAll(), s.clear())
+	return ended, errors.Join(s.endAll(), s.clear(), s.sweepAll(ctx))
 }
 
 // sweepAll is sweep where there is a ledger.
@@ -79,11 +78,8 @@ func (s *control) sweepAll(ctx context.Context) (err error) {
 // running counts what there is to end.
 func (s *control) running(ctx context.Context) (Ended, error) {
 	services, err := s.runtime.Services(ctx)
-	if err != nil {
-		return Ended{}, err
-	}
-	instances, err := s.runtime.List(ctx)
-	return Ended{Gateway: len(services) > 0, Instances: len(instances)}, err
+	instances, listErr := s.runtime.List(ctx)
+	return Ended{Gateway: len(services) > 0, Instances: len(instances)}, errors.Join(err, listErr)
 }
 
 // beginEnd records the end of everything before it, where there is a ledger.
@@ -112,7 +108,7 @@ func (s *control) beginEnd(ctx context.Context) error {
 func (s *control) clear() error {
 	var failed error
 	for _, socket := range []string{s.socket(), s.gatewaySocket()} {
-		if err := os.Remove(socket); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := os.Remove(socket); err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ENOTDIR) {
 			failed = errors.Join(failed, err)
 		}
 	}

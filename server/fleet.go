@@ -61,10 +61,7 @@ func (f fleet) spec(id, dir string, r fairlead.Release, env fairlead.Environment
 
 // endAll stops and forgets every instance, for the end of everything.
 func (f fleet) endAll(ctx context.Context, order func() fairlead.Order) error {
-	all, err := f.List(ctx)
-	if err != nil {
-		return err
-	}
+	all, err := f.List(ctx) // those that can be read end also where some cannot
 	failed := make(chan error, len(all))
 	for _, s := range all {
 		go func() {

@@ -3,13 +3,14 @@ package server
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/fairlead/fairlead"
@@ -58,6 +59,9 @@ func (k *gatewayKeeper) order() fairlead.Order {
 // readyWithin is how long a gateway that was started is waited for.
 const readyWithin = 10 * time.Second
 
+// failures is how often a gateway that was started may end before it is given up.
+const failures = 2
+
 // ready waits until the gateway that was started serves.
 func (k *gatewayKeeper) ready(ctx context.Context) (status local.ServiceStatus, found bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, readyWithin)
@@ -67,19 +71,43 @@ func (k *gatewayKeeper) ready(ctx context.Context) (status local.ServiceStatus, 
 		if err != nil || !found || status.State == workload.Ready {
 			return status, found, err
 		}
+		if status.Restarts >= failures {
+			return status, found, k.failed("it ends as soon as it is started (" + status.LastExit + ")")
+		}
 		select {
 		case <-ctx.Done():
-			return status, found, fairlead.Errorf(fairlead.Unavailable, "start the gateway", "it does not serve after %s (%s %s)",
-				readyWithin, status.State, status.LastExit).WithHint("its log is in run/services/gateway/log of the state directory")
+			return status, found, k.failed(fmt.Sprintf("it does not serve after %s", readyWithin))
 		case <-time.After(10 * time.Millisecond):
 		}
 	}
 }
 
+// failed is the error of a gateway that does not come to serve, with what it wrote
+// last: its log ends with it.
+func (k *gatewayKeeper) failed(how string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	var log strings.Builder
+	if k.runtime.ServiceLogs(ctx, gatewayService, workload.LogOptions{Tail: 20}, &log) == nil {
+		lines := strings.Split(strings.TrimSpace(log.String()), "\n")
+		for _, line := range slices.Backward(lines) {
+			if _, said, ok := strings.Cut(line, "fairlead gateway: "); ok {
+				how += ": " + said
+				break
+			}
+		}
+	}
+	return fairlead.Errorf(fairlead.Unavailable, opGateway, "%s", how).
+		WithHint("its directory is %s: what it cannot read there may be moved away, for the control plane gives it everything anew", k.dir())
+}
+
+const opGateway = "start the gateway"
+
 // start starts the gateway or adopts the one that runs.
 func (k *gatewayKeeper) start(ctx context.Context) error {
 	if err := os.MkdirAll(k.dir(), 0o700); err != nil {
-		return fmt.Errorf("make the gateway's directory: %w", err)
+		return fairlead.Errorf(fairlead.Unavailable, opGateway, "make its directory: %w", err).
+			WithHint("make room for it, or choose another state directory with --state")
 	}
 	status, found, err := k.find(ctx)
 	if err == nil && found && status.State.Over() {
@@ -87,19 +115,16 @@ func (k *gatewayKeeper) start(ctx context.Context) error {
 	}
 	if err == nil && !found {
 		k.began = true
-		if err = k.runtime.StartService(ctx, k.order(), k.service); err == nil {
-			status, found, err = k.ready(ctx)
+		if err = k.runtime.StartService(ctx, k.order(), k.service); err != nil {
+			return k.unbound(err)
 		}
-	}
-	if err != nil && strings.Contains(err.Error(), syscall.EADDRINUSE.Error()) { // a shim's error comes as text
-		return (&fairlead.Error{Code: fairlead.Conflict, Op: "start the gateway", Err: err}).
-			WithHint("give it another address with --listen, or port 0 for a free one")
+		status, found, err = k.ready(ctx)
 	}
 	if err != nil {
-		return fmt.Errorf("start the gateway: %w", err)
+		return err
 	}
 	if !found || len(status.Listeners) == 0 {
-		return fairlead.Errorf(fairlead.Internal, "start the gateway", "it has no listener")
+		return fairlead.Errorf(fairlead.Internal, opGateway, "it has no listener")
 	}
 	_, k.address, _ = strings.Cut(status.Listeners[0], " ")
 	_, asked, _ := strings.Cut(k.service.Listeners[0], " ")
@@ -107,6 +132,19 @@ func (k *gatewayKeeper) start(ctx context.Context) error {
 		k.log.Warn("the gateway that runs keeps its address; to change it, end it first with: fairlead down", "address", k.address, "asked", asked)
 	}
 	return nil
+}
+
+// unbound puts a service that could not be started in the words of who started it.
+func (k *gatewayKeeper) unbound(err error) error {
+	why := errors.Unwrap(err) // without the service, which nobody has heard of
+	if why == nil {
+		why = err
+	}
+	if !strings.Contains(why.Error(), "listen ") { // a shim's error comes as text
+		return &fairlead.Error{Code: fairlead.CodeOf(err), Op: opGateway, Err: why, Hint: fairlead.HintOf(err)}
+	}
+	return (&fairlead.Error{Code: fairlead.Conflict, Op: opGateway, Err: why}).
+		WithHint("choose another address, such as: fairlead up --listen 127.0.0.1:0, which takes a free port")
 }
 
 func (k *gatewayKeeper) find(ctx context.Context) (local.ServiceStatus, bool, error) {

@@ -38,8 +38,16 @@ func newIdentity(file string, seal func(context.Context, string, string) (fairle
 	if err != nil {
 		return nil, fmt.Errorf("the administrator's token: %w", err)
 	}
-	return &identity{token: strings.TrimSpace(string(data)), seal: seal, known: map[string]fairlead.Sealed{}}, nil
+	token := strings.TrimSpace(string(data))
+	if len(token) < leastToken {
+		return nil, fairlead.Errorf(fairlead.Corrupt, "read the administrator's token", "%s does not hold a token", file).
+			WithHint("remove %s: the next start makes another", file)
+	}
+	return &identity{token: token, seal: seal, known: map[string]fairlead.Sealed{}}, nil
 }
+
+// leastToken is how many characters a token has at least, so that none is guessed.
+const leastToken = 32
 
 func newToken() ([]byte, error) {
 	var raw [32]byte

@@ -94,6 +94,9 @@ func (s *control) open(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	if _, err = s.running(ctx); err != nil { // what cannot be read cannot be adopted
+		return err
+	}
 	if err = s.begin(ctx, "server.started", "system:server", map[string]any{}); err != nil {
 		return err
 	}
@@ -257,8 +260,8 @@ func (s *control) listen() ([]net.Listener, error) {
 	}
 	tcp, err := net.Listen("tcp", s.API)
 	if err != nil {
-		return nil, errors.Join((&fairlead.Error{Code: fairlead.Conflict, Op: "listen for the API on " + s.API, Err: err}).
-			WithHint("give it another address with --api, or port 0 for a free one"), local.Close(), os.Remove(s.socket()))
+		return nil, errors.Join((&fairlead.Error{Code: fairlead.Conflict, Op: "open the API", Err: err}).
+			WithHint("choose another address, such as: fairlead up --api 127.0.0.1:0, which takes a free port"), local.Close(), os.Remove(s.socket()))
 	}
 	s.api = tcp.Addr().String()
 	return []net.Listener{local, tcp}, nil
