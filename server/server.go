@@ -124,6 +124,9 @@ func (s *control) open(ctx context.Context) (err error) {
 	if err = s.keeper.start(ctx); err != nil {
 		return errors.Join(err, s.keeper.undo(ctx))
 	}
+	if err = s.keeper.upgrade(ctx); err != nil {
+		return err
+	}
 	s.entrance = s.keeper.address
 	return nil
 }
