@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -24,6 +25,7 @@ type world struct {
 	dir   string // everything of the test
 	state string
 	as    *syscall.Credential // who runs it; nil is who tests
+	build string              // the program, by default the one that all tests run
 	plane *plane              // the newest control plane
 	named string              // the app's name, which no other test has
 	mu    sync.Mutex
@@ -109,7 +111,7 @@ func start(t *testing.T) *world {
 
 // command is a command line of fairlead over the world's state.
 func (w *world) command(args ...string) *exec.Cmd {
-	cmd := exec.Command(built.fairlead, args...)
+	cmd := exec.Command(cmp.Or(w.build, built.fairlead), args...)
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + w.dir, "FAIRLEAD_STATE=" + w.state, "TMPDIR=" + w.temp()}
 	cmd.Dir = w.dir
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Credential: w.as}
