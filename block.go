@@ -5,6 +5,8 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
+	"strconv"
+	"strings"
 )
 
 // Signal is a per-unit outcome that the judge compares between the arms.
@@ -72,6 +74,42 @@ func (u *Units) UnmarshalJSON(data []byte) error {
 // BucketBound(i) milliseconds and more than bucket i-1's bound; the last one has
 // no bound.
 type LatencyBuckets [64]uint32
+
+// MarshalJSON writes the buckets that count anything, such as "12:3 15:1".
+func (b LatencyBuckets) MarshalJSON() ([]byte, error) {
+	text := []byte{'"'}
+	for i, n := range b {
+		if n == 0 {
+			continue
+		}
+		if len(text) > 1 {
+			text = append(text, ' ')
+		}
+		text = strconv.AppendUint(append(strconv.AppendInt(text, int64(i), 10), ':'), uint64(n), 10)
+	}
+	return append(text, '"'), nil
+}
+
+// UnmarshalJSON reads what MarshalJSON writes.
+func (b *LatencyBuckets) UnmarshalJSON(data []byte) error {
+	*b = LatencyBuckets{}
+	if len(data) < 2 || data[0] != '"' || data[len(data)-1] != '"' {
+		return fmt.Errorf("latency buckets: %.40s is not a string", data)
+	}
+	for _, field := range strings.Fields(string(data[1 : len(data)-1])) {
+		bucket, count, _ := strings.Cut(field, ":")
+		i, err := strconv.ParseUint(bucket, 10, 6)
+		if err != nil {
+			return fmt.Errorf("latency buckets: %.40q names no bucket", field)
+		}
+		n, err := strconv.ParseUint(count, 10, 32)
+		if err != nil {
+			return fmt.Errorf("latency buckets: %.40q counts nothing", field)
+		}
+		b[i] = uint32(n)
+	}
+	return nil
+}
 
 // BucketBound returns the upper bound of bucket i in milliseconds: 0.25 ms, and
 // a quarter more for each bucket after it, which reaches about 5 minutes.

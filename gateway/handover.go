@@ -116,7 +116,7 @@ func (g *registry) inheritRuns(l *legacy) error {
 			return fairlead.Errorf(fairlead.Corrupt, "take over", "run %q is no key", b.Key)
 		}
 		known := &run{release: b.Release, rollout: b.Rollout, epoch: b.Epoch, canary: b.Canary, seen: b.Seen, left: b.Left}
-		g.site(b.Site).runs.known[[16]byte(key)] = known
+		g.site(b.Site).runs.inherit([16]byte(key), known)
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"crypto/sha256"
+	"maps"
 	"sync"
 	"time"
 )
@@ -15,8 +16,9 @@ const (
 // safe for concurrent use, and is lost with the process: a run that goes on after
 // a restart is born again, by the same hash.
 type runs struct {
-	mu    sync.Mutex
-	known map[[16]byte]*run
+	mu     sync.Mutex
+	known  map[[16]byte]*run
+	counts map[int]int // of known, by release
 }
 
 type run struct {
@@ -28,7 +30,33 @@ type run struct {
 	left    time.Time // when its release was first seen to have left the route
 }
 
-func newRuns() *runs { return &runs{known: map[[16]byte]*run{}} }
+func newRuns() *runs { return &runs{known: map[[16]byte]*run{}, counts: map[int]int{}} }
+
+// keep remembers a run, in place of an earlier one of its key. It needs the lock.
+func (s *runs) keep(key [16]byte, n *run) {
+	s.forget(key)
+	s.known[key] = n
+	s.counts[n.release]++
+}
+
+// inherit remembers a run of the gateway before.
+func (s *runs) inherit(key [16]byte, n *run) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.keep(key, n)
+}
+
+// forget forgets a run, if it is known. It needs the lock.
+func (s *runs) forget(key [16]byte) {
+	n := s.known[key]
+	if n == nil {
+		return
+	}
+	delete(s.known, key)
+	if s.counts[n.release]--; s.counts[n.release] == 0 {
+		delete(s.counts, n.release)
+	}
+}
 
 // place is where a request of a unit belongs.
 type place struct {
@@ -71,7 +99,7 @@ func (r *route) bear(key [16]byte, unit string, now time.Time) place {
 		born.rollout, born.epoch = r.split.rollout, r.split.epoch
 	}
 	if _, known := r.runs.known[key]; known || len(r.runs.known) < runMost {
-		r.runs.known[key] = born
+		r.runs.keep(key, born)
 	}
 	return at
 }
@@ -97,7 +125,7 @@ func (s *runs) sweep(now time.Time, limit time.Duration) {
 	defer s.mu.Unlock()
 	for key, n := range s.known {
 		if now.Sub(n.seen) > limit {
-			delete(s.known, key)
+			s.forget(key)
 		}
 	}
 }
@@ -106,9 +134,5 @@ func (s *runs) sweep(now time.Time, limit time.Duration) {
 func (s *runs) byRelease() map[int]int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	counts := map[int]int{}
-	for _, n := range s.known {
-		counts[n.release]++
-	}
-	return counts
+	return maps.Clone(s.counts)
 }

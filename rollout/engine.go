@@ -417,8 +417,8 @@ func (e *Engine) state(live Live, m *Machine) State {
 		return s
 	}
 	s.Tally, s.Verdict, s.Old, s.New = m.tally, m.Verdict(), m.old, m.new
-	if report := m.Report(); report != nil {
-		s.Report, _ = json.Marshal(report) // of finite numbers and text
+	if report := m.encodedReport(); report != nil {
+		s.Report = report
 	}
 	return s
 }

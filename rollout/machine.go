@@ -21,7 +21,8 @@ type Machine struct {
 	facts   uint64 // inputs recorded
 	digest  fairlead.Digest
 	tally   Tally
-	ahead   bool // it took an input that could not be recorded; the engine folds it again
+	report  json.RawMessage // the judge's; nil when it may have changed
+	ahead   bool            // it took an input that could not be recorded; the engine folds it again
 }
 
 // NewMachine returns the machine of a rollout that has just begun.
@@ -45,6 +46,14 @@ func (m *Machine) Report() *judge.Report {
 	}
 	report := m.judge.Report()
 	return &report
+}
+
+// encodedReport returns the report as JSON, or nil.
+func (m *Machine) encodedReport() json.RawMessage {
+	if m.judge != nil && m.report == nil {
+		m.report, _ = json.Marshal(m.judge.Report()) // of finite numbers and text
+	}
+	return m.report
 }
 
 // Verdict returns the judge's verdict; before the first traffic it is inconclusive.
@@ -95,6 +104,7 @@ func (m *Machine) evidential(in Input) bool {
 }
 
 func (m *Machine) weigh(in Input) {
+	m.report = nil
 	for _, b := range in.Blocks {
 		m.seen[b.Gateway] = b.Seq
 		m.tally.add(b)
@@ -141,11 +151,11 @@ func (m *Machine) become(d *Decision, in Input) {
 		return
 	}
 	before := m.rollout
-	if report := m.Report(); report != nil {
-		d.Rollout.Evidence, _ = json.Marshal(report) // of finite numbers and text
+	if report := m.encodedReport(); report != nil {
+		d.Rollout.Evidence = report
 	}
 	d.Rollout.Tally = m.tally
-	m.rollout = d.Rollout
+	m.rollout, m.report = d.Rollout, nil
 	r := m.rollout
 	if r.Phase == Ended {
 		m.judge = nil // it has no more to say

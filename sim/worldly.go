@@ -167,9 +167,16 @@ func (p *promises) renewed() {
 
 // gatewayDied notes that a boot of the gateway has ended.
 func (p *promises) gatewayDied() {
-	p.attended = false
+	p.unattended()
 	for _, s := range p.u.sites {
 		p.disturbed(s.id)
+	}
+}
+
+// unattended notes that a boot begins, in which every lease has run out.
+func (p *promises) unattended() {
+	p.attended = false
+	for _, s := range p.u.sites {
 		p.moved(s.id)
 	}
 }
