@@ -15,7 +15,7 @@ import (
 func (w *world) endAll() {
 	w.Helper()
 	w.mine() // to know them, also those that down ends
-	if _, err := os.Stat(filepath.Join(w.state, "fairlead.db")); err == nil {
+	if _, err := os.Stat(w.seen(filepath.Join(w.state, "fairlead.db"))); err == nil {
 		r := w.run("down")
 		if r.code != 0 {
 			r = w.run("down", "--force")

@@ -26,6 +26,8 @@ type world struct {
 	state string
 	as    *syscall.Credential // who runs it; nil is who tests
 	build string              // the program, by default the one that all tests run
+	enter []string            // what runs a command where the world is, if that is not here
+	root  string              // the world's root as this test sees it, if it is not the same
 	plane *plane              // the newest control plane
 	named string              // the app's name, which no other test has
 	mu    sync.Mutex
@@ -85,6 +87,9 @@ func newWorld(t *testing.T) *world {
 	return w
 }
 
+// seen is where this test sees a file of the world.
+func (w *world) seen(path string) string { return filepath.Join(w.root, path) }
+
 // temp is the world's directory for temporary files, whoever runs it.
 func (w *world) temp() string { return filepath.Join(w.dir, "tmp") }
 
@@ -111,7 +116,8 @@ func start(t *testing.T) *world {
 
 // command is a command line of fairlead over the world's state.
 func (w *world) command(args ...string) *exec.Cmd {
-	cmd := exec.Command(cmp.Or(w.build, built.fairlead), args...)
+	line := append(append(w.enter[:len(w.enter):len(w.enter)], cmp.Or(w.build, built.fairlead)), args...)
+	cmd := exec.Command(line[0], line[1:]...)
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + w.dir, "FAIRLEAD_STATE=" + w.state, "TMPDIR=" + w.temp()}
 	cmd.Dir = w.dir
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Credential: w.as}
