@@ -122,6 +122,10 @@ func (d *decision) resume() {
 	case was == HeldLease:
 		d.r.Phase = Starting // which gives the step's weight again
 	}
+	if was == HeldInconclusive && d.r.Weight == fairlead.Whole { // no evidence can come: a person decides
+		d.advance("rollout.advanced", "a person lets %s go on without evidence", d.name())
+		return
+	}
 	d.r.StepBegan = d.in.Now
 	d.say("rollout.resumed", "resumed at %s after being held: %s", d.r.Weight, was)
 }
@@ -236,8 +240,11 @@ func (d *decision) stepping() {
 	case d.v.Finding == fairlead.Safe && spent >= d.r.Strategy.MinStep.D():
 		grow(&d.r, spent)
 		d.advance("rollout.advanced", "step %d is safe: %s", d.r.Step, evidence(d.v))
-	case spent >= d.r.Strategy.MaxStep.D() && d.r.Held == "":
-		d.inconclusive()
+	case d.r.Held != "":
+	case d.r.Weight == fairlead.Whole:
+		d.inconclusive("with all traffic on it there is nothing to compare it with")
+	case spent >= d.r.Strategy.MaxStep.D():
+		d.inconclusive(fmt.Sprintf("neither safety nor harm was proven in %s (%s)", d.r.Strategy.MaxStep, evidence(d.v)))
 	}
 }
 
@@ -248,8 +255,7 @@ func (d *decision) advance(kind, format string, args ...any) {
 	d.say(kind, format, args...)
 }
 
-func (d *decision) inconclusive() {
-	why := fmt.Sprintf("neither safety nor harm was proven in %s (%s)", d.r.Strategy.MaxStep, evidence(d.v))
+func (d *decision) inconclusive(why string) {
 	switch d.r.Strategy.OnInconclusive {
 	case fairlead.OnInconclusiveRollback:
 		d.goBack(RolledBack, "inconclusive: %s", why)

@@ -43,10 +43,18 @@ func (u *universe) outcomes(s *site) {
 		if r.Phase != rollout.Ended || r.Outcome == "" {
 			u.promises.breaks("everything comes to rest", "rollout %s of %s@%d is %s", r.ID, s.id.App, r.To, r.Phase)
 		}
-		if r.Outcome == rollout.Promoted && r.From != 0 && r.Kind == rollout.Forward && r.From != r.To && (script.never() || script.kind == "broken" && r.Strategy.OnInconclusive != fairlead.OnInconclusivePromote) {
-			u.promises.breaks("no silent pass", "%s@%d, which is %s, was promoted", s.id.App, r.To, script.kind)
+		if r.Outcome == rollout.Promoted && r.Kind == rollout.Forward && r.From != 0 && r.From != r.To && u.mustNotPass(s, r) {
+			u.promises.breaks("no silent pass", "%s@%d, which is %s, was promoted after %s", s.id.App, r.To, script.kind, s.script(r.From).kind)
 		}
 	}
+}
+
+// mustNotPass reports whether a release is so much worse than the one before it
+// that no chance explains its promotion.
+func (u *universe) mustNotPass(s *site, r rollout.Rollout) bool {
+	from, to := s.script(r.From), s.script(r.To)
+	broken := to.kind == "broken" && from.failing < 0.1 && from.dies == 0
+	return to.never() || broken && r.Strategy.OnInconclusive != fairlead.OnInconclusivePromote
 }
 
 // instancesAtRest checks that the live release has its instances, and nothing else

@@ -12,7 +12,7 @@ import (
 // it again when they got no answer.
 func (u *universe) people(s *site) {
 	var heldSince time.Duration
-	u.world.every(u.world.between(time.Second, 4*time.Second), func() bool {
+	u.world.every(u.world.between(500*time.Millisecond, 2*time.Second), func() bool {
 		if u.over {
 			return false
 		}

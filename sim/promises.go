@@ -225,6 +225,10 @@ func (p *promises) grown(e fairlead.Entry, before, after rollout.Rollout) {
 // advanced checks that a step was earned, and that a rollback has its reason.
 func (p *promises) advanced(e fairlead.Entry, d decided, before, after rollout.Rollout) {
 	switch {
+	case e.Kind == "rollout.advanced" && before.Weight == fairlead.Whole && before.From != 0: // nothing is left to compare with
+		if before.Held != rollout.HeldInconclusive && after.Strategy.OnInconclusive != fairlead.OnInconclusivePromote {
+			p.breaks("no silent pass", "entry %d advances %s at all traffic, and no person said so", e.Seq, after.ID)
+		}
 	case e.Kind == "rollout.advanced" && after.Strategy.OnInconclusive == fairlead.OnInconclusivePromote && e.Time.Sub(before.StepBegan) >= after.Strategy.MaxStep.D():
 	case e.Kind == "rollout.advanced":
 		if d.Verdict.Finding != fairlead.Safe || d.Verdict.E < d.Verdict.Needed || d.Verdict.Needed < 1/after.Strategy.Beta*0.999 {

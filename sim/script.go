@@ -24,9 +24,6 @@ type script struct {
 	dies        float64       // restarts a minute and instance
 }
 
-// faulty reports whether the release must never be promoted.
-func (s *script) faulty() bool { return s.kind == "broken" || s.kind == "worse" || s.never() }
-
 // never reports whether the release must not even take traffic.
 func (s *script) never() bool { return s.gateFails || s.crashes || s.refused }
 
@@ -52,14 +49,14 @@ func newSites(w *world) []*site {
 	for i := range sites {
 		s := &site{
 			id:      fairlead.Site{App: fmt.Sprintf("app%d", i+1), Env: "production"},
-			rate:    10 + 40*w.chance.Float64(),
+			rate:    8 + 22*w.chance.Float64(),
 			failing: oneOf(w, 0, 0.005, 0.02),
 			latency: w.between(5*time.Millisecond, 200*time.Millisecond),
 			begun:   map[string]*script{},
 		}
 		assignment := fairlead.Assignment{By: oneOf(w, fairlead.BySession, fairlead.BySession, fairlead.ByAPIKey, fairlead.ByRun)}
 		replicas := 1 + w.chance.IntN(3)
-		for n := range 2 + w.chance.IntN(5) {
+		for n := range 3 + w.chance.IntN(6) {
 			s.scripts = append(s.scripts, newScript(w, s, n+1, replicas, assignment))
 		}
 		sites[i] = s

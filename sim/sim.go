@@ -77,13 +77,13 @@ func Run(seed uint64, trace func(line string)) (report Report, err error) {
 
 // run lets things happen until everything is at rest.
 func (u *universe) run() {
-	limit := u.world.between(2*time.Minute, 6*time.Minute)
+	limit := u.world.between(3*time.Minute, 10*time.Minute)
 	var restSince time.Duration
 	for u.world.step() {
 		switch {
 		case !u.done():
 			restSince = u.world.now
-		case u.world.now-restSince > 45*time.Second:
+		case u.world.now-restSince > 20*time.Second:
 			return
 		}
 		if !u.settling && (u.world.now > limit || u.done()) {

@@ -3,6 +3,7 @@ package sim_test
 import (
 	"flag"
 	"runtime"
+	"runtime/debug"
 	"sync"
 	"testing"
 	"time"
@@ -41,6 +42,7 @@ func TestEveryPromiseHoldsInEveryWorld(t *testing.T) {
 }
 
 func run(t *testing.T) sim.Report {
+	defer debug.SetGCPercent(debug.SetGCPercent(800))
 	var (
 		mu    sync.Mutex
 		next  = *first
