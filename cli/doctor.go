@@ -90,23 +90,24 @@ func why(c workload.Check) string {
 	return text
 }
 
-// attemptRows are the two last cells of each attempt. One that was stopped
-// everywhere is told once.
+// attemptRows are the two last cells of each attack, a row each: in which sandboxes
+// it succeeded, or what happened in the first.
 func attemptRows(attempts []workload.Attempt) [][2]string {
 	var rows [][2]string
-	stopped := map[string]bool{}
-	for _, a := range attempts {
-		happened := a.Happened
-		switch a.Outcome {
-		case workload.Stopped:
-			if stopped[a.Attack] {
-				continue
-			}
-			stopped[a.Attack] = true
-		case workload.Untried:
+	for i, a := range attempts {
+		same := func(b workload.Attempt) bool { return b.Attack == a.Attack }
+		if slices.ContainsFunc(attempts[:i], same) {
+			continue
+		}
+		happened, in := a.Happened, []string{}
+		if a.Outcome == workload.Untried {
 			happened = "not tried: " + happened
-		case workload.Succeeded:
-			happened = "SUCCEEDED in " + strings.Join(a.In, ", ") + ": " + happened
+		}
+		for _, b := range attempts {
+			if same(b) && b.Outcome == workload.Succeeded {
+				in = append(in, b.In...)
+				happened = "SUCCEEDED in " + strings.Join(in, ", ") + ": " + b.Happened
+			}
 		}
 		rows = append(rows, [2]string{a.Attack, happened})
 	}

@@ -156,7 +156,11 @@ func newCgroup(chosen map[string]hierarchy, name string, asked fairlead.Resource
 // limit makes the cgroup dir if need be and writes settings into it; a name that
 // begins with ? may be missing.
 func (c *cgroup) limit(dir string, version int, controller string, settings [][2]string) error {
-	if err := os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
+	err := os.Mkdir(dir, 0o755)
+	switch {
+	case errors.Is(err, fs.ErrPermission):
+		return fmt.Errorf("no right to make a cgroup in %s (version %d)", filepath.Dir(dir), version)
+	case err != nil && !errors.Is(err, fs.ErrExist):
 		return err
 	}
 	if !slices.Contains(c.dirs, dir) {

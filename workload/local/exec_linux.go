@@ -26,9 +26,7 @@ const execStream = 3
 func execMain() error {
 	runtime.LockOSThread()
 	stream := os.NewFile(execStream, "stream")
-	if err := unix.CloseRange(execStream, ^uint(0)>>1, unix.CLOSE_RANGE_CLOEXEC); err != nil {
-		return fmt.Errorf("close_range: %w", err)
-	}
+	unix.CloseOnExec(execStream)
 	var s setup
 	if err := json.NewDecoder(stream).Decode(&s); err != nil {
 		return fmt.Errorf("read setup: %w", err)
@@ -84,7 +82,9 @@ func confine(s setup) ([]workload.Protection, error) {
 		}
 		protections = append(protections, outcome(name, detail, restrict()))
 	}
-	take(CleanStart, "no descriptor or variable of the shim", func() error { return nil }) // close_range was the first thing to do
+	take(CleanStart, "no descriptor or variable of the shim", func() error {
+		return unix.CloseRange(execStream, ^uint(0)>>1, unix.CLOSE_RANGE_CLOEXEC)
+	})
 	take(NoCoreDumps, "RLIMIT_CORE 1", func() error { return setLimit(unix.RLIMIT_CORE, mostCore) })
 	take(FileLimit, fmt.Sprintf("RLIMIT_NOFILE %d", MostFiles), limitFiles)
 	if s.Processes > 0 {

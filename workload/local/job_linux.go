@@ -8,6 +8,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -54,6 +55,11 @@ func (r *Runtime) runJob(ctx context.Context, h home, job workload.Job) (workloa
 	limits, err := parseLimits(job.Resources)
 	if err != nil {
 		return workload.JobResult{}, err
+	}
+	for protection, controller := range map[string]string{MemoryLimit: "memory", CPULimit: "cpu", ProcessLimit: "pids"} {
+		if slices.Contains(r.without, protection) {
+			delete(left.parents, controller)
+		}
 	}
 	group := newCgroup(left.parents, left.name, job.Resources, limits)
 	out, err := newOutputs()

@@ -67,7 +67,6 @@ func build() (string, error) {
 		workloadtest.Compile(module+"local/testshim", filepath.Join(dir, "shim")),
 		workloadtest.Compile(module+"local/testservice", filepath.Join(dir, "service")),
 		workloadtest.Compile(module+"workloadtest/app", filepath.Join(dir, "app", "app")),
-		workloadtest.Compile(module+"local/testattack", filepath.Join(dir, "app", "attack")),
 	)
 }
 
@@ -115,6 +114,18 @@ func killShim(t *testing.T, home string) {
 // zombie, a mount, a file.
 func nothingLeft(t *testing.T, root string) {
 	t.Helper()
+	nothingRuns(t, root)
+	for _, kind := range []string{"instances", "services", "jobs"} {
+		if entries, err := os.ReadDir(filepath.Join(root, kind)); err != nil || len(entries) > 0 {
+			t.Errorf("%s: %v is left, or %v", kind, entries, err)
+		}
+	}
+}
+
+// nothingRuns fails when a process, a mount, a cgroup or a file outside of root is
+// left of what worked below root.
+func nothingRuns(t *testing.T, root string) {
+	t.Helper()
 	workloadtest.Eventually(t, func() (bool, string) {
 		left := processesOf(root)
 		return len(left) == 0, "processes are left: " + strings.Join(left, "; ")
@@ -122,11 +133,6 @@ func nothingLeft(t *testing.T, root string) {
 	mounts, err := os.ReadFile("/proc/self/mountinfo")
 	if err != nil || strings.Contains(string(mounts), root) {
 		t.Errorf("a mount is left, or %v", err)
-	}
-	for _, kind := range []string{"instances", "services", "jobs"} {
-		if entries, err := os.ReadDir(filepath.Join(root, kind)); err != nil || len(entries) > 0 {
-			t.Errorf("%s: %v is left, or %v", kind, entries, err)
-		}
 	}
 	for _, pattern := range []string{"/dev/shm/fairlead-*-%d", "/sys/fs/cgroup/*/fairlead-*-%d", "/sys/fs/cgroup/*/*/*/fairlead-*-%d"} {
 		if found, _ := filepath.Glob(fmt.Sprintf(pattern, os.Getpid())); len(found) > 0 {

@@ -24,15 +24,6 @@ func New(Config) (*Runtime, error) { return nil, unsupported() }
 // Main has no processes here.
 func Main(string, []string) int { return 1 }
 
-// Probe reports that there is no sandbox.
-func Probe(context.Context, string) ([]workload.Protection, error) { return nil, unsupported() }
-
-// NewestTerm is unsupported here.
-func (*Runtime) NewestTerm() (uint64, error) { return 0, unsupported() }
-
-// BeginTerm is unsupported here.
-func (*Runtime) BeginTerm(uint64) error { return unsupported() }
-
 // Close does nothing.
 func (*Runtime) Close() error { return nil }
 

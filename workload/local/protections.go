@@ -34,7 +34,7 @@ const (
 func Required(name string, asked fairlead.Resources) bool {
 	switch name {
 	case UserNamespace, MountNamespace, PidNamespace, NetworkNamespace, IPCNamespace, UTSNamespace,
-		Landlock, Seccomp, NoNewPrivileges, NoCoreDumps, NoCapabilities:
+		CleanStart, Landlock, Seccomp, NoNewPrivileges, NoCoreDumps, NoCapabilities:
 		return true
 	case MemoryLimit:
 		return asked.Memory != ""
@@ -59,5 +59,5 @@ func missing(protections []workload.Protection, asked fairlead.Resources) []work
 // atStart are the required protections that each start of an app takes for
 // itself.
 func atStart() []string {
-	return []string{Landlock, Seccomp, NoNewPrivileges, NoCoreDumps, NoCapabilities}
+	return []string{CleanStart, Landlock, Seccomp, NoNewPrivileges, NoCoreDumps, NoCapabilities}
 }

@@ -174,13 +174,16 @@ func makeScratch(s setup) error {
 		flags = 0
 	}
 	root := s.Stage
-	if err := mountNew(root+"/tmp", "tmpfs", flags, scratchOptions(s.tempSize())); err != nil {
+	if err := mountNew(root+"/tmp", "tmpfs", flags, scratchOptions(s, s.tempSize())); err != nil {
 		return err
 	}
-	return mountNew(root+"/dev/shm", "tmpfs", unix.MS_NOEXEC, scratchOptions(shmSize))
+	return mountNew(root+"/dev/shm", "tmpfs", unix.MS_NOEXEC, scratchOptions(s, shmSize))
 }
 
-func scratchOptions(size int) string {
+func scratchOptions(s setup, size int) string {
+	if s.leavesOut(ScratchLimit) {
+		return "mode=1777"
+	}
 	return fmt.Sprintf("mode=1777,size=%d,nr_inodes=%d", size, size>>10)
 }
 

@@ -29,6 +29,9 @@ func Run(ctx context.Context, program string) (d workload.Diagnosis, err error) 
 			err = &fairlead.Error{Code: fairlead.CodeOf(err), Op: op, Err: err, Hint: cmp.Or(fairlead.HintOf(err), "set TMPDIR to a directory on a file system where programs may run")}
 		}
 	}()
+	if err := sweep(ctx, program); err != nil {
+		return d, fmt.Errorf("remove what an earlier doctor left: %w", err)
+	}
 	stage, err := NewStage(program)
 	if err != nil {
 		return d, err

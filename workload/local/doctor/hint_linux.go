@@ -16,7 +16,7 @@ func hint(c workload.Check) string {
 	case local.Landlock:
 		return "needs Linux 5.13 or newer with landlock in its lsm= list"
 	case local.MemoryLimit, local.CPULimit:
-		return "run as root, or under a delegated cgroup: systemd-run --user --scope -p Delegate=yes fairlead up"
+		return "run as root, or with cgroup version 2 in one that is delegated: systemd-run --user --scope -p Delegate=yes fairlead up"
 	case local.SecretsInMemory, local.ScratchLimit, local.ProcessLimit:
 		return "needs namespaces, or encrypt the swap"
 	}

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -37,23 +38,29 @@ const (
 	runFolder       = "run"     // the runtime's root
 )
 
+// lifetime is how long an examination may take: programs that are started later
+// attack nothing.
+const lifetime = 2 * patience
+
 // programFile is the name of the attacker in each folder.
 const programFile = "attacker"
 
 // NewStage plants everything but what one sandbox has for itself. program is a
 // binary whose main calls attack.Main. The caller closes the stage.
 func NewStage(program string) (*Stage, error) {
-	dir, err := os.MkdirTemp("", "fairlead-doctor-")
+	dir, err := os.MkdirTemp("", stagePrefix)
 	if err != nil {
 		return nil, err
 	}
 	s := &Stage{dir: dir}
 	s.later(func() error { return os.RemoveAll(dir) })
+	if err := s.hold(); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
 	steps := []func() error{
 		func() error { return os.Chmod(dir, 0o755) },
 		s.begin,
-		func() error { return s.plantPrograms(program) },
-		s.plantState, s.plantHome, s.plantListeners, s.plantMemory,
+		s.plantHome, func() error { return s.plantPrograms(program) }, s.plantState, s.plantListeners, s.plantMemory,
 	}
 	for _, step := range steps {
 		if err := step(); err != nil {
@@ -94,7 +101,7 @@ func (s *Stage) begin() error {
 	rand.Read(random[:])
 	s.secret = []byte("secret-" + hex.EncodeToString(random[16:]))
 	s.order = attack.Order{
-		Nonce: hex.EncodeToString(random[:16]), Machine: machine, Host: host,
+		Nonce: hex.EncodeToString(random[:16]), Until: time.Now().Add(lifetime), Machine: machine, Host: host,
 		State: filepath.Join(s.dir, stateFolder), Neighbour: filepath.Join(s.dir, neighbourFolder), Run: s.Run(),
 	}
 	return nil
@@ -106,9 +113,6 @@ func (s *Stage) plantPrograms(program string) error {
 		if err := makeOpen(filepath.Join(s.dir, folder)); err != nil {
 			return err
 		}
-	}
-	if err := os.Mkdir(s.Run(), 0o700); err != nil {
-		return err
 	}
 	first := filepath.Join(s.dir, outsideFolder, programFile)
 	if err := copyFile(program, first, 0o755); err != nil {
@@ -150,7 +154,7 @@ func (s *Stage) plantHome() error {
 	if err != nil {
 		return nil
 	}
-	file, err := os.CreateTemp(home, ".fairlead-doctor-")
+	file, err := os.CreateTemp(home, "."+stagePrefix)
 	if err != nil {
 		return nil // such as /nonexistent: the attack says that it was not tried
 	}
@@ -172,7 +176,7 @@ func (s *Stage) plantListeners() error {
 		s.serve(tcp6)
 		s.order.TCP6 = tcp6.Addr().String()
 	}
-	s.order.Abstract = "@fairlead-doctor-" + s.order.Nonce
+	s.order.Abstract = "@" + stagePrefix + s.order.Nonce
 	abstract, err := net.Listen("unix", s.order.Abstract)
 	if err != nil {
 		return err

@@ -1,11 +1,18 @@
 // Command testshim is the program that the tests of package local start as their
-// shims. It is built without cgo, unlike a race-built test binary.
+// shims, and as the attacker. It is built without cgo, unlike a race-built test
+// binary.
 package main
 
 import (
 	"os"
 
 	"github.com/fairlead/fairlead/workload/local"
+	"github.com/fairlead/fairlead/workload/local/doctor/attack"
 )
 
-func main() { os.Exit(local.Main(os.Args[1], os.Args[2:])) }
+func main() {
+	if os.Args[1] == attack.Name {
+		os.Exit(attack.Main(os.Args[2:]))
+	}
+	os.Exit(local.Main(os.Args[1], os.Args[2:]))
+}

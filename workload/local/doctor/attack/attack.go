@@ -12,6 +12,7 @@ package attack
 import (
 	"bytes"
 	"encoding/json"
+	"time"
 
 	"github.com/fairlead/fairlead/workload"
 )
@@ -32,6 +33,7 @@ const (
 // Order is what the doctor planted, as the program in the sandbox is told.
 type Order struct {
 	Nonce     string     `json:"nonce"`     // also in the program's arguments
+	Until     time.Time  `json:"until"`     // void from then on
 	Sandbox   string     `json:"sandbox"`   // kind
 	Machine   Namespaces `json:"machine"`   // those of the doctor
 	Variables []string   `json:"variables"` // names of those that are to be there

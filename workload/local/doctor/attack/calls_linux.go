@@ -17,24 +17,23 @@ import (
 // succeed without harm it is made so that it would.
 func callAttacks() []Attack {
 	filter := []string{local.Seccomp}
-	rights := []string{local.Seccomp, local.NoCapabilities}
 	return []Attack{
-		{Name: "make a user namespace", Against: filter, Modes: true, try: makeUserNamespace},
-		{Name: "mount inside a user namespace", Against: filter, Modes: true, Changes: true, try: mountInside},
-		{Name: "mount, unmount, pivot_root, chroot", Against: rights, Changes: true, try: func(*scene) result { return calls(mountCalls()) }},
+		{Name: "make a user namespace", Against: filter, try: makeUserNamespace},
+		{Name: "mount inside a user namespace", Against: []string{local.Seccomp, local.Landlock}, Changes: true, try: mountInside},
+		{Name: "mount, unmount, pivot_root, chroot", Against: filter, Changes: true, try: func(*scene) result { return calls(mountCalls()) }},
 		{Name: "open a file by its handle", Against: filter, try: fileHandle},
 		{Name: "open a userfaultfd or an io_uring", Against: filter, try: newInterfaces},
-		{Name: "load a BPF program, count events", Against: filter, Modes: true, try: func(*scene) result { return calls(observerCalls()) }},
+		{Name: "load a BPF program, count events", Against: filter, try: func(*scene) result { return calls(observerCalls()) }},
 		{Name: "use the kernel's keys", Against: filter, try: func(*scene) result {
 			return calls([]call{{"keyctl", []uintptr{unix.SYS_KEYCTL, 0 /* KEYCTL_GET_KEYRING_ID */, 0, 0}}, {"request_key", []uintptr{unix.SYS_REQUEST_KEY}}, {"add_key", []uintptr{unix.SYS_ADD_KEY}}})
 		}},
-		{Name: "open raw, packet, vsock, alg sockets", Against: filter, Modes: true, try: func(*scene) result { return calls(socketCalls()) }},
+		{Name: "open raw, packet, vsock, alg sockets", Against: filter, try: func(*scene) result { return calls(socketCalls()) }},
 		{Name: "type into a terminal (TIOCSTI)", Against: filter, try: func(*scene) result {
 			return calls([]call{{"TIOCSTI", []uintptr{unix.SYS_IOCTL, 0, unix.TIOCSTI, text("x")}}, {"TIOCLINUX", []uintptr{unix.SYS_IOCTL, 0, unix.TIOCLINUX, text("\x00")}}})
 		}},
 		{Name: "turn off address randomisation", Against: filter, try: personality},
 		{Name: "look into processes by other calls", Against: filter, try: func(*scene) result { return calls(lookCalls()) }},
-		{Name: "load modules, swap, reboot, set clocks", Against: rights, Modes: true, Changes: true, try: func(*scene) result { return calls(adminCalls()) }},
+		{Name: "load modules, swap, reboot, set clocks", Against: []string{local.Seccomp, local.NoCapabilities}, Modes: true, Changes: true, try: func(*scene) result { return calls(adminCalls()) }},
 	}
 }
 

@@ -13,6 +13,9 @@ import (
 	"github.com/fairlead/fairlead/workload/local"
 )
 
+// ShimSocket is the name of the attack that needs another instance.
+const ShimSocket = "connect to the socket of a shim"
+
 // fileAttacks try files outside the tree of the sandbox.
 func fileAttacks() []Attack {
 	own := []string{local.MountNamespace, local.Landlock}
@@ -43,20 +46,30 @@ func fileAttacks() []Attack {
 		}},
 		{Name: "hard-link a file of the state directory", Against: own, Changes: true, try: hardLink},
 		{Name: "write to a file of its own artifact", Against: own, In: readOnly, try: func(*scene) result { return openToWrite(filepath.Join(artifact(), OwnFile)) }},
-		{Name: "write to its own program", Against: own, In: readOnly, User: true, Modes: true, try: func(*scene) result { return openToWrite("/proc/self/exe") }},
+		{Name: "change its own program by /proc/self/exe", Against: []string{local.MountNamespace}, In: readOnly, User: true, Changes: true, try: changeProgram},
 		{Name: "make a file in /usr, /etc, / or /run", Against: own, User: true, Modes: true, Changes: true, try: func(*scene) result {
 			return each([]string{"/usr", "/etc", "/", "/run", "/run/secrets", "/proc", "/dev"}, makeUnnamed)
 		}},
 		{Name: "run a program from /tmp", Against: own, In: readOnly, Changes: true, try: runFromTemp},
-		{Name: "connect to the sockets of API and gateway", Against: []string{local.MountNamespace}, try: func(s *scene) result {
+		{Name: "connect to the API's and gateway's socket", Against: []string{local.MountNamespace}, try: func(s *scene) result {
 			return each([]string{APISocket, GatewaySocket}, func(name string) result { return connect("unix", filepath.Join(s.State, name)) })
 		}},
-		{Name: "connect to the socket of a shim", Against: []string{local.MountNamespace}, User: true, try: func(s *scene) result { return connect("unix", s.Shim) }},
+		{Name: ShimSocket, Against: []string{local.MountNamespace}, User: true, try: func(s *scene) result { return connect("unix", s.Shim) }},
 		{Name: "find a process of the machine in /proc", Against: []string{local.MountNamespace}, Plain: []string{local.MountNamespace, local.Landlock}, try: func(s *scene) result {
 			return read(fmt.Sprintf("/proc/%d/status", s.Decoy))
 		}},
 		{Name: "write to its own files in /proc", Against: []string{local.Landlock}, try: rewriteOwnProc},
 	}
+}
+
+// changeProgram sets the mode that its program has already. To open it to write
+// would say nothing: the kernel refuses that for any program that runs.
+func changeProgram(*scene) result {
+	info, err := os.Stat("/proc/self/exe")
+	if err != nil {
+		return untried(reason(err))
+	}
+	return refused(os.Chmod("/proc/self/exe", info.Mode()), "its mode was set")
 }
 
 // artifact is the directory that holds this program.

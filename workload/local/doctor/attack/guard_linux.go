@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 )
 
 // readOrder reads the order beside the program. A doctor that runs planted it, and
@@ -25,6 +26,9 @@ func readOrder(nonce string) (o Order, err error) {
 	}
 	if len(o.Nonce) < 16 || subtle.ConstantTimeCompare([]byte(nonce), []byte(o.Nonce)) != 1 {
 		return o, errors.New("the order is not of the doctor that started this")
+	}
+	if time.Now().After(o.Until) { // the doctor was killed, and a shim starts this again
+		return o, errors.New("the order has expired")
 	}
 	if o.Machine.Mount == "" || o.Machine.Pid == "" {
 		return o, errors.New("the order does not say which namespaces are the machine's")

@@ -88,7 +88,7 @@ func openMany(s *scene) result {
 	for range most {
 		fd, err := unix.Open("/dev/null", unix.O_RDONLY|unix.O_CLOEXEC, 0)
 		if err != nil {
-			return stopped(fmt.Sprintf("%s after %d", reason(err), len(opened)))
+			return stopped(fmt.Sprintf("no more after %d", len(opened)))
 		}
 		opened = append(opened, fd)
 	}
@@ -110,8 +110,11 @@ func storm(s *scene) result {
 	defer runtime.UnlockOSThread()
 	for range s.MostProcesses + extraProcesses {
 		pid, err := sleeper(stormTime)
-		if err != 0 {
-			return stopped(fmt.Sprintf("%s after %d", err, len(started)))
+		switch {
+		case err == unix.EAGAIN:
+			return stopped(fmt.Sprintf("no more after %d", len(started)))
+		case err != 0:
+			return untried(err.Error())
 		}
 		started = append(started, pid)
 	}

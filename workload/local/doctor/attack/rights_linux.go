@@ -29,7 +29,7 @@ func rightAttacks() []Attack {
 		{Name: "run a program that sets its group", Against: []string{local.NoNewPrivileges, local.MountNamespace}, In: []string{Instance, Gate}, try: runSetGroup},
 		{Name: "keep or take a capability", Against: []string{local.NoCapabilities}, try: capabilities},
 		{Name: "become another user", Against: []string{local.NoCapabilities}, Modes: true, try: becomeAnother},
-		{Name: "raise the limit of dumps, then crash", Against: []string{local.NoCoreDumps}, Changes: true, try: crash},
+		{Name: "raise the limit of dumps, then crash", Against: []string{local.NoCoreDumps, local.Seccomp}, Changes: true, try: crash},
 		{Name: "lower it to 0, for a handler of dumps", Against: []string{local.Seccomp}, try: lowerCore},
 		{Name: "find its secret where it may be swapped", Against: []string{local.SecretsInMemory}, In: []string{Instance}, try: secretOnDisk},
 	}
