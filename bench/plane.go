@@ -62,7 +62,7 @@ func (p *plane) command(ctx context.Context, args ...string) ([]byte, error) {
 		if exit, ok := err.(*exec.ExitError); ok {
 			text = exit.Stderr
 		}
-		return out, fmt.Errorf("fairlead %s: %w: %s", args[0], err, text)
+		return out, fmt.Errorf("fairlead %s: %w: %s%s", args[0], err, out, text)
 	}
 	return out, nil
 }

@@ -46,5 +46,9 @@ spec:
 	if err != nil && failures > 0 {
 		return nil // it went back, as it should; who measures looks for it in the ledger
 	}
-	return err
+	if err != nil {
+		story, _ := p.command(ctx, "explain", appName) // the first error tells more
+		return fmt.Errorf("%w: %s", err, story)
+	}
+	return nil
 }

@@ -22,6 +22,7 @@ type baseline struct {
 const (
 	baselineMinutes = 5
 	baselineLeast   = 1000 // requests that a 99th percentile needs at least
+	baselineSlack   = 2.0  // milliseconds; less is the machine's: a process with fewer requests wakes up more slowly
 )
 
 // baselines are those of the releases that have traffic.
@@ -66,7 +67,7 @@ func (b *baseline) add(second int64, latency fairlead.LatencyBuckets) {
 }
 
 // frozen returns the p50, p90 and p99 of a release in milliseconds, as upper
-// bounds of buckets; zeroes when it had too little traffic.
+// bounds of buckets with baselineSlack; zeroes when it had too little traffic.
 func (all baselines) frozen(k armKey) [3]float64 {
 	b := all[k]
 	if b == nil {
@@ -83,7 +84,11 @@ func (all baselines) frozen(k armKey) [3]float64 {
 	if total < baselineLeast {
 		return [3]float64{}
 	}
-	return [3]float64{quantile(sum, 0.5*total), quantile(sum, 0.9*total), quantile(sum, 0.99*total)}
+	var limits [3]float64
+	for i, share := range []float64{0.5, 0.9, 0.99} {
+		limits[i] = quantile(sum, share*total) + baselineSlack
+	}
+	return limits
 }
 
 func quantile(h fairlead.LatencyBuckets, rank float64) float64 {
