@@ -138,6 +138,8 @@ func TestAFullDiskThatOutlastsTheLeaseAndTheControlPlaneLosesNothing(t *testing.
 	w.reaches("partial", partial)
 	f.flows(100, 2)
 
+	serving := w.site().Instances[0].ID
+
 	r.fill()
 	time.Sleep(time.Second) // of a full disk
 	w.plane.kill()
@@ -151,11 +153,23 @@ func TestAFullDiskThatOutlastsTheLeaseAndTheControlPlaneLosesNothing(t *testing.
 		f.flows(200)
 		return f.by(2) == before
 	})
+	gateway, _ := w.gateway()
+	app, _ := w.instance(serving)
+	first := w.killed(gateway)
+	f.flows(200)
+	second := w.killed(app)
+	f.flows(200)
+	if again, _ := w.gateway(); again.is(gateway) || app.alive() {
+		t.Errorf("%s and %s run on", again, app)
+	}
 	r.free()
 	w.up()
 	w.reaches("held", func(r client.Rollout) bool { return r.Held == "lease expired" })
 	w.must("resume", w.named)
 	w.reaches("promoted", outcome(client.Promoted))
-	f.nothingLost()
+	eventually(t, 20*time.Second, "the gateway's restart in the ledger", func() bool { return w.count("gateway.started") == 2 })
+	f.lostOnly(func(l loss) bool {
+		return inFlightAt(first)(l) && l.began.After(first.Add(-5*time.Second)) || inFlightAt(second)(l) && l.began.After(second.Add(-5*time.Second))
+	})
 	w.proven()
 }
