@@ -33,6 +33,7 @@ type Core struct {
 	spool   *spool
 	lost    struct{ dropped, unwritten atomic.Uint64 } // blocks
 	elders  elders
+	unsaid  string // about the start, when the disk was full then; of the one who calls Tidy
 
 	blocks sync.Mutex       // held while blocks are on their way to a spool
 	away   bool             // another gateway has the spool
@@ -72,7 +73,8 @@ func (c *Core) open(d disk.Disk, dir string, before *legacy) (err error) {
 		text += ", in place of boot " + before.Boot
 	}
 	if err = c.journal.add(c.started, eventStarted, fairlead.Site{}, text); err != nil {
-		return err
+		c.log.Error("the journal cannot be written; the gateway serves all the same", "error", err)
+		c.unsaid = text
 	}
 	c.spool, err = openSpool(d, filepath.Join(dir, "spool"), spoolPrefix(c.started.UnixNano(), c.boot), spoolMost)
 	if err != nil {
@@ -118,6 +120,9 @@ func (c *Core) Expire(now time.Time) { c.keeper.expire(now) }
 // Tidy forgets what is over: instances that left and have nothing in flight, and
 // runs that are idle.
 func (c *Core) Tidy(now time.Time) {
+	if c.unsaid != "" && c.journal.add(now, eventStarted, fairlead.Site{}, c.unsaid) == nil {
+		c.unsaid = ""
+	}
 	c.keeper.tidy(now)
 	c.elders.tidy(now)
 }

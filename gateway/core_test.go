@@ -3,11 +3,13 @@ package gateway_test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"math/rand/v2"
 	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -385,5 +387,30 @@ func BenchmarkSecond(b *testing.B) {
 				b.Fatal(err)
 			}
 		}
+	}
+}
+
+func TestAGatewayThatStartsOnAFullDiskServesAndSaysItLater(t *testing.T) {
+	d := crashdisk.New()
+	c := open(t, d, "first", dawn)
+	if err := errors.Join(c.Apply(dawn, halves(1)), c.Close()); err != nil {
+		t.Fatal(err)
+	}
+	d.Fail(func(op crashdisk.Op, _ string) error {
+		if op == crashdisk.OpCreate || op == crashdisk.OpWrite {
+			return &crashdisk.Short{Err: syscall.ENOSPC}
+		}
+		return nil
+	})
+	c = open(t, d, "second", dawn)
+	if x := c.Admit(site, "unit", dawn); x == nil || x.Instance() == "" {
+		t.Error("nothing is served")
+	}
+	c.Tidy(dawn)
+	before := len(c.Events(0))
+	d.Fail(nil)
+	c.Tidy(dawn.Add(time.Minute))
+	if events := c.Events(0); len(events) != before+1 || !strings.Contains(events[before].Text, "second") {
+		t.Errorf("events %+v", events)
 	}
 }
