@@ -155,16 +155,12 @@ func (f failure) again(now time.Time, err error) failure {
 func (a *actions) stop(ctx context.Context, now time.Time, s workload.Status, why string) {
 	detail, _ := json.Marshal(map[string]any{"release": s.Release, "why": why}) // plain fields
 	intent := fairlead.Intent{ID: "stop-" + s.ID, Action: stopAction, Site: s.Site, Target: s.ID, Detail: detail, Since: now}
-	a.driveStop(ctx, intent, func() error {
-		if err := a.begin(ctx, intent); err != nil {
-			return err
-		}
-		return a.doStop(ctx, intent)
-	})
+	a.driveStop(ctx, intent, func() error { return a.begin(ctx, intent) })
 }
 
-// driveStop does a stop beside the loop, unless one is under way.
-func (a *actions) driveStop(ctx context.Context, intent fairlead.Intent, do func() error) {
+// driveStop does a stop beside the loop after begin, unless one is under way. A
+// stop whose outcome is not known is done again: its intent stays open.
+func (a *actions) driveStop(ctx context.Context, intent fairlead.Intent, begin func() error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.stopping[intent.Target] {
@@ -172,15 +168,30 @@ func (a *actions) driveStop(ctx context.Context, intent fairlead.Intent, do func
 	}
 	a.stopping[intent.Target] = true
 	a.spawn(func() {
-		if err := do(); err != nil && ctx.Err() == nil {
-			a.loop.Log.Warn("an instance could not be stopped; it is tried again", "instance", intent.Target, "error", err)
+		if err := begin(); err != nil {
+			a.loop.Log.Warn("the stop of an instance could not be recorded; it is tried again", "instance", intent.Target, "error", err)
 			a.loop.Sleep(ctx, stopPause)
+		} else {
+			a.stopUntilKnown(ctx, intent)
 		}
 		a.mu.Lock()
 		delete(a.stopping, intent.Target)
 		a.mu.Unlock()
 		a.loop.poke()
 	})
+}
+
+// stopUntilKnown stops an instance again and again until the outcome is known and
+// recorded, or ctx ends.
+func (a *actions) stopUntilKnown(ctx context.Context, intent fairlead.Intent) {
+	for ctx.Err() == nil {
+		err := a.doStop(ctx, intent)
+		if err == nil || ctx.Err() != nil {
+			return
+		}
+		a.loop.Log.Warn("an instance could not be stopped; it is tried again", "instance", intent.Target, "error", err)
+		a.loop.Sleep(ctx, stopPause)
+	}
 }
 
 // stopPause is how long a stop that failed waits for its next try.
@@ -260,14 +271,14 @@ func (a *actions) protections(ctx context.Context, id string) []workload.Protect
 }
 
 func (a *actions) doStop(ctx context.Context, intent fairlead.Intent) error {
-	problem := a.loop.Fleet.Stop(ctx, a.loop.nextOrder(), intent.Target, stopGrace)
-	if ctx.Err() != nil {
-		return ctx.Err()
+	err := a.loop.Fleet.Stop(ctx, a.loop.nextOrder(), intent.Target, stopGrace)
+	if err == nil {
+		err = ctx.Err() // which may have ended the stop too
 	}
-	if err := a.end(ctx, intent, "instance.stopped", problem, nil); err != nil {
+	if err != nil {
 		return err
 	}
-	return problem
+	return a.end(ctx, intent, "instance.stopped", nil, nil)
 }
 
 // stopGrace is how long an instance has to end by itself once its traffic is gone.
@@ -290,7 +301,7 @@ func (a *actions) recover(ctx context.Context) error {
 			}
 			a.driveStart(intent, p, func() error { return a.doStart(ctx, intent, p) })
 		case stopAction:
-			a.driveStop(ctx, intent, func() error { return a.doStop(ctx, intent) })
+			a.driveStop(ctx, intent, func() error { return nil })
 		}
 	}
 	return nil

@@ -54,7 +54,8 @@ func (u *universe) outcomes(s *site) {
 func (u *universe) mustNotPass(s *site, r rollout.Rollout) bool {
 	from, to := s.script(r.From), s.script(r.To)
 	broken := to.kind == "broken" && from.failing < 0.1 && from.dies == 0
-	return to.never() || broken && r.Strategy.OnInconclusive != fairlead.OnInconclusivePromote
+	blind := len(r.Weights) > 1 && r.Weights[len(r.Weights)-2] == fairlead.Whole // a person decided
+	return to.never() || broken && !blind && r.Strategy.OnInconclusive != fairlead.OnInconclusivePromote
 }
 
 // instancesAtRest checks that the live release has its instances, and nothing else
