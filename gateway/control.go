@@ -32,6 +32,7 @@ const (
 type control struct {
 	core     *Core
 	pid      int
+	crowd    *crowd
 	handover func() (*legacy, error)
 }
 
@@ -55,6 +56,7 @@ func (c *control) handler() http.Handler {
 	mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
 		w.Write(c.core.Metrics()) // a client that is gone asks again
+		w.Write(c.crowd.metrics())
 	})
 	return mux
 }

@@ -38,7 +38,7 @@ type exchange struct {
 }
 
 // serve forwards the request and copies the answer.
-func (x *exchange) serve(w http.ResponseWriter, r *http.Request) {
+func (x *exchange) serve(w *paced, r *http.Request) {
 	if kind := r.Header.Get("Upgrade"); kind != "" && !strings.EqualFold(kind, "websocket") {
 		r.Header.Del("Upgrade") // such as h2c, in which requests would pass unseen
 	}
@@ -46,16 +46,15 @@ func (x *exchange) serve(w http.ResponseWriter, r *http.Request) {
 	defer cancel(nil)
 	x.cause = func() error { return context.Cause(ctx) }
 	if r.Body != nil && r.Body != http.NoBody && r.ContentLength != 0 {
-		x.body = &upload{from: r.Body}
+		x.body = newUpload(r, w.control, w.stall)
+		w.body = x.body
 	}
 	x.deadline.start(x.timeout, func() {
 		if x.body.waits() {
 			cancel(errSlowUpload)
 		}
 		cancel(errDeadline)
-		if x.body != nil { // http.Transport returns only when its read of the body does
-			http.NewResponseController(w).SetReadDeadline(time.Unix(1, 0))
-		}
+		x.body.abort() // http.Transport returns only when its read of the body does
 	})
 	defer x.deadline.stop()
 	if x.instance == nil && !x.hold(ctx) {

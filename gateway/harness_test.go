@@ -31,24 +31,28 @@ type rig struct {
 var site = fairlead.Site{App: "triage", Env: "production"}
 
 // start runs a gateway in dir until the test ends or stop is called.
-func start(t testing.TB, dir string) *rig {
+func start(t testing.TB, dir string, configure ...func(*gateway.Config)) *rig {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	return startOn(t, dir, listener)
+	return startOn(t, dir, listener, configure...)
 }
 
-func startOn(t testing.TB, dir string, listener net.Listener) *rig {
+func startOn(t testing.TB, dir string, listener net.Listener, configure ...func(*gateway.Config)) *rig {
 	t.Helper()
+	config := gateway.Config{
+		Dir: dir, Listeners: []net.Listener{listener}, Grace: 5 * time.Second, Hold: 200 * time.Millisecond,
+		Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+	}
+	for _, set := range configure {
+		set(&config)
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() {
-		done <- gateway.Run(ctx, gateway.Config{
-			Dir: dir, Listeners: []net.Listener{listener}, Grace: 5 * time.Second, Hold: 200 * time.Millisecond,
-			Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
-		})
+		done <- gateway.Run(ctx, config)
 	}()
 	g := &rig{t: t, dir: dir, address: listener.Addr().String(), client: gateway.NewClient(filepath.Join(dir, gateway.ControlSocket))}
 	g.stop = sync.OnceFunc(func() {

@@ -40,6 +40,16 @@ func (c *Core) Metrics() []byte {
 	return e.text.Bytes()
 }
 
+// metrics says how many connections there are.
+func (c *crowd) metrics() []byte {
+	now, refused := c.count()
+	var e exposition
+	e.one("connections", "gauge", "Connections of clients.", float64(now))
+	e.one("connections_limit", "gauge", "Most connections of clients; one address has at most half of them.", float64(c.most))
+	e.one("connections_refused_total", "counter", "Connections that were closed because there were too many.", float64(refused))
+	return e.text.Bytes()
+}
+
 // expose says how the leases stand.
 func (k *keeper) expose(e *exposition) {
 	k.mu.Lock()

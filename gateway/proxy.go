@@ -30,13 +30,14 @@ type proxy struct {
 	active   atomic.Int64  // requests being served, hijacked ones too
 	held     atomic.Int64  // of these, those that wait for an instance
 	patience time.Duration // how long they do: Config.Hold
+	stall    time.Duration // longest that a client may take over a piece: Config.Stall
 	stopping atomic.Bool
-	retired  atomic.Bool // another gateway has taken over
+	retired  atomic.Bool                                            // another gateway has taken over
 	alone    struct{ ejections, expiries, unwritten atomic.Uint64 } // what the journal is told, and could not be
 }
 
 func newProxy(boot string, j *journal, l *slog.Logger) *proxy {
-	p := &proxy{seed: seedOf(boot), registry: newRegistry(), journal: j, log: l, quiet: slog.NewLogLogger(l.Handler(), slog.LevelDebug)}
+	p := &proxy{stall: stallMost, seed: seedOf(boot), registry: newRegistry(), journal: j, log: l, quiet: slog.NewLogLogger(l.Handler(), slog.LevelDebug)}
 	p.buffers.pool.New = func() any { return new([32 << 10]byte) }
 	p.table.Store(newTable(&Snapshot{}, nil, p.registry))
 	return p
@@ -69,9 +70,11 @@ func (p *proxy) install(t *table) {
 }
 
 // ServeHTTP serves one request of a client.
-func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (p *proxy) ServeHTTP(client http.ResponseWriter, r *http.Request) {
 	p.active.Add(1)
 	defer p.active.Add(-1)
+	w := newPaced(client, p.stall)
+	defer w.end()
 	p.requests.Add(1)
 	if p.stopping.Load() && r.Header.Get("Upgrade") == "" {
 		w.Header().Set("Connection", "close")

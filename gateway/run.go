@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -38,15 +39,27 @@ type Config struct {
 	Log       *slog.Logger
 	Grace     time.Duration // longest that requests in flight get at a stop (default 30s)
 	Hold      time.Duration // how long after an app was last there its requests wait for an instance (default 10s)
+	Stall     time.Duration // longest that a client may take over a piece of its request's body or of its answer (default 1m)
+	Clients   int           // most connections of clients (default: what the limit of open files allows, at most 20000)
 	TakeOver  bool          // take the directory over from the gateway that runs in it, rather than wait for its end
 	Ready     func()        // called once, when requests and commands are taken; may be nil
+}
+
+// complete gives what is not set its default.
+func (c Config) complete() Config {
+	c.Grace = cmp.Or(max(c.Grace, 0), defaultGrace)
+	c.Hold = cmp.Or(max(c.Hold, 0), defaultHold)
+	c.Stall = cmp.Or(max(c.Stall, 0), stallMost)
+	c.Clients = cmp.Or(max(c.Clients, 0), crowdOf())
+	return c
 }
 
 // server is a running gateway.
 type server struct {
 	Config
 	*Core
-	conns   atomic.Int64 // clients' connections
+	crowd   *crowd       // clients' connections
+	conns   atomic.Int64 // of these, those that net/http has
 	public  *http.Server
 	control *http.Server
 	failed  chan error    // of a listener
@@ -99,12 +112,7 @@ func Run(ctx context.Context, c Config) error {
 
 // start readies a gateway to serve what its directory says.
 func start(ctx context.Context, c Config) (*server, func(), error) {
-	if c.Grace <= 0 {
-		c.Grace = defaultGrace
-	}
-	if c.Hold <= 0 {
-		c.Hold = defaultHold
-	}
+	c = c.complete()
 	if err := os.MkdirAll(c.Dir, 0o700); err != nil {
 		return nil, nil, err
 	}
@@ -112,7 +120,7 @@ func start(ctx context.Context, c Config) (*server, func(), error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	s := &server{Config: c, failed: make(chan error, len(c.Listeners)+1), retired: make(chan struct{})}
+	s := &server{Config: c, crowd: newCrowd(c.Clients), failed: make(chan error, len(c.Listeners)+1), retired: make(chan struct{})}
 	if err := s.open(before); err != nil {
 		unlock()
 		return nil, nil, err
@@ -147,7 +155,7 @@ func (s *server) open(before *legacy) (err error) {
 
 // serve starts the servers. Requests end when work does.
 func (s *server) serve(work context.Context, loops *sync.WaitGroup) {
-	s.proxy.patience = s.Hold
+	s.proxy.patience, s.proxy.stall = s.Hold, s.Stall
 	quiet := slog.NewLogLogger(s.Log.Handler(), slog.LevelDebug)
 	var protocols http.Protocols
 	protocols.SetHTTP1(true)
@@ -157,10 +165,10 @@ func (s *server) serve(work context.Context, loops *sync.WaitGroup) {
 		MaxHeaderBytes: headerMost, ErrorLog: quiet, ConnState: s.countConns,
 		BaseContext: func(net.Listener) context.Context { return work },
 	}
-	c := &control{core: s.Core, pid: os.Getpid(), handover: s.handOver}
+	c := &control{core: s.Core, pid: os.Getpid(), crowd: s.crowd, handover: s.handOver}
 	s.control = &http.Server{Handler: c.handler(), ReadHeaderTimeout: headerTime, ErrorLog: quiet}
 	for _, l := range s.Listeners {
-		loops.Go(func() { s.report(s.public.Serve(l)) })
+		loops.Go(func() { s.report(s.public.Serve(&limited{l, s.crowd})) })
 	}
 	loops.Go(func() { s.report(s.control.Serve(s.Control)) })
 }
