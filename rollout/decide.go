@@ -144,6 +144,9 @@ func (d *decision) turnBack(outcome Outcome) {
 // expire follows a gateway that went to the fallback weight alone.
 func (d *decision) expire() {
 	d.r.Held = HeldLease
+	if d.r.Phase == Starting && d.r.Step > 1 && d.r.Outcome == "" {
+		d.r.Step-- // evidence of safety is collected afresh, so the step is earned again
+	}
 	d.setWeight(d.in.Fallen)
 	d.say("rollout.held", "the lease expired: the gateway went to %s for %s while nobody attended it", d.r.Weight, d.name())
 }

@@ -241,7 +241,8 @@ func (p *promises) advanced(e fairlead.Entry, d decided, before, after rollout.R
 			p.breaks("no silent pass", "entry %d advances after %s of at least %s", e.Seq, e.Time.Sub(before.StepBegan), after.Strategy.MinStep)
 		}
 	case after.Outcome == rollout.Promoted && before.Outcome != rollout.Promoted:
-		if before.Phase != rollout.Starting || before.Step != len(before.Weights) {
+		earned := after.From == 0 || after.Kind == rollout.Back || before.Weight == before.Weights[len(before.Weights)-2]
+		if before.Phase != rollout.Starting || before.Step != len(before.Weights) || !earned {
 			p.breaks("no silent pass", "entry %d promotes %s in phase %s, step %d of %d", e.Seq, after.ID, before.Phase, before.Step, len(before.Weights))
 		}
 	case before.Phase != rollout.Returning && after.Phase == rollout.Returning && after.Weight != 0:

@@ -108,6 +108,9 @@ func (u *universe) downtime() time.Duration {
 
 // done reports whether people have nothing left to do and everything is at rest.
 func (u *universe) done() bool {
+	if u.control == nil || u.control.loop == nil || u.gate.core == nil {
+		return false
+	}
 	for _, s := range u.sites {
 		r := u.promises.rolloutAt(s.id)
 		if s.deployed < len(s.scripts) || r == nil || r.Phase != "ended" {
