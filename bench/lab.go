@@ -20,7 +20,7 @@ type lab struct {
 	app     string   // the program that is released
 	out     string   // results, and states that are kept for the next time
 	temp    string   // removed at the end
-	states  []string // whose processes are ended at the end
+	states  []string // that control planes ran over
 }
 
 // newLab builds the app and makes the directories. The caller closes the lab.
@@ -42,7 +42,6 @@ func newLab(ctx context.Context, program, out string) (*lab, error) {
 	if l.temp, err = os.MkdirTemp(l.out, "run-"); err != nil {
 		return nil, err
 	}
-	l.states = []string{l.temp}
 	l.app = filepath.Join(l.temp, "app")
 	build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", l.app, "./e2e/app")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
@@ -52,12 +51,19 @@ func newLab(ctx context.Context, program, out string) (*lab, error) {
 	return l, nil
 }
 
-// close ends what is left running of a run that failed, and removes its files.
+// close ends what a run that failed has left, in order so that nothing remains of it
+// outside, and removes the lab's files.
 func (l *lab) close() {
 	for _, state := range l.states {
-		for _, p := range processesOf(state) {
-			_ = syscall.Kill(p.pid, syscall.SIGKILL) // it may have ended
+		if len(processesOf(state)) > 0 {
+			down := exec.Command(l.program, "down", "--state", state)
+			if text, err := down.CombinedOutput(); err != nil {
+				fmt.Fprintf(os.Stderr, "bench: fairlead down: %v\n%s", err, text)
+			}
 		}
+	}
+	for _, p := range processesOf(l.temp) {
+		_ = syscall.Kill(p.pid, syscall.SIGKILL) // it may have ended
 	}
 	removeTree(l.temp)
 }
