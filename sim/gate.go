@@ -73,6 +73,7 @@ func (g *gate) start() {
 		return
 	}
 	w.say("the gateway is up: %s", boot)
+	g.universe.promises.restarted(g.core.Status())
 	g.live(boot, 200*time.Millisecond, func(c *gateway.Core) { c.Expire(g.now()) })
 	g.live(boot, 10*time.Second, func(c *gateway.Core) { c.Tidy(g.now()) })
 	g.live(boot, time.Second, func(c *gateway.Core) { g.writeBlocks(c, false) })
@@ -181,7 +182,7 @@ func (g *gate) renew(order fairlead.Order) error {
 	return g.ask(func(c *gateway.Core) error {
 		err := c.Renew(g.now(), order)
 		if err == nil {
-			g.universe.promises.renewed()
+			g.universe.promises.renewed(order)
 		}
 		return err
 	})
@@ -213,5 +214,6 @@ func (g *gate) ack(acks []gateway.Ack) error {
 
 func (g *gate) events(after uint64) (events []gateway.Event, err error) {
 	err = g.ask(func(c *gateway.Core) error { events = c.Events(after); return nil })
+	g.universe.promises.heard(events)
 	return events, err
 }

@@ -30,6 +30,8 @@ type promises struct {
 	evidence  map[fairlead.Digest]time.Time // until when the gates' newest evidence is fresh
 	fetched   map[blockID]int               // requests of blocks that the gateway gave
 	force     gateway.Snapshot              // in force
+	order     fairlead.Order                // newest that the gateway has taken
+	said      map[uint64]gateway.Event      // what the gateway's journal was heard to say
 	newest    map[string]uint32             // epoch of a rollout that was in force
 	renewedAt time.Duration                 // by an order that the gateway took in this boot
 	attended  bool                          // in this boot
@@ -49,7 +51,7 @@ func newPromises(u *universe) *promises {
 		u: u, rollouts: map[string]rollout.Rollout{}, live: map[fairlead.Site]rollout.Live{},
 		intents: map[string]fairlead.Intent{}, epochs: map[string]map[uint32]rollout.Rollout{},
 		taken: map[blockID]bool{}, canary: map[string]map[uint32]int{},
-		evidence: map[fairlead.Digest]time.Time{}, fetched: map[blockID]int{}, newest: map[string]uint32{},
+		evidence: map[fairlead.Digest]time.Time{}, fetched: map[blockID]int{}, newest: map[string]uint32{}, said: map[uint64]gateway.Event{},
 		onCanary: map[string]map[string]bool{}, troubled: map[fairlead.Site]time.Duration{},
 	}
 }

@@ -100,6 +100,7 @@ func (p *promises) acknowledges(acks []gateway.Ack, kept []fairlead.Block) {
 // applied checks a snapshot that the gateway has put in force.
 func (p *promises) applied(s gateway.Snapshot) {
 	p.u.world.say("snapshot %s is in force: %v", s.Order, summary{s})
+	p.obeys(s.Order)
 	p.force, p.renewedAt, p.attended = s, p.u.world.now, true
 	for _, route := range s.Routes {
 		p.route(route)
@@ -139,6 +140,32 @@ func (p *promises) route(route gateway.Route) {
 	}
 }
 
+// obeys checks an order that the gateway has taken.
+func (p *promises) obeys(order fairlead.Order) {
+	if !order.After(p.order) {
+		p.breaks("what is in charge stays in charge", "the gateway takes order %s after %s", order, p.order)
+	}
+	p.order = order
+}
+
+// restarted checks what a gateway knows after it was started again.
+func (p *promises) restarted(s gateway.Status) {
+	if s.Applied != p.force.Order && !s.Applied.After(p.force.Order) {
+		p.breaks("what was in force stays in force", "the gateway starts with snapshot %s after %s", s.Applied, p.force.Order)
+	}
+}
+
+// heard checks that the gateway's journal keeps what it said.
+func (p *promises) heard(events []gateway.Event) {
+	for _, e := range events {
+		before, known := p.said[e.N]
+		if known && (before.Kind != e.Kind || !before.Time.Equal(e.Time)) {
+			p.breaks("the gateway's journal keeps what it said", "event %d was %s at %s, and is %s at %s", e.N, before.Kind, before.Time, e.Kind, e.Time)
+		}
+		p.said[e.N] = e
+	}
+}
+
 // whole checks a route without a split: no release has all traffic that was not
 // recorded to have it.
 func (p *promises) whole(route gateway.Route, r rollout.Rollout) {
@@ -158,7 +185,8 @@ func (p *promises) whole(route gateway.Route, r rollout.Rollout) {
 
 // renewed notes that the gateway took a renewal. A lease that had run out stays so
 // until a snapshot comes.
-func (p *promises) renewed() {
+func (p *promises) renewed(order fairlead.Order) {
+	p.obeys(order)
 	if p.u.world.now-p.renewedAt >= leaseMost {
 		p.attended = false
 	}
