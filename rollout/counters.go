@@ -14,12 +14,18 @@ type counters struct {
 	groups map[int]Group
 }
 
-// newCounters goes on from the newest recorded totals.
+// newCounters goes on from the newest recorded totals: what happened since then, when
+// no control plane was there, counts too. What happened before the rollout does not.
 func newCounters(state State, here []workload.Status) *counters {
 	r := state.Rollout
-	c := &counters{seen: map[string]int{}, groups: map[int]Group{r.From: state.Old, r.To: state.New}}
+	c := &counters{at: state.Counted, seen: map[string]int{}, groups: map[int]Group{r.From: state.Old, r.To: state.New}}
 	for _, s := range here {
-		c.seen[s.ID] = ends(s)
+		switch {
+		case !state.Counted.IsZero():
+			c.seen[s.ID] = state.Ends[s.ID]
+		case s.Started.Before(r.Began):
+			c.seen[s.ID] = ends(s)
+		}
 	}
 	return c
 }
@@ -35,10 +41,21 @@ func (c *counters) update(now time.Time, here []workload.Status) {
 		g.Restarts += max(0, ends(s)-c.seen[s.ID])
 		c.seen[s.ID] = ends(s)
 		if s.State == workload.Ready || s.State == workload.Unready || s.State == workload.Backoff {
-			g.Seconds += elapsed
+			g.Seconds += min(elapsed, max(0, now.Sub(s.Started).Seconds()))
 		}
 		c.groups[s.Release] = g
 	}
+}
+
+// ends returns how often instances ended by themselves, without zeroes.
+func (c *counters) ends(here []workload.Status) map[string]int {
+	all := map[string]int{}
+	for _, s := range here {
+		if n := c.seen[s.ID]; n > 0 {
+			all[s.ID] = n
+		}
+	}
+	return all
 }
 
 // ends is how often an instance ended by itself; an OOM kill that led to a restart

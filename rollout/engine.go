@@ -255,7 +255,7 @@ func (e *Engine) Act(ctx context.Context, site fairlead.Site, c Command, why fai
 		return Rollout{}, fairlead.Errorf(fairlead.Conflict, op, "no rollout is moving there").
 			WithHint("see what is there with: fairlead status %s", site.App)
 	}
-	d, err := e.take(ctx, m, Input{Now: e.now(), Command: c, Why: why, New: m.new, Old: m.old}, by.ID)
+	d, err := e.take(ctx, m, Input{Now: e.now(), Command: c, Why: why, New: m.new, Old: m.old, Ends: m.ends}, by.ID)
 	if err != nil {
 		return Rollout{}, fmt.Errorf("%s: %w", op, err)
 	}
@@ -391,6 +391,8 @@ type State struct {
 	Shifting bool            // its newest weight is decided, and not yet in force at the gateway
 	Old      Group           // totals of the newest recorded input
 	New      Group
+	Ends     map[string]int // of the newest recorded input; the caller must not change it
+	Counted  time.Time      // when that was; zero before the first
 }
 
 // Sites returns the state of every site, sorted.
@@ -417,6 +419,7 @@ func (e *Engine) state(live Live, m *Machine) State {
 		return s
 	}
 	s.Tally, s.Verdict, s.Old, s.New = m.tally, m.Verdict(), m.old, m.new
+	s.Ends, s.Counted = m.ends, m.at
 	if report := m.encodedReport(); report != nil {
 		s.Report = report
 	}

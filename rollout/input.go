@@ -14,6 +14,7 @@ type Input struct {
 	Blocks  []fairlead.Block `json:"blocks,omitempty"` // new ones of this rollout
 	New     Group            `json:"new"`              // instances of the new release
 	Old     Group            `json:"old"`              // instances of the old one
+	Ends    map[string]int   `json:"ends,omitempty"`   // how often instances of the site ended by themselves, in this rollout or before it; zeroes are left out
 	Gates   GateState        `json:"gates"`
 	Frozen  [3]float64       `json:"frozen"`            // the old release's p50, p90, p99 of the last minutes, in milliseconds
 	Expired bool             `json:"expired,omitempty"` // the gateway reports that the split's lease ran out

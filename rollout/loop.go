@@ -301,7 +301,7 @@ func (l *Loop) input(state State, s scene) Input {
 	}
 	count.update(s.now, here)
 	in := Input{
-		Now: s.now, Blocks: s.blocks, Gates: l.gates.state(r.ID), Applied: l.pushed.epochs[r.ID],
+		Now: s.now, Blocks: s.blocks, Gates: l.gates.state(r.ID), Applied: l.pushed.epochs[r.ID], Ends: count.ends(here),
 		New: groupOf(r.To, r.Began, here, l.leaving), Old: groupOf(r.From, r.Began, here, l.leaving),
 		Frozen: l.baselines.frozen(armKey{r.Site, r.From}),
 	}

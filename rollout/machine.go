@@ -3,6 +3,7 @@ package rollout
 import (
 	"encoding/json"
 	"fmt"
+	"time"
 
 	"github.com/fairlead/fairlead"
 	"github.com/fairlead/fairlead/ledger"
@@ -18,7 +19,9 @@ type Machine struct {
 	seen    map[string]uint64 // newest block taken, by gateway boot
 	old     Group             // totals of the newest recorded input
 	new     Group
-	facts   uint64 // inputs recorded
+	ends    map[string]int // of the newest recorded input
+	at      time.Time      // of the newest recorded input
+	facts   uint64         // inputs recorded
 	digest  fairlead.Digest
 	tally   Tally
 	report  json.RawMessage // the judge's; nil when it may have changed
@@ -142,7 +145,7 @@ func (t *ArmTally) add(a fairlead.Arm) {
 func (m *Machine) record(in Input, body []byte) {
 	m.facts++
 	m.digest = ledger.FactsNext(m.digest, body)
-	m.old, m.new = in.Old, in.New
+	m.old, m.new, m.ends, m.at = in.Old, in.New, in.Ends, in.Now
 }
 
 // become takes over what was decided and tells the judge of a new step.
