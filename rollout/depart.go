@@ -40,7 +40,7 @@ func (l *Loop) depart(ctx context.Context, s scene) error {
 		d := l.departures[status.ID]
 		if d == nil {
 			if at, over := l.ended[status.ID]; over && s.now.Sub(at) > keepEnded {
-				problems = append(problems, l.Fleet.Remove(ctx, l.nextOrder(), status.ID))
+				problems = append(problems, l.remove(ctx, s.now, status.ID))
 			}
 			continue
 		}
@@ -52,6 +52,23 @@ func (l *Loop) depart(ctx context.Context, s scene) error {
 		l.departOne(ctx, s, status, d, release)
 	}
 	return errors.Join(problems...)
+}
+
+// removeWithin bounds the removal of what has ended, which the loop waits for;
+// removeAgain is when one that failed is tried again.
+const (
+	removeWithin = time.Second
+	removeAgain  = time.Minute
+)
+
+func (l *Loop) remove(ctx context.Context, now time.Time, id string) error {
+	ctx, cancel := context.WithTimeout(ctx, removeWithin)
+	defer cancel()
+	err := l.Fleet.Remove(ctx, l.nextOrder(), id)
+	if err != nil {
+		l.ended[id] = now.Add(removeAgain - keepEnded)
+	}
+	return err
 }
 
 // noteEnded notes when instances were first seen to be over, and forgets those that
