@@ -49,6 +49,7 @@ type Secrets interface {
 // Ledger reads entries.
 type Ledger interface {
 	Entries(ctx context.Context, from uint64, limit int) ([]fairlead.Entry, error)
+	Size() uint64
 	Wait(ctx context.Context, from uint64) error // returns when there are more than from entries
 }
 
@@ -88,6 +89,7 @@ func New(c Config) http.Handler {
 	config := huma.DefaultConfig("Fairlead", "v1")
 	config.DocsPath = ""
 	config.CreateHooks = nil // no "$schema" fields in answers
+	config.Transformers = []huma.Transformer{asOurs}
 	config.Components.Schemas = huma.NewMapRegistry("#/components/schemas/", schemaName)
 	api := humago.New(mux, config)
 	s.registerSites(api)
@@ -98,6 +100,7 @@ func New(c Config) http.Handler {
 	mux.HandleFunc("GET /v1/blobs/{digest}", s.getBlob)
 	mux.HandleFunc("GET /v1/events", s.events)
 	mux.HandleFunc("GET /v1/sites/{app}/{env}/logs", s.logs)
+	mux.HandleFunc("/", unknown)
 	outer := http.NewServeMux()
 	outer.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok\n") })
 	outer.Handle("/", s.identified(mux))

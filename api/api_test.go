@@ -3,8 +3,10 @@ package api
 import (
 	"context"
 	"encoding/json"
+	"io"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 
 	"github.com/fairlead/fairlead"
@@ -14,7 +16,19 @@ import (
 // newTestAPI returns an API that knows one caller, by the token "right".
 func newTestAPI(t *testing.T, role fairlead.Role) http.Handler {
 	t.Helper()
-	return New(Config{
+	return New(testConfig(role))
+}
+
+// newAPIOver returns one that reads a ledger.
+func newAPIOver(t *testing.T, l Ledger) http.Handler {
+	t.Helper()
+	c := testConfig(fairlead.Viewer)
+	c.Ledger = l
+	return New(c)
+}
+
+func testConfig(role fairlead.Role) Config {
+	return Config{
 		Version: func() client.Version { return client.Version{Version: "v1"} },
 		Identify: func(r *http.Request) (fairlead.Principal, error) {
 			if BearerIs(r, "right") {
@@ -25,7 +39,7 @@ func newTestAPI(t *testing.T, role fairlead.Role) http.Handler {
 		Shutdown: func(context.Context, bool, fairlead.Principal) error { return nil },
 		Open:     func(_ context.Context, s fairlead.Sealed) string { return string(s) },
 		Hosts:    []string{"localhost", "127.0.0.1"},
-	})
+	}
 }
 
 func ask(h http.Handler, method, path string, change func(*http.Request)) *httptest.ResponseRecorder {
@@ -80,7 +94,7 @@ func TestAnErrorIsAProblemWithCodeAndHint(t *testing.T) {
 	if err := json.Unmarshal(w.Body.Bytes(), &p); err != nil {
 		t.Fatal(err)
 	}
-	if w.Code != http.StatusConflict || p.Code != fairlead.Conflict || p.Hint != "wait for it" || p.Detail != "deploy triage: it is moving" {
+	if w.Code != http.StatusConflict || p.Code != fairlead.Conflict || p.Hint != "wait for it" || p.Op != "deploy triage" || p.Detail != "it is moving" {
 		t.Errorf("status %d, problem %+v", w.Code, p)
 	}
 	if got := w.Header().Get("Content-Type"); got != "application/problem+json" {
@@ -116,5 +130,80 @@ func TestTheDescriptionIsOpenAPI(t *testing.T) {
 	}
 	if doc.OpenAPI != "3.1.0" || doc.Paths["/v1/deploy"]["post"] == nil {
 		t.Errorf("openapi %q with %d paths", doc.OpenAPI, len(doc.Paths))
+	}
+}
+
+func TestAMalformedBodyIsRefusedWithoutBeingRepeated(t *testing.T) {
+	h := newTestAPI(t, fairlead.Admin)
+	for _, body := range []string{`{"value": "hunter2`, `{"value": {"a": "hunter2"}}`, `{"valeu": "hunter2"}`, `"hunter2"`, `hunter2`} {
+		w := ask(h, http.MethodPut, "/v1/secrets/production/key", func(r *http.Request) {
+			r.Body = io.NopCloser(strings.NewReader(body))
+			r.Header.Set("Content-Type", "application/json")
+		})
+		var p client.Problem
+		if err := json.Unmarshal(w.Body.Bytes(), &p); err != nil || p.Code != fairlead.Invalid || p.Hint == "" || w.Code < 400 || w.Code > 499 {
+			t.Errorf("%s: status %d, %+v, %v", body, w.Code, p, err)
+		}
+		if strings.Contains(w.Body.String(), "hunter2") {
+			t.Errorf("%s: the answer repeats the value: %s", body, w.Body)
+		}
+	}
+}
+
+func TestAnUnknownPathIsAProblem(t *testing.T) {
+	w := ask(newTestAPI(t, fairlead.Admin), http.MethodGet, "/v1/nothing", nil)
+	var p client.Problem
+	if err := json.Unmarshal(w.Body.Bytes(), &p); err != nil || w.Code != http.StatusNotFound || p.Code != fairlead.NotFound || !strings.Contains(p.Detail, "/v1/nothing") {
+		t.Errorf("status %d, %+v, %v", w.Code, p, err)
+	}
+}
+
+// tornLedger has three entries, and cannot read beyond the second.
+type tornLedger struct{ asked []uint64 }
+
+func (l *tornLedger) Size() uint64 { return 3 }
+
+func (l *tornLedger) Wait(context.Context, uint64) error { return nil }
+
+func (l *tornLedger) Entries(_ context.Context, from uint64, _ int) ([]fairlead.Entry, error) {
+	l.asked = append(l.asked, from)
+	if from >= 2 {
+		return nil, fairlead.Errorf(fairlead.Corrupt, "read the ledger", "it is torn")
+	}
+	return []fairlead.Entry{{Seq: 0, Kind: "a"}, {Seq: 1, Kind: "b"}}[from:], nil
+}
+
+func TestEventsThatBreakOffDoNotLookWhole(t *testing.T) {
+	served := httptest.NewServer(newAPIOver(t, &tornLedger{}))
+	defer served.Close()
+	var seen []string
+	err := client.Remote(served.URL, "right").Events(t.Context(), 0, false, func(e client.Event) error {
+		seen = append(seen, e.Kind)
+		return nil
+	})
+	if err == nil || len(seen) != 2 {
+		t.Errorf("%q, %v", seen, err)
+	}
+	err = client.Remote(served.URL, "right").Events(t.Context(), 2, false, func(client.Event) error { return nil })
+	if fairlead.CodeOf(err) != fairlead.Corrupt {
+		t.Errorf("before the first entry: %v", err)
+	}
+}
+
+func TestTheNewestEventsAreReadFromTheEnd(t *testing.T) {
+	ledger := &tornLedger{}
+	h := newAPIOver(t, ledger)
+	served := httptest.NewServer(h)
+	defer served.Close()
+	for _, n := range []int{1, 99} {
+		_ = client.Remote(served.URL, "right").NewestEvents(t.Context(), n, false, func(client.Event) error { return nil }) // it is torn
+	}
+	if len(ledger.asked) < 2 || ledger.asked[0] != 2 || ledger.asked[1] != 0 {
+		t.Errorf("read from %d", ledger.asked)
+	}
+	for _, wrong := range []string{"", "?tail=-1", "?from=x", "?from=99999999999999999999"} {
+		if got := ask(h, http.MethodGet, "/v1/events"+wrong, nil).Code; got != http.StatusBadRequest {
+			t.Errorf("%s: status %d", wrong, got)
+		}
 	}
 }

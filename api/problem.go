@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"net/http"
 
+	"github.com/danielgtaylor/huma/v2"
+
 	"github.com/fairlead/fairlead"
 	"github.com/fairlead/fairlead/api/client"
 )
@@ -36,12 +38,44 @@ var status = map[fairlead.Code]int{
 	fairlead.Internal:     http.StatusInternalServerError,
 }
 
+// asProblem puts an error on the wire: why apart from what was tried, so that a
+// caller can name it in words of its own.
 func asProblem(err error) *problem {
-	code := fairlead.CodeOf(err)
+	code, op, why := fairlead.CodeOf(err), "", err
+	if known, ok := err.(*fairlead.Error); ok {
+		op, why = known.Op, known.Err
+	}
 	return &problem{client.Problem{
 		Type: "about:blank", Title: http.StatusText(status[code]), Status: status[code],
-		Detail: err.Error(), Code: code, Hint: fairlead.HintOf(err),
+		Detail: why.Error(), Code: code, Op: op, Hint: fairlead.HintOf(err),
 	}}
+}
+
+// asOurs makes a problem of what huma refuses by itself, such as a malformed body.
+// The body itself is not in it: it may hold a secret. It is a huma.Transformer.
+func asOurs(_ huma.Context, _ string, v any) (any, error) {
+	m, ok := v.(*huma.ErrorModel)
+	if !ok {
+		return v, nil
+	}
+	code := fairlead.Invalid
+	if m.Status >= http.StatusInternalServerError {
+		code = fairlead.Internal
+	}
+	detail := m.Detail
+	for _, e := range m.Errors {
+		detail += "; " + e.Location + ": " + e.Message
+	}
+	return &problem{client.Problem{
+		Type: "about:blank", Title: m.Title, Status: m.Status, Detail: detail, Code: code,
+		Hint: "see what the call takes: GET /openapi.json",
+	}}, nil
+}
+
+// unknown answers calls of paths that the API does not have.
+func unknown(w http.ResponseWriter, r *http.Request) {
+	refuse(w, fairlead.Errorf(fairlead.NotFound, "", "there is no %s %q", r.Method, r.URL.Path).
+		WithHint("see which there are: GET /openapi.json"))
 }
 
 // refuse answers a plain handler's request with an error.

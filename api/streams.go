@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"strconv"
 	"sync"
@@ -48,19 +49,23 @@ func (s *server) getBlob(w http.ResponseWriter, r *http.Request) {
 // eventsAtOnce is how many entries are read from the ledger at a time.
 const eventsAtOnce = 500
 
-// events writes the ledger's entries from a position on, a line each.
+// events writes the ledger's entries, a line each: the newest ones of a number, or
+// those from a position on.
 func (s *server) events(w http.ResponseWriter, r *http.Request) {
 	ctx := r.Context()
-	from, err := strconv.ParseUint(r.URL.Query().Get("from"), 10, 64)
+	from, err := s.firstEvent(r)
 	if err != nil {
-		refuse(w, fairlead.Errorf(fairlead.Invalid, "events", "from=%q is not a position in the ledger", r.URL.Query().Get("from")))
+		refuse(w, err)
 		return
 	}
 	follow := r.URL.Query().Get("follow") == "true"
-	lines := newLines(w)
+	lines, begun := newLines(w), false
 	for {
 		entries, err := s.Ledger.Entries(ctx, from, eventsAtOnce)
-		if err != nil {
+		switch {
+		case err != nil && begun:
+			panic(http.ErrAbortHandler) // so that the caller sees that the answer is not whole
+		case err != nil:
 			refuse(w, err)
 			return
 		}
@@ -68,7 +73,7 @@ func (s *server) events(w http.ResponseWriter, r *http.Request) {
 			if err := lines.write(s.viewEvent(ctx, e)); err != nil {
 				return
 			}
-			from = e.Seq + 1
+			from, begun = e.Seq+1, true
 		}
 		if len(entries) > 0 {
 			continue
@@ -77,6 +82,23 @@ func (s *server) events(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
+}
+
+// firstEvent returns the position of the first entry that is wanted.
+func (s *server) firstEvent(r *http.Request) (uint64, error) {
+	q, size := r.URL.Query(), s.Ledger.Size()
+	name, most := "from", uint64(math.MaxInt64)
+	if q.Has("tail") {
+		name, most = "tail", math.MaxInt32
+	}
+	n, err := strconv.ParseUint(q.Get(name), 10, 64)
+	if err != nil || n > most {
+		return 0, fairlead.Errorf(fairlead.Invalid, "events", "%s=%q is not a number of entries", name, q.Get(name))
+	}
+	if name == "tail" {
+		return size - min(n, size), nil
+	}
+	return n, nil
 }
 
 func (s *server) viewEvent(ctx context.Context, e fairlead.Entry) client.Event {

@@ -141,5 +141,16 @@ func invalid(file string, wrong []strictyaml.Problem) error {
 	for _, w := range wrong[:min(len(wrong), MaxProblems)] {
 		problems = append(problems, Problem{File: file, Line: w.Line, Column: w.Column, Field: w.Path, Text: w.Text})
 	}
-	return &fairlead.Error{Code: fairlead.Invalid, Err: problems, Hint: "docs/reference/app-file.md lists every field; `fairlead schema` prints the JSON Schema"}
+	return &fairlead.Error{Code: fairlead.Invalid, Err: problems, Hint: hintFor(problems)}
+}
+
+// hintFor says where the fields are described, or how a file that has none begins.
+func hintFor(problems Problems) string {
+	for _, p := range problems {
+		if p.Field != "" {
+			return "see what each field takes: fairlead schema"
+		}
+	}
+	return fmt.Sprintf("an App file is YAML or JSON in UTF-8 of at most %d bytes, and begins with the lines: apiVersion: %s and kind: %s",
+		MaxFile, fairlead.APIVersion, fairlead.KindApp)
 }

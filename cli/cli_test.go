@@ -176,10 +176,10 @@ func TestExitStatusesAndErrorsForEachKindOfFailure(t *testing.T) {
 		"no release name":         {[]string{"promote", "triage7", "--to", "x"}, ExitUsage, "hint: write app@number"},
 		"a strange output":        {[]string{"status", "--output", "xml"}, ExitUsage, "hint: write --output text or --output json"},
 		"a strange server":        {[]string{"status", "--server", "host:1"}, ExitUsage, "hint: write it as https://host:port"},
-		"a missing token file":    {[]string{"status", "--server", "http://127.0.0.1:1", "--token-file", "/nowhere"}, ExitUsage, "token file"},
+		"a missing token file":    {[]string{"status", "--server", "http://127.0.0.1:1", "--token-file", "/nowhere"}, ExitUsage, "--token-file: there is no file /nowhere"},
 		"no server":               {[]string{"status"}, ExitNoServer, "hint: start one with: fairlead up"},
 		"no remote server":        {[]string{"status", "--server", "http://127.0.0.1:1"}, ExitNoServer, "no Fairlead server answers"},
-		"an absent App file":      {[]string{"deploy", "-f", "/nowhere/app.yaml"}, ExitFailed, "no such file"},
+		"an absent App file":      {[]string{"deploy", "-f", "/nowhere/app.yaml"}, ExitFailed, "deploy: there is no file /nowhere/app.yaml"},
 		"a secret without an env": {[]string{"secret", "list"}, ExitUsage, "hint: add --env"},
 		"a ledger that differs":   {[]string{"ledger", "verify"}, ExitFailed, "NOT verified:\n  entry 2 was changed"},
 		"a remote ledger":         {[]string{"ledger", "verify", "--server", "http://127.0.0.1:1"}, ExitFailed, "hint: run it there"},
@@ -309,7 +309,7 @@ func TestWhatIsMissingOnDiskIsNamedBeforeTheServerIsAsked(t *testing.T) {
 		t.Fatal(err)
 	}
 	status, _, errOut := w.run("deploy", "-f", file)
-	if status != ExitFailed || !strings.Contains(errOut, "there is no directory") || !strings.Contains(errOut, "hint: spec.artifact.directory") {
+	if status != ExitFailed || !strings.Contains(errOut, "there is no directory") || !strings.Contains(errOut, "hint: build it; spec.artifact.directory") {
 		t.Errorf("status %d: %s", status, errOut)
 	}
 }

@@ -70,16 +70,19 @@ func (inv *invocation) client() (*client.Client, error) {
 	return c, nil
 }
 
+const maxToken = 8 << 10 // bytes of a token's file
+
 func (inv *invocation) remoteToken() (string, error) {
 	if inv.flags.tokenFile == "" {
 		return strings.TrimSpace(inv.std.Getenv("FAIRLEAD_TOKEN")), nil
 	}
-	data, err := os.ReadFile(inv.flags.tokenFile)
+	const hint = "name the file with the token: admin.token in the server's state directory, or a copy"
+	data, err := readFile(inv.flags.tokenFile, maxToken)
 	if err != nil {
-		return "", usagef("", "token file: %w", err)
+		return "", usagef(hint, "--token-file: %w", err)
 	}
-	if len(data) > 8<<10 {
-		return "", usagef("", "token file %s is too large for a token", inv.flags.tokenFile)
+	if len(data) > maxToken {
+		return "", usagef(hint, "--token-file: %s is too large for a token", inv.flags.tokenFile)
 	}
 	return strings.TrimSpace(string(data)), nil
 }

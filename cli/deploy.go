@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -52,7 +51,7 @@ the watching, not the rollout.`,
 func (inv *invocation) runDeploy(ctx context.Context, file, env string, wait bool) error {
 	declared, err := readApp(file)
 	if err != nil {
-		return during("deploy "+file, err)
+		return during("deploy", err)
 	}
 	c, err := inv.client()
 	if err != nil {
@@ -66,7 +65,7 @@ func (inv *invocation) runDeploy(ctx context.Context, file, env string, wait boo
 		}
 		if !isDirectory(dir) {
 			return fairlead.Errorf(fairlead.NotFound, op, "there is no directory %s", dir).
-				WithHint("spec.artifact.directory is relative to %s; was it built?", file)
+				WithHint("build it; spec.artifact.directory is relative to %s", file)
 		}
 		if request.Tree, err = inv.upload(ctx, c, dir); err != nil {
 			return during(op, err)
@@ -82,14 +81,9 @@ func (inv *invocation) runDeploy(ctx context.Context, file, env string, wait boo
 // readApp reads an App file. Where it names a Git repository by a path, the path
 // is made absolute, for the server does not stand where the file lies.
 func readApp(file string) (fairlead.App, error) {
-	f, err := os.Open(file)
+	data, err := readFile(file, app.MaxFile)
 	if err != nil {
-		return fairlead.App{}, &fairlead.Error{Code: fairlead.NotFound, Op: "read the App file", Err: err}
-	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, app.MaxFile+1))
-	if err != nil {
-		return fairlead.App{}, fmt.Errorf("read %s: %w", file, err)
+		return fairlead.App{}, err
 	}
 	declared, err := app.Parse(file, data)
 	if err != nil {

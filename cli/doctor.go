@@ -44,7 +44,7 @@ attack got past one that is said to be enforced.`,
 }
 
 // diagnosisLine is one line of doctor's table.
-const diagnosisLine = "%-18s %-6s %-40s %s\n"
+const diagnosisLine = "%-18s %-6s %-39s %s\n"
 
 // diagnosisWidth is the width of the two last columns, for text across them.
 const diagnosisWidth = 72
@@ -56,16 +56,20 @@ func showDiagnosis(w io.Writer, d workload.Diagnosis) error {
 		fmt.Fprintln(&text, strings.TrimRight(progress.Clean(strings.TrimSuffix(fmt.Sprintf(diagnosisLine, cells...), "\n")), " "))
 	}
 	line("PROTECTION", "HOLDS", "HOW IT WAS TRIED", "WHAT HAPPENED")
-	for _, c := range d.Checks {
+	for i, c := range d.Checks {
 		name, holds := c.Name, "yes"
 		if !c.Enforced {
 			holds = "NO"
 		}
-		for _, part := range wrap(why(c), diagnosisWidth) {
+		reason := why(c)
+		if i > 0 && !c.Enforced && reason == why(d.Checks[i-1]) {
+			reason = "NOT ENFORCED: as above"
+		}
+		for _, part := range wrap(reason, diagnosisWidth) {
 			line(name, holds, part, "")
 			name, holds = "", ""
 		}
-		for _, row := range attemptRows(c.Attempts) {
+		for _, row := range attemptRows(c.Attempts, len(d.Sandboxes)) {
 			line(name, holds, row[0], row[1])
 			name, holds = "", ""
 		}
@@ -92,7 +96,7 @@ func why(c workload.Check) string {
 
 // attemptRows are the two last cells of each attack, a row each: in which sandboxes
 // it succeeded, or what happened in the first.
-func attemptRows(attempts []workload.Attempt) [][2]string {
+func attemptRows(attempts []workload.Attempt, sandboxes int) [][2]string {
 	var rows [][2]string
 	for i, a := range attempts {
 		same := func(b workload.Attempt) bool { return b.Attack == a.Attack }
@@ -108,6 +112,9 @@ func attemptRows(attempts []workload.Attempt) [][2]string {
 				in = append(in, b.In...)
 				happened = "SUCCEEDED in " + strings.Join(in, ", ") + ": " + b.Happened
 			}
+		}
+		if len(in) == sandboxes {
+			happened = "SUCCEEDED: " + a.Happened
 		}
 		rows = append(rows, [2]string{a.Attack, happened})
 	}

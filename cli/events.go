@@ -28,15 +28,11 @@ With -f it goes on. With --output json each entry is an object on a line.`,
 			if err != nil {
 				return err
 			}
-			if !cmd.Flags().Changed("from") {
-				if from, err = inv.tailEvents(cmd.Context(), c, max(tail, 0)); err != nil {
-					return during("events", err)
-				}
-				if !follow {
-					return nil
-				}
+			if cmd.Flags().Changed("from") {
+				err = c.Events(cmd.Context(), from, follow, inv.event)
+			} else {
+				err = c.NewestEvents(cmd.Context(), max(tail, 0), follow, inv.event)
 			}
-			err = c.Events(cmd.Context(), from, follow, inv.event)
 			if follow && errors.Is(err, context.Canceled) {
 				return nil
 			}
@@ -47,27 +43,6 @@ With -f it goes on. With --output json each entry is an object on a line.`,
 	cmd.Flags().IntVar(&tail, "tail", 50, "newest `entries` to begin with")
 	cmd.Flags().BoolVarP(&follow, "follow", "f", false, "go on as entries come")
 	return cmd
-}
-
-// tailEvents prints the newest n entries and returns the position after them.
-func (inv *invocation) tailEvents(ctx context.Context, c *client.Client, n int) (next uint64, err error) {
-	var last []client.Event
-	err = c.Events(ctx, 0, false, func(e client.Event) error {
-		last, next = append(last, e), e.Seq+1
-		if len(last) >= 2*n+64 {
-			last = append(last[:0], last[len(last)-n:]...)
-		}
-		return nil
-	})
-	if err != nil {
-		return 0, err
-	}
-	for _, e := range last[max(0, len(last)-n):] {
-		if err := inv.event(e); err != nil {
-			return 0, err
-		}
-	}
-	return next, nil
 }
 
 func (inv *invocation) event(e client.Event) error {

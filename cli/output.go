@@ -120,13 +120,15 @@ func (inv *invocation) noServer(op string) (message, hint string) {
 	return message, hint
 }
 
-// during names the operation of an error that does not say it itself.
+// during names the operation of an error that does not say it itself. An answer of
+// the server gets the name that the user gave it.
 func during(op string, err error) error {
 	var e *fairlead.Error
+	var answer client.Answer
 	switch {
 	case err == nil:
 		return nil
-	case errors.As(err, &e) && e.Op == "" && error(e) == err:
+	case errors.As(err, &e) && error(e) == err && (e.Op == "" || errors.As(e.Err, &answer)):
 		return &fairlead.Error{Code: e.Code, Op: op, Err: e.Err, Hint: e.Hint}
 	case errors.As(err, &e), errors.Is(err, context.Canceled):
 		return err

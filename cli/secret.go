@@ -79,12 +79,7 @@ func (inv *invocation) readSecret(file string) ([]byte, error) {
 	var err error
 	switch in, ok := inv.std.In.(*os.File); {
 	case file != "":
-		f, openErr := os.Open(file)
-		if openErr != nil {
-			return nil, &fairlead.Error{Code: fairlead.Invalid, Err: openErr}
-		}
-		defer f.Close()
-		value, err = io.ReadAll(io.LimitReader(f, maxSecret+1))
+		value, err = readFile(file, maxSecret)
 	case ok && term.IsTerminal(int(in.Fd())):
 		fmt.Fprint(inv.std.Err, "value (not shown): ")
 		value, err = term.ReadPassword(int(in.Fd()))
@@ -99,7 +94,8 @@ func (inv *invocation) readSecret(file string) ([]byte, error) {
 	case len(value) == 0:
 		return nil, fairlead.Errorf(fairlead.Invalid, "", "the value is empty").WithHint("give it on standard input or with --file")
 	case len(value) > maxSecret:
-		return nil, fairlead.Errorf(fairlead.Invalid, "", "the value has more than %d bytes", maxSecret)
+		return nil, fairlead.Errorf(fairlead.Invalid, "", "the value has more than %d bytes", maxSecret).
+			WithHint("a secret is a key or a password; put large data into the artifact")
 	}
 	return value, nil
 }

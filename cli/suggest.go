@@ -15,6 +15,11 @@ import (
 func flagError(cmd *cobra.Command, err error) error {
 	hint := "see: " + cmd.CommandPath() + " --help"
 	var unknown *pflag.NotExistError
+	var invalid *pflag.InvalidValueError
+	if errors.As(err, &invalid) {
+		flag := invalid.GetFlag()
+		err = fmt.Errorf("--%s %q is not %s", flag.Name, invalid.GetValue(), kindOf(flag.Value.Type()))
+	}
 	if errors.As(err, &unknown) {
 		var names []string
 		collect := func(f *pflag.Flag) { names = append(names, f.Name) }
@@ -25,6 +30,19 @@ func flagError(cmd *cobra.Command, err error) error {
 		}
 	}
 	return usage(&fairlead.Error{Code: fairlead.Invalid, Op: cmd.Name(), Err: err, Hint: hint})
+}
+
+// kindOf says what a flag of a type wants.
+func kindOf(kind string) string {
+	switch kind {
+	case "int":
+		return "a whole number"
+	case "uint64":
+		return "a whole number from 0 on"
+	case "bool":
+		return "true or false"
+	}
+	return "of its kind, " + kind
 }
 
 // exactly demands names for the arguments of a command, such as "APP".

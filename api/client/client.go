@@ -157,7 +157,16 @@ func (c *Client) Logs(ctx context.Context, site fairlead.Site, instance string, 
 // Events calls each with the ledger's entries from position from on; with follow
 // it goes on until the context ends or each returns an error.
 func (c *Client) Events(ctx context.Context, from uint64, follow bool, each func(Event) error) error {
-	body, err := c.stream(ctx, fmt.Sprintf("/v1/events?from=%d&follow=%t", from, follow))
+	return c.events(ctx, fmt.Sprintf("from=%d", from), follow, each)
+}
+
+// NewestEvents is Events from the newest n entries on.
+func (c *Client) NewestEvents(ctx context.Context, n int, follow bool, each func(Event) error) error {
+	return c.events(ctx, fmt.Sprintf("tail=%d", n), follow, each)
+}
+
+func (c *Client) events(ctx context.Context, which string, follow bool, each func(Event) error) error {
+	body, err := c.stream(ctx, fmt.Sprintf("/v1/events?%s&follow=%t", which, follow))
 	if err != nil {
 		return err
 	}
@@ -254,8 +263,14 @@ func problemError(resp *http.Response) error {
 	if p.Code == "" {
 		p.Code = fairlead.Internal
 	}
-	return &fairlead.Error{Code: p.Code, Op: p.Op, Err: errors.New(p.Detail), Hint: p.Hint}
+	return &fairlead.Error{Code: p.Code, Op: p.Op, Err: Answer(p.Detail), Hint: p.Hint}
 }
+
+// Answer is the cause of an error that a server answered, in its words.
+type Answer string
+
+// Error returns the words.
+func (a Answer) Error() string { return string(a) }
 
 func decodeLines[T any](r io.Reader, each func(T) error) error {
 	dec := json.NewDecoder(r)

@@ -10,6 +10,8 @@ import (
 	"net"
 	"net/http"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -134,7 +136,7 @@ func (s *Server) routes() http.Handler {
 	handle("DELETE /v1/secrets/{env}/{name}", s.removeSecret)
 	handle("POST /v1/blobs/missing", s.missing)
 	handle("PUT /v1/blobs/{digest}", s.putBlob)
-	handle("GET /v1/events", func(*http.Request) (any, error) { return lines(events), nil })
+	handle("GET /v1/events", newest)
 	handle("GET /v1/sites/{app}/{env}/logs", func(*http.Request) (any, error) { return lines(logs), nil })
 	handle("POST /v1/shutdown", func(*http.Request) (any, error) {
 		time.AfterFunc(50*time.Millisecond, func() { _ = s.http.Close() })
@@ -238,4 +240,14 @@ func (s *Server) setSecret(r *http.Request) (any, error) {
 func (s *Server) removeSecret(r *http.Request) (any, error) {
 	delete(s.secrets, r.PathValue("env")+" "+r.PathValue("name"))
 	return struct{}{}, nil
+}
+
+// newest answers the newest events of a number.
+func newest(r *http.Request) (any, error) {
+	all := strings.SplitAfter(strings.TrimSuffix(events, "\n"), "\n")
+	tail, err := strconv.Atoi(r.URL.Query().Get("tail"))
+	if err != nil {
+		tail = len(all)
+	}
+	return lines(strings.Join(all[len(all)-min(tail, len(all)):], "") + "\n"), nil
 }

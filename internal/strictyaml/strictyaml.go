@@ -49,7 +49,7 @@ type Document struct {
 // no document then.
 func Parse(data []byte, limit int) (*Document, *Problem) {
 	if len(data) > limit {
-		return nil, &Problem{Text: fmt.Sprintf("the file has %d bytes; at most %d are read", len(data), limit)}
+		return nil, &Problem{Text: fmt.Sprintf("it is larger than a file may be: at most %d bytes", limit)}
 	}
 	if line, column, ok := firstBadByte(data); !ok {
 		return nil, &Problem{Line: line, Column: column, Text: "this is not UTF-8 text"}
