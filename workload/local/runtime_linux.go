@@ -307,6 +307,10 @@ func (r *Runtime) List(ctx context.Context) ([]workload.Status, error) {
 	return all, wrap("list instances", err)
 }
 
+// mostAsked is how many shims are asked for their status at once, so that one that
+// hangs delays no others.
+const mostAsked = 16
+
 // list returns the statuses of all homes in dir, sorted by name: that of a live
 // shim from its socket, else from its record. A record that cannot be read is an
 // error beside the others' statuses.
@@ -315,8 +319,10 @@ func list[S any](ctx context.Context, dir string, died func(S) S, over func(S) b
 	if err != nil {
 		return nil, err
 	}
-	all := make([]S, 0, len(entries))
+	all, n := make([]S, len(entries)), 0
 	var failed error // the first
+	var asking sync.WaitGroup
+	slots := make(chan struct{}, mostAsked)
 	for _, entry := range entries {
 		h := home(filepath.Join(dir, entry.Name()))
 		rec, err := readRecord[S](h)
@@ -327,12 +333,19 @@ func list[S any](ctx context.Context, dir string, died func(S) S, over func(S) b
 			failed = cmp.Or(failed, err)
 			continue
 		}
-		if !over(rec.Status) {
-			rec.Status = current(ctx, h, rec, died)
+		status := &all[n]
+		*status, n = rec.Status, n+1
+		if over(rec.Status) {
+			continue
 		}
-		all = append(all, rec.Status)
+		slots <- struct{}{}
+		asking.Go(func() {
+			*status = current(ctx, h, rec, died)
+			<-slots
+		})
 	}
-	return all, errors.Join(failed, ctx.Err())
+	asking.Wait()
+	return all[:n], errors.Join(failed, ctx.Err())
 }
 
 // current asks a shim for its status. When it does not answer, its newest record
