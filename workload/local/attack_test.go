@@ -210,7 +210,7 @@ func TestEachAttackSucceedsWhereWhatStopsItIsLeftOut(t *testing.T) {
 func TestLandlockAloneKeepsFilesFromBeingRead(t *testing.T) {
 	aloneIn(t, "/var/tmp") // an app may write below /tmp, which is the machine's in this test
 	without := attempt(t, local.MountNamespace)
-	for _, name := range []string{"read a file of the state directory", "write to it", "read another instance's artifact", "follow a link out of the artifact", "climb out with ..",
+	for _, name := range []string{"read a file of the state directory", "write to a file of the state directory", "read another instance's artifact", "follow a link out of the artifact", "climb out with ..",
 		"open disks, memory and terminals", "write to a file of its own artifact"} {
 		if got := without[name]; got.Outcome != workload.Stopped {
 			t.Errorf("%s: %s, %s", name, got.Outcome, got.Happened)
@@ -242,7 +242,7 @@ func TestWithoutNamespacesTheDoctorSaysSo(t *testing.T) {
 			}
 		}
 	}
-	for _, name := range []string{"send to a UDP port of the machine", "find an interface beside lo", "learn the machine's name", "connect to the API's and gateway's socket"} {
+	for _, name := range []string{"send to a UDP port of the machine", "find an interface beside lo", "learn the machine's name", "connect to API's and gateway's sockets"} {
 		if !succeeded[name] {
 			t.Errorf("%q did not succeed", name)
 		}

@@ -247,7 +247,7 @@ func (b *box) launch(plan boxPlan, way means) error {
 		}
 	}
 	if b.ended, err = startKept(b.command); err != nil {
-		return errors.Join(fmt.Errorf("make namespaces: %w", err), channel.conn.Close())
+		return errors.Join(noNamespaces(err), channel.conn.Close())
 	}
 	b.channel = channel
 	in.Close()
@@ -258,6 +258,20 @@ func (b *box) launch(plan boxPlan, way means) error {
 		return fmt.Errorf("hand over the setup: %w", err)
 	}
 	return nil
+}
+
+// noNamespaces says why a process in new namespaces could not be made, in words for
+// who has to change it.
+func noNamespaces(err error) error {
+	var errno syscall.Errno
+	errors.As(err, &errno)
+	switch errno {
+	case unix.ENOSPC, unix.EUSERS:
+		return fmt.Errorf("user.max_user_namespaces allows no more namespaces: %w", errno)
+	case unix.EPERM:
+		return fmt.Errorf("this user may make no namespaces here: %w", errno)
+	}
+	return fmt.Errorf("make namespaces: %w", err)
 }
 
 // await waits for a sandbox that is ready, and takes its listeners.

@@ -200,14 +200,14 @@ func (s *Stage) searchSecret() workload.Attempt {
 	}
 	var found string
 	_ = filepath.WalkDir(s.dir, func(path string, entry fs.DirEntry, err error) error {
-		if err == nil && entry.Type().IsRegular() && entry.Name() != programFile && entry.Name() != attack.SetGroupFile && holds(path, s.secret) {
+		if err == nil && entry.Type().IsRegular() && entry.Name() != programFile && entry.Name() != attack.SetGroupFile && contains(path, s.secret) {
 			found = path
 		}
 		return nil // a file that is gone meanwhile holds nothing
 	})
 	for _, pid := range processes() {
 		for _, name := range []string{"cmdline", "environ"} {
-			if path := fmt.Sprintf("/proc/%d/%s", pid, name); holds(path, s.secret) {
+			if path := fmt.Sprintf("/proc/%d/%s", pid, name); contains(path, s.secret) {
 				found = path
 			}
 		}
@@ -218,7 +218,7 @@ func (s *Stage) searchSecret() workload.Attempt {
 	return a
 }
 
-func holds(path string, secret []byte) bool {
+func contains(path string, secret []byte) bool {
 	data, err := os.ReadFile(path)
 	return err == nil && bytes.Contains(data, secret)
 }

@@ -17,8 +17,12 @@ func hint(c workload.Check) string {
 		return "needs Linux 5.13 or newer with landlock in its lsm= list"
 	case local.MemoryLimit, local.CPULimit:
 		return "run as root, or with cgroup version 2 in one that is delegated: systemd-run --user --scope -p Delegate=yes fairlead up"
-	case local.SecretsInMemory, local.ScratchLimit, local.ProcessLimit:
-		return "needs namespaces, or encrypt the swap"
+	case local.SecretsInMemory:
+		return "comes with the mount namespace; until then encrypt the swap, or have none"
+	case local.ScratchLimit:
+		return "comes with the mount namespace"
+	case local.ProcessLimit:
+		return "comes with the user namespace, or as root with a cgroup"
 	}
 	return ""
 }

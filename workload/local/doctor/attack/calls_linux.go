@@ -129,22 +129,20 @@ func mountInside(s *scene) result {
 	}
 	return scratch(func(string) result {
 		child := command(s.child(modeMount, own.Mount))
-		child.SysProcAttr = &syscall.SysProcAttr{
-			Cloneflags:  unix.CLONE_NEWUSER | unix.CLONE_NEWNS,
-			UidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getuid(), Size: 1}},
-			GidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getgid(), Size: 1}},
-		}
+		// No ids are mapped, for a root without rights may not map its own; so the right
+		// to mount must be carried over the exec.
+		child.SysProcAttr = &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWUSER | unix.CLONE_NEWNS, AmbientCaps: []uintptr{unix.CAP_SYS_ADMIN}}
 		output, err := child.Output()
 		if _, ran := err.(*exec.ExitError); ran {
 			return stopped(strings.TrimSpace(string(output)))
 		}
-		return refused(err, "it mounted a file system")
+		return refused(err, "it made a mount")
 	})
 }
 
-// mountAlone mounts a tmpfs over an empty directory of its own. It does so only in
-// a mount namespace that is neither the machine's nor its parent's, and that hands
-// no mounts on.
+// mountAlone mounts an empty directory of its own over itself. It does so only in a
+// mount namespace that is neither the machine's nor its parent's, and that hands no
+// mounts on.
 func mountAlone(parents string, machine Namespaces) error {
 	own, err := Own()
 	if err != nil {
@@ -161,7 +159,7 @@ func mountAlone(parents string, machine Namespaces) error {
 		return err
 	}
 	defer os.Remove(dir)
-	if err := unix.Mount("attack", dir, "tmpfs", unix.MS_NOSUID|unix.MS_NODEV, "size=64k"); err != nil {
+	if err := unix.Mount(dir, dir, "", unix.MS_BIND, ""); err != nil {
 		return err
 	}
 	return unix.Unmount(dir, unix.MNT_DETACH)

@@ -22,7 +22,7 @@ func fileAttacks() []Attack {
 	readOnly := []string{Instance, Gate} // a build owns its directory
 	return []Attack{
 		{Name: "read a file of the state directory", Against: own, try: func(s *scene) result { return read(filepath.Join(s.State, StateFile)) }},
-		{Name: "write to it", Against: own, try: func(s *scene) result { return openToWrite(filepath.Join(s.State, StateFile)) }},
+		{Name: "write to a file of the state directory", Against: own, try: func(s *scene) result { return openToWrite(filepath.Join(s.State, StateFile)) }},
 		{Name: "read the administrator's token", Against: own, User: true, try: func(s *scene) result { return read(filepath.Join(s.State, TokenFile)) }},
 		{Name: "list the homes of instances and jobs", Against: own, User: true, try: func(s *scene) result { return list(s.Run) }},
 		{Name: "read another instance's artifact", Against: own, try: func(s *scene) result { return read(filepath.Join(s.Neighbour, OwnFile)) }},
@@ -46,16 +46,16 @@ func fileAttacks() []Attack {
 		}},
 		{Name: "hard-link a file of the state directory", Against: own, Changes: true, try: hardLink},
 		{Name: "write to a file of its own artifact", Against: own, In: readOnly, try: func(*scene) result { return openToWrite(filepath.Join(artifact(), OwnFile)) }},
-		{Name: "change its own program by /proc/self/exe", Against: []string{local.MountNamespace}, In: readOnly, User: true, Changes: true, try: changeProgram},
+		{Name: "set the mode of its own program", Against: []string{local.MountNamespace}, In: readOnly, User: true, Changes: true, try: changeProgram},
 		{Name: "make a file in /usr, /etc, / or /run", Against: own, User: true, Modes: true, Changes: true, try: func(*scene) result {
 			return each([]string{"/usr", "/etc", "/", "/run", "/run/secrets", "/proc", "/dev"}, makeUnnamed)
 		}},
 		{Name: "run a program from /tmp", Against: own, In: readOnly, Changes: true, try: runFromTemp},
-		{Name: "connect to the API's and gateway's socket", Against: []string{local.MountNamespace}, try: func(s *scene) result {
+		{Name: "connect to API's and gateway's sockets", Against: []string{local.MountNamespace}, try: func(s *scene) result {
 			return each([]string{APISocket, GatewaySocket}, func(name string) result { return connect("unix", filepath.Join(s.State, name)) })
 		}},
 		{Name: ShimSocket, Against: []string{local.MountNamespace}, User: true, try: func(s *scene) result { return connect("unix", s.Shim) }},
-		{Name: "find a process of the machine in /proc", Against: []string{local.MountNamespace}, Plain: []string{local.MountNamespace, local.Landlock}, try: func(s *scene) result {
+		{Name: "find a process outside in /proc", Against: []string{local.MountNamespace}, Plain: []string{local.MountNamespace, local.Landlock}, try: func(s *scene) result {
 			return read(fmt.Sprintf("/proc/%d/status", s.Decoy))
 		}},
 		{Name: "write to its own files in /proc", Against: []string{local.Landlock}, try: rewriteOwnProc},

@@ -52,9 +52,9 @@ func outside(machine Namespaces) string {
 	case err != nil:
 		return "cannot tell its namespaces: " + err.Error()
 	case own.Mount == "" || own.Mount == machine.Mount:
-		return "it is in the machine's own mount namespace"
+		return "no mount namespace of its own"
 	case own.Pid == "" || own.Pid == machine.Pid:
-		return "it is in the machine's own pid namespace"
+		return "no pid namespace of its own"
 	}
 	return ""
 }

@@ -79,7 +79,8 @@ func interfaces(*scene) result {
 		return refused(err, "")
 	}
 	for _, i := range all {
-		if i.Flags&net.FlagLoopback == 0 {
+		// Some kernels give every new network tunnels, which are down and lead nowhere.
+		if i.Flags&net.FlagLoopback == 0 && i.Flags&net.FlagUp != 0 {
 			return succeeded("there is " + i.Name)
 		}
 	}

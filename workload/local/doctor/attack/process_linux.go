@@ -20,12 +20,12 @@ func processAttacks() []Attack {
 	plain := []string{local.Landlock, local.Seccomp}
 	parent := []string{local.UnreadableInit, local.NoCapabilities, local.Landlock, local.MountNamespace}
 	return []Attack{
-		{Name: "signal a process of the machine", Against: []string{local.PidNamespace, local.Landlock}, try: func(s *scene) result {
+		{Name: "signal a process outside", Against: []string{local.PidNamespace, local.Landlock}, try: func(s *scene) result {
 			return refused(unix.Kill(s.Decoy, 0), "it could be signalled")
 		}},
-		{Name: "trace a process of the machine", Against: decoy, Plain: plain, try: func(s *scene) result { return trace(s, s.Decoy) }},
-		{Name: "read the memory of one", Against: decoy, Plain: plain, try: readDecoy},
-		{Name: "read its environment and directory", Against: []string{local.PidNamespace, local.UserNamespace, local.MountNamespace}, Plain: []string{local.Landlock}, try: func(s *scene) result {
+		{Name: "trace a process outside", Against: decoy, Plain: plain, try: func(s *scene) result { return trace(s, s.Decoy) }},
+		{Name: "read the memory of a process outside", Against: decoy, Plain: plain, try: readDecoy},
+		{Name: "open environ, root, fd of one outside", Against: []string{local.PidNamespace, local.UserNamespace, local.MountNamespace}, Plain: []string{local.Landlock}, try: func(s *scene) result {
 			return each([]string{"environ", "root", "cwd", "fd"}, func(name string) result { return openProc(s.Decoy, name) })
 		}},
 		{Name: "open environ, mem, fd of its parent", Against: parent, User: true, Plain: []string{local.UnreadableInit, local.Landlock}, try: func(*scene) result {

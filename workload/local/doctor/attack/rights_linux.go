@@ -17,10 +17,7 @@ import (
 // rightAttacks try to gain rights, and to leave secrets where others find them.
 func rightAttacks() []Attack {
 	return []Attack{
-		{Name: "raise its own priority", Against: []string{local.UserNamespace, local.NoCapabilities}, Plain: []string{local.NoCapabilities}, Modes: true, try: func(*scene) result {
-			err := unix.Setpriority(unix.PRIO_PROCESS, 0, -1)
-			return refused(err, "it was raised")
-		}},
+		{Name: "raise its own priority", Against: []string{local.UserNamespace, local.NoCapabilities}, Plain: []string{local.NoCapabilities}, Modes: true, try: raisePriority},
 		{Name: "make a device", Against: []string{local.UserNamespace, local.Landlock, local.NoCapabilities}, Plain: []string{local.NoCapabilities, local.Landlock}, Changes: true, try: func(*scene) result {
 			return scratch(func(dir string) result {
 				return refused(unix.Mknod(filepath.Join(dir, "zero"), unix.S_IFCHR|0o600, 1<<8|5), "it was made")
@@ -29,10 +26,18 @@ func rightAttacks() []Attack {
 		{Name: "run a program that sets its group", Against: []string{local.NoNewPrivileges, local.MountNamespace}, In: []string{Instance, Gate}, try: runSetGroup},
 		{Name: "keep or take a capability", Against: []string{local.NoCapabilities}, try: capabilities},
 		{Name: "become another user", Against: []string{local.NoCapabilities}, Modes: true, try: becomeAnother},
-		{Name: "raise the limit of dumps, then crash", Against: []string{local.NoCoreDumps, local.Seccomp}, Changes: true, try: crash},
-		{Name: "lower it to 0, for a handler of dumps", Against: []string{local.Seccomp}, try: lowerCore},
+		{Name: "raise the limit of dumps and crash", Against: []string{local.NoCoreDumps, local.Seccomp}, Changes: true, try: crash},
+		{Name: "lower the limit of dumps to 0", Against: []string{local.Seccomp}, try: lowerCore},
 		{Name: "find its secret where it may be swapped", Against: []string{local.SecretsInMemory}, In: []string{Instance}, try: secretOnDisk},
 	}
+}
+
+func raisePriority(*scene) result {
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NICE, &limit); err != nil || limit.Cur > 20 {
+		return untried("the machine lets its users do so")
+	}
+	return refused(unix.Setpriority(unix.PRIO_PROCESS, 0, -1), "it was raised")
 }
 
 func runSetGroup(s *scene) result {
