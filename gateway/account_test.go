@@ -139,7 +139,7 @@ func TestOfAStaleOrderTheClientLearnsWhy(t *testing.T) {
 	if fairlead.CodeOf(err) != fairlead.Conflict || fairlead.HintOf(err) == "" || !strings.Contains(err.Error(), "1.1") {
 		t.Errorf("got %v", err)
 	}
-	err = g.client.Apply(context.Background(), gateway.Snapshot{Format: 2, Order: fairlead.Order{Term: 2, Seq: 1}})
+	err = g.client.Apply(context.Background(), gateway.Snapshot{Format: 99, Order: fairlead.Order{Term: 2, Seq: 1}})
 	if fairlead.CodeOf(err) != fairlead.Invalid {
 		t.Errorf("got %v", err)
 	}

@@ -63,7 +63,7 @@ func (c *control) handler() http.Handler {
 
 func (c *control) putSnapshot(r *http.Request) (any, error) {
 	var s Snapshot
-	if err := decodeStrict(r.Body, &s); err != nil {
+	if err := decode(r.Body, &s); err != nil {
 		return nil, fairlead.Errorf(fairlead.Invalid, "apply snapshot", "%w", err)
 	}
 	return nil, c.core.Apply(time.Now(), &s)
@@ -71,7 +71,7 @@ func (c *control) putSnapshot(r *http.Request) (any, error) {
 
 func (c *control) postLease(r *http.Request) (any, error) {
 	var order fairlead.Order
-	if err := decodeStrict(r.Body, &order); err != nil {
+	if err := decode(r.Body, &order); err != nil {
 		return nil, fairlead.Errorf(fairlead.Invalid, "renew leases", "%w", err)
 	}
 	return nil, c.core.Renew(time.Now(), order)
@@ -128,7 +128,7 @@ func pollOptions(r *http.Request) (wait time.Duration, limit int, err error) {
 
 func (c *control) postAck(r *http.Request) (any, error) {
 	var acks []Ack
-	if err := decodeStrict(r.Body, &acks); err != nil {
+	if err := decode(r.Body, &acks); err != nil {
 		return nil, fairlead.Errorf(fairlead.Invalid, "acknowledge blocks", "%w", err)
 	}
 	return nil, c.core.Ack(acks)
@@ -136,7 +136,7 @@ func (c *control) postAck(r *http.Request) (any, error) {
 
 func (c *control) postElder(r *http.Request) (any, error) {
 	var report elderReport
-	if err := decodeStrict(r.Body, &report); err != nil {
+	if err := decode(r.Body, &report); err != nil {
 		return nil, fairlead.Errorf(fairlead.Invalid, "hear an elder", "%w", err)
 	}
 	return c.core.hear(report, time.Now())

@@ -33,7 +33,6 @@ type Core struct {
 	spool   *spool
 	lost    struct{ dropped, unwritten atomic.Uint64 } // blocks
 	elders  elders
-	unsaid  string // about the start, when the disk was full then; of the one who calls Tidy
 
 	blocks sync.Mutex       // held while blocks are on their way to a spool
 	away   bool             // another gateway has the spool
@@ -72,15 +71,12 @@ func (c *Core) open(d disk.Disk, dir string, before *legacy) (err error) {
 	if before != nil {
 		text += ", in place of boot " + before.Boot
 	}
-	if err = c.journal.add(c.started, eventStarted, fairlead.Site{}, text); err != nil {
-		c.log.Error("the journal cannot be written; the gateway serves all the same", "error", err)
-		c.unsaid = text
-	}
+	c.proxy = newProxy(c.boot, c.journal, c.log)
+	c.proxy.note(c.started, eventStarted, fairlead.Site{}, text) // with a full disk it serves all the same
 	c.spool, err = openSpool(d, filepath.Join(dir, "spool"), spoolPrefix(c.started.UnixNano(), c.boot), spoolMost)
 	if err != nil {
 		return err
 	}
-	c.proxy = newProxy(c.boot, c.journal, c.log)
 	if c.keeper, err = newKeeper(d, dir, c.proxy, c.started, before); err != nil {
 		return err
 	}
@@ -120,8 +116,8 @@ func (c *Core) Expire(now time.Time) { c.keeper.expire(now) }
 // Tidy forgets what is over: instances that left and have nothing in flight, and
 // runs that are idle.
 func (c *Core) Tidy(now time.Time) {
-	if c.unsaid != "" && c.journal.add(now, eventStarted, fairlead.Site{}, c.unsaid) == nil {
-		c.unsaid = ""
+	if err := c.journal.retry(); err != nil {
+		c.log.Error("the journal cannot be written", "error", err)
 	}
 	c.keeper.tidy(now)
 	c.elders.tidy(now)

@@ -410,7 +410,8 @@ func TestAGatewayThatStartsOnAFullDiskServesAndSaysItLater(t *testing.T) {
 	before := len(c.Events(0))
 	d.Fail(nil)
 	c.Tidy(dawn.Add(time.Minute))
-	if events := c.Events(0); len(events) != before+1 || !strings.Contains(events[before].Text, "second") {
+	events := c.Events(uint64(before))
+	if len(events) != 2 || !strings.Contains(events[0].Text, "second") || events[1].Kind != "leaseExpired" || !events[1].Time.Equal(dawn) {
 		t.Errorf("events %+v", events)
 	}
 }

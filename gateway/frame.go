@@ -38,7 +38,7 @@ func readFrame(file io.ReaderAt, offset int64) ([]byte, error) {
 		return nil, errTorn
 	}
 	length := binary.BigEndian.Uint32(head[:])
-	if length > frameMost {
+	if length == 0 || length > frameMost { // zeroes are where a crash lost what was written
 		return nil, errTorn
 	}
 	payload, err := io.ReadAll(io.NewSectionReader(file, offset+frameHead, int64(length)))

@@ -26,10 +26,11 @@ const (
 	eventEjected      = "ejected"
 	eventRestored     = "restored"
 	eventSpoolFull    = "spoolFull"
+	eventLost         = "stateLost"
 )
 
 // journal is the file of events: what the gateway did alone. An event is on disk
-// when add returns. It is safe for concurrent use.
+// when add returns nil. It is safe for concurrent use.
 type journal struct {
 	disk disk.Disk
 	path string
@@ -39,6 +40,7 @@ type journal struct {
 	size   int64
 	last   uint64
 	events []Event // the ones kept, oldest first
+	owed   []Event // could not be written yet
 }
 
 // openJournal opens or makes the journal at path and leaves out a torn tail.
@@ -65,30 +67,53 @@ func openJournal(d disk.Disk, path string) (*journal, error) {
 	return j, nil
 }
 
-// add appends an event.
+// add appends an event. One that cannot be written is owed: it comes with the next
+// one, or with retry.
 func (j *journal) add(now time.Time, kind string, site fairlead.Site, text string) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	e := Event{N: j.last + 1, Time: now.UTC().Round(0), Kind: kind, Site: site, Text: text}
-	payload, err := json.Marshal(e)
-	if err != nil {
-		return fmt.Errorf("journal: %w", err)
+	j.owed = append(j.owed, Event{Time: now.UTC().Round(0), Kind: kind, Site: site, Text: text})
+	if len(j.owed) > journalKeep {
+		j.owed = j.owed[1:]
+	}
+	return j.pay()
+}
+
+// retry writes what is owed.
+func (j *journal) retry() error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.pay()
+}
+
+// pay writes what is owed: all of it or nothing. It needs the lock.
+func (j *journal) pay() error {
+	if len(j.owed) == 0 {
+		return nil
 	}
 	if j.size > journalMost {
 		if err := j.shorten(); err != nil {
 			return fmt.Errorf("shorten journal: %w", err)
 		}
 	}
-	frame := appendFrame(nil, payload)
-	if _, err := j.file.WriteAt(frame, j.size); err != nil {
+	var frames []byte
+	for i := range j.owed {
+		j.owed[i].N = j.last + 1 + uint64(i)
+		payload, err := json.Marshal(j.owed[i])
+		if err != nil {
+			return fmt.Errorf("journal: %w", err)
+		}
+		frames = appendFrame(frames, payload)
+	}
+	if _, err := j.file.WriteAt(frames, j.size); err != nil {
 		return fmt.Errorf("journal: %w", err)
 	}
 	if err := j.file.Sync(); err != nil {
 		return fmt.Errorf("journal: %w", err)
 	}
-	j.size += int64(len(frame))
-	j.last = e.N
-	j.events = append(j.events, e)
+	j.size += int64(len(frames))
+	j.last += uint64(len(j.owed))
+	j.events, j.owed = append(j.events, j.owed...), nil
 	return nil
 }
 

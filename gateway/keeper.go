@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -20,6 +21,7 @@ import (
 const (
 	snapshotFile = "snapshot.json"
 	orderFile    = "order"
+	lostSuffix   = ".unreadable"
 )
 
 // keeper takes orders: it keeps the newest snapshot on disk and in force, and the
@@ -41,16 +43,19 @@ type keeper struct {
 func newKeeper(d disk.Disk, dir string, p *proxy, now time.Time, before *legacy) (*keeper, error) {
 	k := &keeper{disk: d, dir: dir, proxy: p, snapshot: &Snapshot{}, expired: map[fairlead.Site]bool{}}
 	if err := readJSON(d, filepath.Join(dir, orderFile), &k.newest); err != nil {
-		return nil, err
+		p.note(now, eventLost, fairlead.Site{}, "the newest order cannot be read, and any is taken: "+err.Error())
 	}
 	s, err := readSnapshot(d, dir)
+	if s.Order.After(k.newest) {
+		k.newest = s.Order // also of one that is of no use otherwise
+	}
+	if err != nil {
+		k.lose(now, err)
+	}
 	if err != nil || s.Format == 0 {
-		return k, err
+		return k, nil
 	}
 	k.snapshot = &s
-	if s.Order.After(k.newest) {
-		k.newest = s.Order
-	}
 	why := "the gateway started without a control plane"
 	if before != nil {
 		k.inherit(before)
@@ -59,6 +64,18 @@ func newKeeper(d disk.Disk, dir string, p *proxy, now time.Time, before *legacy)
 	k.expireLocked(now, why)
 	k.proxy.install(newTable(k.snapshot, k.expired, k.proxy.registry))
 	return k, nil
+}
+
+// lose goes on without a snapshot, until the control plane gives one: nothing can be
+// served, but commands can be taken. The file is put aside for who looks into it.
+func (k *keeper) lose(now time.Time, err error) {
+	k.proxy.lost.Store(true)
+	file := filepath.Join(k.dir, snapshotFile)
+	text := "nothing is served until a control plane gives a snapshot: " + err.Error()
+	if err := k.disk.Rename(file, file+lostSuffix); err == nil {
+		text += "; it is kept as " + snapshotFile + lostSuffix
+	}
+	k.proxy.note(now, eventLost, fairlead.Site{}, text)
 }
 
 // readJSON reads a file; one that is not there leaves v.
@@ -70,7 +87,7 @@ func readJSON(d disk.Disk, path string, v any) error {
 	if err != nil {
 		return err
 	}
-	if err := decodeStrict(bytes.NewReader(data), v); err != nil {
+	if err := decode(bytes.NewReader(data), v); err != nil {
 		return fairlead.Errorf(fairlead.Corrupt, "read "+path, "%w", err)
 	}
 	return nil
@@ -88,6 +105,10 @@ func (k *keeper) apply(now time.Time, s *Snapshot) error {
 	if err := k.admit(op, s.Order); err != nil {
 		return err
 	}
+	s, expired, err := k.kept(s)
+	if err != nil {
+		return fairlead.Errorf(fairlead.Invalid, op, "%w", err)
+	}
 	data, err := json.Marshal(s)
 	if err != nil {
 		return fairlead.Errorf(fairlead.Internal, op, "%w", err)
@@ -95,10 +116,29 @@ func (k *keeper) apply(now time.Time, s *Snapshot) error {
 	if err := atomicfile.WriteTo(k.disk, filepath.Join(k.dir, snapshotFile), data, 0o600); err != nil {
 		return fairlead.Errorf(fairlead.Unavailable, op, "%w", err)
 	}
-	k.newest, k.snapshot, k.renewed = s.Order, s, now
-	k.expired = map[fairlead.Site]bool{}
-	k.proxy.install(newTable(s, nil, k.proxy.registry))
+	k.newest, k.snapshot, k.renewed, k.expired = s.Order, s, now, expired
+	k.proxy.lost.Store(false)
+	k.proxy.install(newTable(s, expired, k.proxy.registry))
 	return nil
+}
+
+// kept returns s with the routes that it keeps, as they are in force, and which of
+// them are on their fallback weights. It needs the lock.
+func (k *keeper) kept(s *Snapshot) (*Snapshot, map[fairlead.Site]bool, error) {
+	expired := map[fairlead.Site]bool{}
+	if len(s.Keep) == 0 {
+		return s, expired, nil
+	}
+	merged := Snapshot{Format: 1, Order: s.Order, Routes: slices.Clone(s.Routes)}
+	for _, r := range k.snapshot.Routes {
+		if slices.Contains(s.Keep, r.Site) {
+			merged.Routes = append(merged.Routes, r)
+			if k.expired[r.Site] {
+				expired[r.Site] = true
+			}
+		}
+	}
+	return &merged, expired, merged.Validate()
 }
 
 // renew renews the leases that have not run out.

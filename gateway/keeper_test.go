@@ -69,7 +69,7 @@ func TestALeaseRunsOutFromItsNewestRenewalAndOnlyASnapshotEndsThat(t *testing.T)
 		if err := k.apply(time.Now(), leased(1)); err != nil {
 			t.Fatal(err)
 		}
-		s := &server{Core: &Core{keeper: k, proxy: k.proxy}}
+		s := &server{Core: &Core{keeper: k, proxy: k.proxy, journal: k.proxy.journal}}
 		ctx, stop := context.WithCancel(t.Context())
 		done := make(chan struct{})
 		go func() { defer close(done); s.attendLeases(ctx) }()

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/binary"
 	"log"
@@ -32,6 +33,7 @@ type proxy struct {
 	patience time.Duration // how long they do: Config.Hold
 	stall    time.Duration // longest that a client may take over a piece: Config.Stall
 	stopping atomic.Bool
+	lost     atomic.Bool                                            // the snapshot on disk could not be read, and there is none yet
 	retired  atomic.Bool                                            // another gateway has taken over
 	alone    struct{ ejections, expiries, unwritten atomic.Uint64 } // what the journal is told, and could not be
 }
@@ -82,6 +84,11 @@ func (p *proxy) ServeHTTP(client http.ResponseWriter, r *http.Request) {
 	x := p.admit(r)
 	if x == nil {
 		p.refused.Add(1)
+		if p.lost.Load() {
+			w.Header().Set("Retry-After", "1")
+			writeProblem(w, http.StatusServiceUnavailable, "its routes could not be read; it waits for its control plane")
+			return
+		}
 		writeProblem(w, http.StatusNotFound, "no route for this host and path")
 		return
 	}
@@ -122,7 +129,11 @@ func (p *proxy) unreachable(site fairlead.Site, b *backend, i *instance, now tim
 
 // note puts an event in the journal, the log and the metrics.
 func (p *proxy) note(now time.Time, kind string, site fairlead.Site, text string) {
-	p.log.Warn(kind, "site", site.String(), "text", text)
+	level := slog.LevelWarn
+	if kind == eventStarted || kind == eventRestored {
+		level = slog.LevelInfo
+	}
+	p.log.Log(context.Background(), level, kind, "site", site.String(), "text", text)
 	switch kind {
 	case eventEjected:
 		p.alone.ejections.Add(1)

@@ -9,17 +9,43 @@
 package gateway
 
 import (
+	"slices"
 	"time"
 
 	"github.com/fairlead/fairlead"
 )
 
+// Formats of snapshots. A gateway passes over fields that it does not know, and
+// refuses formats that it does not know: what an older gateway must not pass over
+// needs a new format, which a control plane writes only where it is needed.
+const (
+	formatKeep   = 2 // has Keep
+	formatNewest = 2
+)
+
 // Snapshot is the gateway's whole configuration. A newer one replaces it at once
 // for new requests; requests in flight end as they began.
 type Snapshot struct {
-	Format int            `json:"format"` // 1
-	Order  fairlead.Order `json:"order"`
-	Routes []Route        `json:"routes"`
+	Format int             `json:"format"` // see NewSnapshot
+	Order  fairlead.Order  `json:"order"`
+	Routes []Route         `json:"routes"`
+	Keep   []fairlead.Site `json:"keep,omitempty"` // sites whose route stays as it is in force
+}
+
+// NewSnapshot returns a snapshot of routes, in the oldest format that can say it. A
+// route that no gateway would take does not hold up the others: its site keeps the
+// one that it has.
+func NewSnapshot(routes []Route) (Snapshot, []RefusedRoute) {
+	s := Snapshot{Format: 1, Routes: []Route{}}
+	usable, refused := Usable(routes)
+	s.Routes = append(s.Routes, usable...)
+	for _, r := range refused {
+		s.Format = formatKeep
+		if !slices.ContainsFunc(usable, func(u Route) bool { return u.Site == r.Site }) && !slices.Contains(s.Keep, r.Site) {
+			s.Keep = append(s.Keep, r.Site)
+		}
+	}
+	return s, refused
 }
 
 // Route is one app in one environment.
@@ -100,7 +126,7 @@ type RunCount struct {
 type Event struct {
 	N    uint64        `json:"n"` // counts from 1 for ever
 	Time time.Time     `json:"time"`
-	Kind string        `json:"kind"` // "started", "leaseExpired", "ejected", "restored", "spoolFull"
+	Kind string        `json:"kind"` // "started", "leaseExpired", "ejected", "restored", "spoolFull", "stateLost"
 	Site fairlead.Site `json:"site"`
 	Text string        `json:"text"`
 }

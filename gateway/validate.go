@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/fairlead/fairlead"
@@ -17,16 +18,16 @@ const (
 	bodyMost     = 16 << 20 // bytes of a control request
 	routesMost   = 10_000
 	saltLeast    = 16
-	prefixMost   = 1024
+	prefixMost   = 4 * 1024 // bytes: an App file allows 1024 characters
 	idMost       = 200
 	addressMost  = 4096
 	instanceMost = 10_000 // of a route
 )
 
-// decodeStrict reads one JSON value and nothing else; unknown fields are errors.
-func decodeStrict(r io.Reader, v any) error {
+// decode reads one JSON value and nothing else. Fields that are not known are passed
+// over: a newer control plane may send them, see [Snapshot].
+func decode(r io.Reader, v any) error {
 	d := json.NewDecoder(r)
-	d.DisallowUnknownFields()
 	if err := d.Decode(v); err != nil {
 		return err
 	}
@@ -38,25 +39,58 @@ func decodeStrict(r io.Reader, v any) error {
 
 // Validate returns what is wrong with s, or nil.
 func (s *Snapshot) Validate() error {
-	if s.Format != 1 {
-		return fmt.Errorf("snapshot format %d is not 1", s.Format)
+	if s.Format < 1 || s.Format > formatNewest {
+		return fmt.Errorf("snapshot format %d is not known here; this gateway reads 1 to %d", s.Format, formatNewest)
 	}
-	if len(s.Routes) > routesMost {
-		return fmt.Errorf("%d routes are more than %d", len(s.Routes), routesMost)
+	if len(s.Keep) > 0 && s.Format < formatKeep {
+		return fmt.Errorf("snapshot format %d cannot keep routes", s.Format)
 	}
-	sites, places := map[fairlead.Site]bool{}, map[[2]string]bool{}
-	for i := range s.Routes {
-		r := &s.Routes[i]
-		if err := r.validate(); err != nil {
-			return fmt.Errorf("route %d of %s: %w", i, r.Site, err)
+	if _, refused := Usable(s.Routes); len(refused) > 0 {
+		return refused[0]
+	}
+	for _, site := range s.Keep {
+		if slices.ContainsFunc(s.Routes, func(r Route) bool { return r.Site == site }) {
+			return fmt.Errorf("%s has a route and is to keep the one before", site)
 		}
-		place := [2]string{r.Host, strings.TrimSuffix(r.PathPrefix, "/")}
-		if sites[r.Site] || places[place] {
-			return fmt.Errorf("route %d of %s: its site, or its host and path prefix, is there twice", i, r.Site)
-		}
-		sites[r.Site], places[place] = true, true
 	}
 	return nil
+}
+
+// RefusedRoute is a route that no gateway takes.
+type RefusedRoute struct {
+	Site fairlead.Site
+	Err  error
+}
+
+// Error says which route is wrong and how.
+func (r RefusedRoute) Error() string { return fmt.Sprintf("route of %s: %v", r.Site, r.Err) }
+
+// Unwrap returns what is wrong with it.
+func (r RefusedRoute) Unwrap() error { return r.Err }
+
+// Usable parts the routes that a snapshot may hold from those that would make the
+// whole of it refused. Of two that are in each other's way the first is usable.
+func Usable(routes []Route) (usable []Route, refused []RefusedRoute) {
+	sites, places := map[fairlead.Site]bool{}, map[[2]string]bool{}
+	for i := range routes {
+		r := &routes[i]
+		err := r.validate()
+		place := [2]string{r.Host, strings.TrimSuffix(r.PathPrefix, "/")}
+		switch {
+		case err != nil:
+		case len(usable) == routesMost:
+			err = fmt.Errorf("a snapshot has at most %d routes", routesMost)
+		case sites[r.Site] || places[place]:
+			err = errors.New("its site, or its host and path prefix, is there twice")
+		}
+		if err != nil {
+			refused = append(refused, RefusedRoute{r.Site, err})
+			continue
+		}
+		sites[r.Site], places[place] = true, true
+		usable = append(usable, *r)
+	}
+	return usable, refused
 }
 
 func (r *Route) validate() error {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/fairlead/fairlead"
@@ -96,7 +97,7 @@ func (l *Loop) departOne(ctx context.Context, s scene, status workload.Status, d
 	case d.listed && (release.Content.Assignment.By != fairlead.ByRun || late || idle && runsAt(s.gateway, status) == 0):
 		d.listed = false
 		l.poke()
-	case !d.listed && l.pushed.without(status.ID, s.gateway) && (late || idle):
+	case !d.listed && l.pushed.without(status, s.gateway) && (late || idle):
 		l.actions.stop(ctx, s.now, status, fmt.Sprintf("idle: %t, drain time over: %t", idle, late))
 	}
 }
@@ -104,8 +105,8 @@ func (l *Loop) departOne(ctx context.Context, s scene, status workload.Status, d
 // without reports whether a gateway's status is of a time when the pushed snapshot
 // was in force and did not list an instance: only then does nothing in flight mean
 // that nothing comes.
-func (p pushed) without(id string, g gateway.Status) bool {
-	return g.Applied == p.order && !p.names[id]
+func (p pushed) without(status workload.Status, g gateway.Status) bool {
+	return g.Applied == p.order && !p.names[status.ID] && !slices.Contains(p.keeps, status.Site)
 }
 
 // runsAt counts the runs that began on an instance's release and may come back to it.

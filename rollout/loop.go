@@ -78,6 +78,7 @@ type Loop struct {
 	baselines  baselines
 	gates      gateRuns
 	pushed     pushed
+	refused    string // routes, as the log says
 	journal    journal
 	alone      bool                        // the gateway could not be attended in the newest round
 	releases   map[string]fairlead.Release // read so far; they never change

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/fairlead/fairlead"
@@ -18,6 +19,7 @@ type pushed struct {
 	routes  []byte
 	epochs  map[string]uint32 // by rollout
 	names   map[string]bool   // instances in it
+	keeps   []fairlead.Site   // whose route is an earlier one: what it lists is not known here
 	renewed time.Time
 }
 
@@ -36,7 +38,8 @@ func (l *Loop) push(ctx context.Context, s scene, states []State) error {
 	if err != nil {
 		return err
 	}
-	same := bytes.Equal(encoded, l.pushed.routes) && s.gateway.Applied == l.pushed.order && len(s.gateway.Expired) == 0
+	same := bytes.Equal(encoded, l.pushed.routes) && s.gateway.Applied == l.pushed.order &&
+		!slices.ContainsFunc(s.gateway.Expired, func(site fairlead.Site) bool { return !slices.Contains(l.pushed.keeps, site) })
 	switch {
 	case !same:
 		snapshot.Order = l.nextOrder()
@@ -54,20 +57,36 @@ func (l *Loop) push(ctx context.Context, s scene, states []State) error {
 	return l.actions.closeShifts(ctx, l.pushed.epochs)
 }
 
+// snapshot returns what the gateway is to have, and a form of it to compare. A route
+// that no gateway would take does not hold up the others: its site keeps what it has.
 func (l *Loop) snapshot(ctx context.Context, s scene, states []State) (gateway.Snapshot, []byte, error) {
-	snapshot := gateway.Snapshot{Format: 1, Routes: []gateway.Route{}}
+	var routes []gateway.Route
 	for _, state := range states {
 		here := at(s.have, state.Live.Site)
 		releases, err := l.releasesOf(ctx, state, here)
 		if err != nil {
-			return snapshot, nil, err
+			return gateway.Snapshot{}, nil, err
 		}
 		if route, ok := RouteOf(state, releases, here, l.unlisted); ok {
-			snapshot.Routes = append(snapshot.Routes, route)
+			routes = append(routes, route)
 		}
 	}
-	encoded, err := json.Marshal(snapshot.Routes)
+	snapshot, refused := gateway.NewSnapshot(routes)
+	l.complain(refused)
+	encoded, err := json.Marshal(snapshot)
 	return snapshot, encoded, err
+}
+
+// complain logs the routes that cannot be given to the gateway, when they change.
+func (l *Loop) complain(refused []gateway.RefusedRoute) {
+	said := fmt.Sprint(refused)
+	if said != l.refused && len(refused) > 0 {
+		for _, r := range refused {
+			l.Log.Error("a route cannot be given to the gateway; its app keeps the route that it has, if it has one",
+				"site", r.Site.String(), "error", r.Err)
+		}
+	}
+	l.refused = said
 }
 
 func (l *Loop) releasesOf(ctx context.Context, state State, here []workload.Status) (map[int]fairlead.Release, error) {
@@ -105,7 +124,7 @@ func (l *Loop) release(ctx context.Context, app string, number int) (fairlead.Re
 }
 
 func describe(s gateway.Snapshot, encoded []byte, now time.Time) pushed {
-	p := pushed{order: s.Order, routes: encoded, epochs: map[string]uint32{}, names: map[string]bool{}, renewed: now}
+	p := pushed{order: s.Order, routes: encoded, epochs: map[string]uint32{}, names: map[string]bool{}, keeps: s.Keep, renewed: now}
 	for _, route := range s.Routes {
 		backends := append([]gateway.Backend{route.Stable}, route.Leaving...)
 		if route.Split != nil {
