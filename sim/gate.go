@@ -64,8 +64,11 @@ func (g *gate) start() {
 		}
 		return err
 	})
+	if errors.Is(err, errSilence) {
+		return // it died as it started, and is started again
+	}
 	if err != nil {
-		if !errors.Is(err, errDiskFull) && !errors.Is(err, errSilence) {
+		if !errors.Is(err, errDiskFull) {
 			g.universe.promises.breaks("recovery", "the gateway does not start: %v", err)
 		}
 		w.say("the gateway does not start: %v", err)

@@ -83,7 +83,7 @@ func (u *universe) run() {
 		switch {
 		case !u.done():
 			restSince = u.world.now
-		case u.world.now-restSince > 20*time.Second:
+		case u.world.now-restSince > 20*time.Second && len(u.promises.intents) == 0 || u.world.now-restSince > 2*time.Minute:
 			return
 		}
 		if !u.settling && (u.world.now > limit || u.done()) {
