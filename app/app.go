@@ -151,6 +151,6 @@ func hintFor(problems Problems) string {
 			return "see what each field takes: fairlead schema"
 		}
 	}
-	return fmt.Sprintf("an App file is YAML or JSON in UTF-8 of at most %d bytes, and begins with the lines: apiVersion: %s and kind: %s",
-		MaxFile, fairlead.APIVersion, fairlead.KindApp)
+	return fmt.Sprintf("an App file is UTF-8 text of at most %d MiB, and begins with: apiVersion: %s and kind: %s",
+		MaxFile>>20, fairlead.APIVersion, fairlead.KindApp)
 }

@@ -3,6 +3,7 @@ package artifact
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -35,18 +36,31 @@ func Scan(ctx context.Context, dir string, limits Limits) (Manifest, error) {
 	}
 	root, err := filepath.EvalSymlinks(dir) // WalkDir does not follow dir itself
 	if err != nil {
-		return Manifest{}, fairlead.Errorf(fairlead.NotFound, "read the artifact", "%w", err)
+		return Manifest{}, fairlead.Errorf(fairlead.NotFound, "", "there is no directory %s: %w", dir, err)
 	}
 	if info, err := os.Stat(root); err != nil || !info.IsDir() {
-		return Manifest{}, fairlead.Errorf(fairlead.Invalid, "read the artifact", "%s is not a directory", dir)
+		return Manifest{}, fairlead.Errorf(fairlead.Invalid, "", "%s is not a directory", dir)
 	}
 	scan.dir = root
 	if err := filepath.WalkDir(root, scan.visit); err != nil {
-		return Manifest{}, failure("read the artifact "+dir, err)
+		return Manifest{}, unfit(dir, failure("read the artifact "+dir, err))
 	}
 	m := scan.manifest
 	sort.Slice(m.Files, func(i, j int) bool { return m.Files[i].Path < m.Files[j].Path })
-	return m, m.Check()
+	if err := m.Check(); err != nil {
+		return m, unfit(dir, err)
+	}
+	return m, nil
+}
+
+// unfit says of a directory what was found wrong with its manifest.
+func unfit(dir string, err error) error {
+	var known *fairlead.Error
+	if !errors.As(err, &known) || known.Code != fairlead.Invalid {
+		return err
+	}
+	return fairlead.Errorf(fairlead.Invalid, "", "the artifact %s cannot be released: %w", dir, known.Err).
+		WithHint("leave it out of %s, or put there what it stands for", dir)
 }
 
 type scan struct {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -408,5 +409,27 @@ func TestDownWithoutAServerEndsWhatOneLeftAndSaysWhat(t *testing.T) {
 	}
 	if status, _, _ := w.run("down", "--server", "http://127.0.0.1:1"); status != ExitNoServer {
 		t.Errorf("down elsewhere: %d", status)
+	}
+}
+
+func TestAHugeFileIsNotReadIntoMemory(t *testing.T) {
+	w := newWorld(t)
+	huge := filepath.Join(t.TempDir(), "huge.yaml")
+	if err := errors.Join(os.WriteFile(huge, nil, 0o600), os.Truncate(huge, 1<<30)); err != nil { // a hole
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{
+		{"deploy", "-f", huge}, {"secret", "set", "key", "--env", "production", "--file", huge}, {"status", "--server", "http://127.0.0.1:1", "--token-file", huge},
+	} {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		status, _, errOut := w.run(args...)
+		runtime.ReadMemStats(&after)
+		if status == 0 || !strings.Contains(errOut, "hint: ") {
+			t.Errorf("%q: %d %s", args, status, errOut)
+		}
+		if most := uint64(32 << 20); after.TotalAlloc-before.TotalAlloc > most {
+			t.Errorf("%q: %d bytes were allocated", args, after.TotalAlloc-before.TotalAlloc)
+		}
 	}
 }
