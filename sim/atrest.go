@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/fairlead/fairlead"
 	"github.com/fairlead/fairlead/ledger"
 	"github.com/fairlead/fairlead/ledger/verify"
 	"github.com/fairlead/fairlead/rollout"
@@ -54,8 +53,7 @@ func (u *universe) outcomes(s *site) {
 func (u *universe) mustNotPass(s *site, r rollout.Rollout) bool {
 	from, to := s.script(r.From), s.script(r.To)
 	broken := to.kind == "broken" && from.failing < 0.1 && from.dies == 0
-	blind := len(r.Weights) > 1 && r.Weights[len(r.Weights)-2] == fairlead.Whole // a person decided
-	return to.never() || broken && !blind && r.Strategy.OnInconclusive != fairlead.OnInconclusivePromote
+	return to.never() || broken && !unjudged(r)
 }
 
 // instancesAtRest checks that the live release has its instances, and nothing else

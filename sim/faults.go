@@ -56,6 +56,11 @@ func newFaults(w *world) faults {
 	return f
 }
 
+// hurtInstances reports whether faults make releases look worse than they are.
+func (f faults) hurtInstances() bool {
+	return f.kills > 0 || f.power > 0 || f.gatewayCrash > 0 || f.full > 0
+}
+
 // harass lets happen what does not come from within.
 func (u *universe) harass() {
 	u.now(u.faults.kills, u.killInstance)

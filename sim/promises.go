@@ -255,10 +255,11 @@ func (p *promises) advanced(e fairlead.Entry, d decided, before, after rollout.R
 // count notes what the judge said of sound and worse releases.
 func (p *promises) count(e fairlead.Entry, before, after rollout.Rollout) {
 	r := p.u.report
-	if after.Kind != rollout.Forward || after.From == 0 || p.u.faults.any {
+	at := p.u.siteOf(after.Site)
+	if after.Kind != rollout.Forward || after.From == 0 || p.u.faults.hurtInstances() || unjudged(after) {
 		return
 	}
-	from, to := p.u.siteOf(after.Site).script(after.From), p.u.siteOf(after.Site).script(after.To)
+	from, to := at.script(after.From), at.script(after.To)
 	judged := to.sound() && from.sound()
 	harmed := e.Kind == "rollout.rolledBack" && after.Verdict.Finding == fairlead.Harmful
 	switch {
@@ -266,9 +267,16 @@ func (p *promises) count(e fairlead.Entry, before, after rollout.Rollout) {
 		r.Sound++
 	case judged && harmed:
 		r.Wronged++
-	case to.kind == "worse" && before.Epoch == 0 && after.Epoch == 1:
+	case to.kind == "worse" && from.sound() && before.Epoch == 0 && after.Epoch == 1:
 		r.Worse++
-	case to.kind == "worse" && after.Outcome == rollout.Promoted && before.Outcome != rollout.Promoted:
-		r.WronglyOut++
+	case to.kind == "worse" && from.sound() && after.Outcome == rollout.Promoted && before.Outcome != rollout.Promoted:
+		r.Missed++
 	}
+}
+
+// unjudged reports whether a rollout may be promoted without a verdict: because its
+// file says so, or because a person may when nothing is left to compare with.
+func unjudged(r rollout.Rollout) bool {
+	blind := len(r.Weights) > 1 && r.Weights[len(r.Weights)-2] == fairlead.Whole
+	return blind || r.Strategy.OnInconclusive == fairlead.OnInconclusivePromote
 }

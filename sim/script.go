@@ -86,7 +86,7 @@ func newScript(w *world, at *site, number, replicas int, assignment fairlead.Ass
 	if number == 1 {
 		return s
 	}
-	switch w.chance.IntN(10) {
+	switch w.chance.IntN(14) {
 	case 0:
 		s.kind, s.failing = "broken", 1
 	case 1:
@@ -109,7 +109,7 @@ func newStrategy(w *world) fairlead.Strategy {
 	holdback := fairlead.Percent(oneOf(w, 0, 5, 20))
 	s := fairlead.Strategy{
 		Type:  oneOf(w, fairlead.Canary, fairlead.Canary, fairlead.Canary, fairlead.BlueGreen, fairlead.Rolling),
-		Alpha: 1.0 / 20, Beta: 1.0 / 20, Tolerance: 1, Margin: fairlead.Margin{Ratio: 2, Absolute: 0.1},
+		Alpha: Alpha, Beta: Beta, Tolerance: 1, Margin: fairlead.Margin{Ratio: 2, Absolute: 0.1},
 		Steps:          [][]fairlead.Percent{{50}, {20, 50}, {10, 25, 50}, {40}}[w.chance.IntN(4)],
 		Warmup:         fairlead.Duration(oneOf(w, 0, 2*time.Second)),
 		MinStep:        fairlead.Duration(w.between(0, 4*time.Second)),

@@ -15,23 +15,29 @@ import (
 	"time"
 )
 
+// Alpha and Beta are the stated errors of every rollout.
+const (
+	Alpha = 1.0 / 20
+	Beta  = 1.0 / 20
+)
+
 // Report is what happened in a world.
 type Report struct {
-	Seed       uint64
-	Rollouts   int           // begun
-	Decisions  int           // entries of rollouts
-	Requests   int           // of clients
-	Crashes    int           // ends of control planes
-	Simulated  time.Duration // time that passed in the world
-	Entries    int           // of the ledger
-	Unserved   int           // requests that found no instance
-	Cut        int           // calls whose instance ended
-	Root       string        // of the ledger's tree: equal worlds have equal roots
-	Calm       bool          // nothing went wrong but releases
-	Sound      int           // sound releases that were judged
-	Wronged    int           // of them, rolled back for being worse
-	Worse      int           // worse releases that were judged
-	WronglyOut int           // of them, promoted
+	Seed      uint64
+	Rollouts  int           // begun
+	Decisions int           // entries of rollouts
+	Requests  int           // of clients
+	Crashes   int           // ends of control planes
+	Simulated time.Duration // time that passed in the world
+	Entries   int           // of the ledger
+	Unserved  int           // requests that found no instance
+	Cut       int           // calls whose instance ended
+	Root      string        // of the ledger's tree: equal worlds have equal roots
+	Calm      bool          // nothing went wrong but releases
+	Sound     int           // sound releases that were judged
+	Wronged   int           // of them, rolled back for being worse
+	Worse     int           // worse releases that were judged
+	Missed    int           // of them, promoted
 }
 
 // Broken is a promise that did not hold.
@@ -109,5 +115,5 @@ func (r *Report) Add(other Report) {
 	r.Sound += other.Sound
 	r.Wronged += other.Wronged
 	r.Worse += other.Worse
-	r.WronglyOut += other.WronglyOut
+	r.Missed += other.Missed
 }

@@ -2,6 +2,7 @@ package sim_test
 
 import (
 	"flag"
+	"math"
 	"runtime"
 	"runtime/debug"
 	"sync"
@@ -30,19 +31,58 @@ func TestSeed(t *testing.T) {
 	t.Logf("%+v", report)
 }
 
+// TestOneSeedMakesOneWorld is what makes a failure seen again.
+func TestOneSeedMakesOneWorld(t *testing.T) {
+	for n := range uint64(4) {
+		one, err := sim.Run(n+1, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		again, err := sim.Run(n+1, func(string) {})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if one != again {
+			t.Errorf("seed %d: %+v, and again %+v", n+1, one, again)
+		}
+	}
+}
+
 // TestEveryPromiseHoldsInEveryWorld runs worlds until enough rollouts were made.
 func TestEveryPromiseHoldsInEveryWorld(t *testing.T) {
 	if *seed != 0 {
 		t.Skip("one world alone")
 	}
-	total := run(t)
-	t.Logf("%d rollouts, %d decisions, %d requests, %d crashes, %d entries, %s simulated; sound %d, wronged %d, worse %d, wrongly out %d, unserved %d, cut %d",
-		total.Rollouts, total.Decisions, total.Requests, total.Crashes, total.Entries, total.Simulated.Round(time.Second),
-		total.Sound, total.Wronged, total.Worse, total.WronglyOut, total.Unserved, total.Cut)
+	began := time.Now()
+	total := run(t, enough(began))
+	t.Logf("%d rollouts with %d decisions in %s: %s of simulated time, %d requests, %d ends of control planes, %d entries",
+		total.Rollouts, total.Decisions, time.Since(began).Round(time.Second), total.Simulated.Round(time.Second),
+		total.Requests, total.Crashes, total.Entries)
+	t.Logf("of %d sound releases that were judged %d were rolled back as worse; of %d worse ones %d were promoted",
+		total.Sound, total.Wronged, total.Worse, total.Missed)
+	if excess(total.Wronged, total.Sound, sim.Alpha) {
+		t.Errorf("stated error: %d of %d sound releases were rolled back as worse; alpha is %.3f", total.Wronged, total.Sound, sim.Alpha)
+	}
+	if excess(total.Missed, total.Worse, sim.Beta) {
+		t.Errorf("stated error: %d of %d worse releases were promoted; beta is %.3f", total.Missed, total.Worse, sim.Beta)
+	}
 }
 
-func run(t *testing.T) sim.Report {
-	defer debug.SetGCPercent(debug.SetGCPercent(800))
+// enough says when no more worlds are needed.
+func enough(began time.Time) func(sim.Report) bool {
+	switch {
+	case *soak > 0:
+		*first = uint64(began.Unix()/86400) * 1_000_000
+		return func(sim.Report) bool { return time.Since(began) > *soak }
+	case testing.Short():
+		return func(r sim.Report) bool { return r.Rollouts >= 200 }
+	}
+	return func(r sim.Report) bool { return r.Rollouts >= *least }
+}
+
+// run runs worlds on all processors, until it is enough or one breaks a promise.
+func run(t *testing.T, enough func(sim.Report) bool) sim.Report {
+	defer debug.SetGCPercent(debug.SetGCPercent(800)) // worlds are small and short
 	var (
 		mu    sync.Mutex
 		next  = *first
@@ -53,7 +93,7 @@ func run(t *testing.T) sim.Report {
 		mu.Lock()
 		defer mu.Unlock()
 		next++
-		return next - 1, total.Rollouts < *least && !t.Failed()
+		return next - 1, !enough(total) && !t.Failed()
 	}
 	for range runtime.GOMAXPROCS(0) {
 		wg.Go(func() {
@@ -71,4 +111,17 @@ func run(t *testing.T) sim.Report {
 	}
 	wg.Wait()
 	return total
+}
+
+// excess reports whether k of n is more than chance explains where the share is at
+// most p: whether that many or more have a probability under one in a million.
+func excess(k, n int, p float64) bool {
+	tail := 0.0
+	for i := k; i <= n; i++ {
+		a, _ := math.Lgamma(float64(n + 1))
+		b, _ := math.Lgamma(float64(i + 1))
+		c, _ := math.Lgamma(float64(n - i + 1))
+		tail += math.Exp(a - b - c + float64(i)*math.Log(p) + float64(n-i)*math.Log(1-p))
+	}
+	return k > 0 && tail < 1e-6
 }
