@@ -71,8 +71,11 @@ func TestAnInstanceThatCannotBeReachedIsLeftOutForAGrowingTimeButNotTheLast(t *t
 	if second := b.unreachable(a, later); second <= first {
 		t.Errorf("second ejection %s after %s", second, first)
 	}
-	if !a.reached() || a.ejected() || a.reached() {
+	if !a.reached() || a.reached() {
 		t.Error("a success does not end the ejection once")
+	}
+	if a.restore(); a.ejected() || a.reached() {
+		t.Error("the ejection goes on after it ended")
 	}
 	if a.eject(later.Add(time.Hour)); a.heldUntil.Load() != 0 {
 		t.Error("ejected although it was reached since that was decided")

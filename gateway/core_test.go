@@ -237,6 +237,9 @@ func (w *word) note(c *gateway.Core) {
 func (w *word) check(c *gateway.Core) {
 	got := map[uint64]string{}
 	for _, e := range c.Events(0) {
+		if e.Kind == "stateLost" {
+			w.t.Fatalf("seed %d boot %d: %s", w.seed, w.boots, e.Text)
+		}
 		got[e.N] = e.Text
 	}
 	for n, text := range w.events {

@@ -37,6 +37,7 @@ type instance struct {
 	fails     int  // consecutive dials that failed
 	ejections int  // since the last success
 	ejecting  bool // decided, and on its way to the journal
+	restoring bool // the same
 }
 
 func newInstance(c Instance) *instance {
@@ -167,18 +168,32 @@ func (i *instance) eject(until time.Time) {
 	}
 }
 
-// reached notes a connection that works, and reports whether it ends an ejection.
+// reached notes a connection that works. It reports whether that ends an ejection:
+// then the caller calls restore.
 func (i *instance) reached() bool {
 	if !i.failing.Load() {
 		return false
 	}
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	restored := i.ejections > 0
-	i.fails, i.ejections, i.ejecting = 0, 0, false
+	if i.ejections > 0 && !i.restoring {
+		i.restoring = true
+		return true
+	}
+	if i.ejections == 0 {
+		i.fails = 0
+		i.failing.Store(false)
+	}
+	return false
+}
+
+// restore ends an ejection.
+func (i *instance) restore() {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.fails, i.ejections, i.ejecting, i.restoring = 0, 0, false, false
 	i.heldUntil.Store(0)
 	i.failing.Store(false)
-	return restored
 }
 
 // ejected reports whether i is out of balance, or about to be tried again.

@@ -28,6 +28,7 @@ const (
 	closeAfter   = 10 * time.Millisecond // past the full second, blocks are closed
 	headerTime   = 10 * time.Second      // longest that a request's head may take
 	clientIdle   = 2 * time.Minute       // longest that a client's connection is kept
+	pingAfter    = 30 * time.Second      // an HTTP/2 connection that is silent for so long is asked whether it lives
 	headerMost   = 64 << 10
 )
 
@@ -162,6 +163,7 @@ func (s *server) serve(work context.Context, loops *sync.WaitGroup) {
 	protocols.SetUnencryptedHTTP2(true)
 	s.public = &http.Server{
 		Handler: s.proxy, Protocols: &protocols, ReadHeaderTimeout: headerTime, IdleTimeout: clientIdle,
+		HTTP2:          &http.HTTP2Config{WriteByteTimeout: s.Stall, SendPingTimeout: pingAfter, PingTimeout: headerTime},
 		MaxHeaderBytes: headerMost, ErrorLog: quiet, ConnState: s.countConns,
 		BaseContext: func(net.Listener) context.Context { return work },
 	}

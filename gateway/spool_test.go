@@ -245,3 +245,26 @@ func FuzzSnapshot(f *testing.F) {
 		}
 	})
 }
+
+// FuzzMatch asks for routes with any host and path: a route that matches has the
+// host, and its prefix in whole segments.
+func FuzzMatch(f *testing.F) {
+	for _, seed := range [][2]string{{"a", "/x/y"}, {"A.:80", "/x"}, {"[::1]:80", "//"}, {"", ""}, {"a", "/xy"}, {"a:b:c", "*"}} {
+		f.Add(seed[0], seed[1])
+	}
+	var s Snapshot
+	for i, prefix := range []string{"/", "/x", "/x/y"} {
+		s.Routes = append(s.Routes, Route{Site: fairlead.Site{App: strings.Repeat("a", i+1), Env: "p"}, Host: "a", PathPrefix: prefix})
+	}
+	t := newTable(&s, nil, newRegistry())
+	f.Fuzz(func(test *testing.T, host, path string) {
+		r := t.match(host, path)
+		switch {
+		case r == nil:
+		case bareHost(host) != "a":
+			test.Errorf("host %q has a route", host)
+		case path != r.prefix && !strings.HasPrefix(path, r.prefix+"/"):
+			test.Errorf("%q is not below %q", path, r.prefix)
+		}
+	})
+}

@@ -112,6 +112,7 @@ func (x *Ticket) Reached(now time.Time) {
 	x.up.Store(now.UnixNano())
 	if x.instance.reached() {
 		x.proxy.note(now, eventRestored, x.site, x.instance.id+" can be reached again")
+		x.instance.restore()
 	}
 }
 
