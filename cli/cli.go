@@ -96,16 +96,19 @@ type TourOptions struct {
 // Run runs one command line, without the program's name, and returns its exit
 // status. It returns when the command has ended or, soon after, ctx.
 func Run(ctx context.Context, args []string, std Std, wiring Wiring) int {
-	inv := &invocation{std: std, wiring: wiring}
+	out := &output{to: std.Out}
+	inv := &invocation{std: std, screen: std.Out, wiring: wiring}
+	inv.std.Out = out
 	root := inv.root()
 	root.SetArgs(args)
 	root.SetIn(std.In)
-	root.SetOut(std.Out)
+	root.SetOut(out)
 	root.SetErr(std.Err)
 	err := root.ExecuteContext(ctx)
 	if err != nil && !inv.started {
 		err = usage(err)
 	}
+	err = out.lost(err)
 	inv.report(err, inv.json() || !inv.started && asksJSON(args))
 	return ExitCode(err)
 }

@@ -117,7 +117,7 @@ func (inv *invocation) logWriter() func(logLine) error {
 	if inv.json() {
 		return func(l logLine) error { return inv.line(l) }
 	}
-	terminal := progress.OpenTerminal(inv.std.Out, inv.std.Getenv, false) != nil
+	terminal := progress.OpenTerminal(inv.screen, inv.std.Getenv, false) != nil
 	return func(l logLine) error {
 		text := fmt.Sprintf("%-24s  %s  %-8s  %s", l.moment(), l.Instance, l.Stream, l.Text)
 		if terminal {

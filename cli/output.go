@@ -14,6 +14,33 @@ import (
 	"github.com/fairlead/fairlead/cli/progress"
 )
 
+// output is standard output. It remembers that something could not be written: a
+// result that nobody gets is no success, whatever a command makes of it.
+type output struct {
+	to     io.Writer
+	failed error // the first
+}
+
+// Write implements io.Writer.
+func (o *output) Write(p []byte) (int, error) {
+	n, err := o.to.Write(p)
+	if err != nil && o.failed == nil {
+		o.failed = err
+	}
+	return n, err
+}
+
+// lost returns the error of a command whose output was lost, and otherwise err.
+// An outcome, which the exit status tells, stays.
+func (o *output) lost(err error) error {
+	var outcome exitError
+	if o.failed == nil || errors.As(err, &outcome) {
+		return err
+	}
+	return fairlead.Errorf(fairlead.Unavailable, "", "the result cannot be written: %w", o.failed).
+		WithHint("make room for it and ask again; what the command changed stands: fairlead status")
+}
+
 // show writes a command's result: v as JSON, or what text writes.
 func (inv *invocation) show(v any, text func(io.Writer) error) error {
 	if inv.json() {

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"io"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -15,6 +16,7 @@ finds the server by the state directory's Unix socket, or by --server.`
 // invocation is one run of the command line.
 type invocation struct {
 	std     Std
+	screen  io.Writer // standard output itself, which may be a terminal
 	wiring  Wiring
 	flags   globals
 	started bool // the command line was understood and a command runs

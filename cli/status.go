@@ -56,7 +56,7 @@ func (inv *invocation) showStatus(ctx context.Context, look func(context.Context
 		}
 		return inv.line(append([]client.App{}, apps...))
 	}
-	terminal := progress.OpenTerminal(inv.std.Out, inv.std.Getenv, !inv.flags.noColor)
+	terminal := progress.OpenTerminal(inv.screen, inv.std.Getenv, !inv.flags.noColor)
 	if terminal != nil && !once && moving(apps) {
 		return inv.drawStatus(ctx, terminal, look, apps)
 	}

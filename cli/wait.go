@@ -17,7 +17,7 @@ import (
 // wait watches a rollout until it needs no more watching, drawing it on a
 // terminal or telling it line by line. It draws nothing with JSON.
 func (inv *invocation) wait(ctx context.Context, c *client.Client, r client.Rollout) (client.Rollout, error) {
-	terminal := progress.OpenTerminal(inv.std.Out, inv.std.Getenv, !inv.flags.noColor)
+	terminal := progress.OpenTerminal(inv.screen, inv.std.Getenv, !inv.flags.noColor)
 	var each func(seen) error
 	switch {
 	case inv.json():

@@ -38,3 +38,19 @@ func bomb() string {
 	text.WriteString("    WHO: *b12\n")
 	return text.String()
 }
+
+// fullDisk runs fairlead with a standard output that takes nothing, and demands an
+// exit status and one error about it: fulldisk STATUS ARG...
+func fullDisk(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: fulldisk STATUS ARG...")
+	}
+	// sh opens it, for a script's commands have no redirections.
+	err := ts.Exec("sh", append([]string{"-c", `exec fairlead "$@" > /dev/full`, "sh"}, args[1:]...)...)
+	if got := statusOf(err); got != args[0] {
+		ts.Fatalf("fairlead %q to a full disk ended with %s, want %s", args[1:], got, args[0])
+	}
+	if said := ts.ReadFile("stderr"); !strings.Contains(said, "no space left on device") {
+		ts.Fatalf("fairlead %q to a full disk says %q", args[1:], said)
+	}
+}

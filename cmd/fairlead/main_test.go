@@ -28,6 +28,7 @@ func TestScripts(t *testing.T) {
 			"fakeserver": fakeServer,
 			"exits":      exits,
 			"makebad":    makeBad,
+			"fulldisk":   fullDisk,
 		},
 	})
 }
