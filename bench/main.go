@@ -6,6 +6,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -38,12 +39,14 @@ func run() error {
 		return err
 	}
 	defer l.close()
-	report, err := measure(ctx, l, chosen)
+	m, err := describeMachine(l)
 	if err != nil {
 		return err
 	}
+	report := report{Machine: m}
+	failed := report.measure(ctx, l, chosen)
 	report.print(os.Stdout)
-	return report.write(filepath.Join(l.out, "figures.json"))
+	return errors.Join(failed, report.write(filepath.Join(l.out, "figures.json")))
 }
 
 // group is figures that are measured together.
@@ -92,19 +95,21 @@ func choose(list string) ([]group, error) {
 	return chosen, nil
 }
 
-func measure(ctx context.Context, l *lab, chosen []group) (report, error) {
-	m, err := describeMachine(l)
-	if err != nil {
-		return report{}, err
-	}
-	r := report{Machine: m}
+// measure measures one group after the other. One that cannot be measured does not
+// stop the others.
+func (r *report) measure(ctx context.Context, l *lab, chosen []group) error {
+	var failed []error
 	for _, g := range chosen {
+		if ctx.Err() != nil {
+			return errors.Join(append(failed, ctx.Err())...)
+		}
 		fmt.Fprintf(os.Stderr, "measuring: %s\n", g.name)
 		figures, err := g.measure(ctx, l)
 		if err != nil {
-			return r, fmt.Errorf("%s: %w", g.name, err)
+			failed = append(failed, fmt.Errorf("%s: %w", g.name, err))
+			continue
 		}
 		r.Figures = append(r.Figures, figures...)
 	}
-	return r, nil
+	return errors.Join(failed...)
 }
