@@ -64,7 +64,7 @@ func build() (string, error) {
 	return dir, errors.Join(
 		os.WriteFile(filepath.Join(dir, "owner"), fmt.Append(nil, os.Getpid()), 0o644),
 		os.Chmod(dir, 0o755), os.Mkdir(filepath.Join(dir, "app"), 0o755), os.Chmod(filepath.Join(dir, "app"), 0o755),
-		workloadtest.Compile(module+"local/testshim", filepath.Join(dir, "shim")),
+		workloadtest.Compile(module+"local/doctor/attack/testshim", filepath.Join(dir, "shim")),
 		workloadtest.Compile(module+"local/testservice", filepath.Join(dir, "service")),
 		workloadtest.Compile(module+"workloadtest/app", filepath.Join(dir, "app", "app")),
 	)

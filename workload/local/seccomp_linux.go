@@ -13,7 +13,7 @@ import (
 func deniedCalls() []uint32 {
 	return append([]uint32{
 		unix.SYS_SETNS, unix.SYS_MOUNT, unix.SYS_UMOUNT2, unix.SYS_PIVOT_ROOT, unix.SYS_CHROOT,
-		unix.SYS_OPEN_TREE, unix.SYS_MOVE_MOUNT, unix.SYS_FSOPEN, unix.SYS_FSCONFIG, unix.SYS_FSMOUNT, unix.SYS_FSPICK, unix.SYS_MOUNT_SETATTR,
+		unix.SYS_OPEN_TREE, unix.SYS_MOVE_MOUNT, unix.SYS_FSOPEN, unix.SYS_FSCONFIG, unix.SYS_FSMOUNT, unix.SYS_FSPICK, unix.SYS_MOUNT_SETATTR, unix.SYS_OPEN_TREE_ATTR,
 		unix.SYS_OPEN_BY_HANDLE_AT, unix.SYS_NAME_TO_HANDLE_AT,
 		unix.SYS_PTRACE, unix.SYS_PROCESS_VM_READV, unix.SYS_PROCESS_VM_WRITEV, unix.SYS_PROCESS_MADVISE, unix.SYS_KCMP, unix.SYS_PIDFD_GETFD,
 		unix.SYS_BPF, unix.SYS_PERF_EVENT_OPEN, unix.SYS_USERFAULTFD,
@@ -99,10 +99,29 @@ func syscallFilter() []unix.SockFilter {
 		argument(2), jump(unix.BPF_JEQ, 0, 0, 3), upperHalf(2), jump(unix.BPF_JEQ, 0, 0, 1), answer(allow), answer(done))...)
 	program = append(program, only(unix.SYS_IOCTL, argument(1),
 		jump(unix.BPF_JEQ, unix.TIOCSTI, 1, 0), jump(unix.BPF_JEQ, unix.TIOCLINUX, 0, 1), answer(deny), answer(allow))...)
-	program = append(program, only(unix.SYS_SOCKET, argument(0),
-		jump(unix.BPF_JEQ, unix.AF_UNIX, 6, 0), jump(unix.BPF_JEQ, unix.AF_INET, 5, 0), jump(unix.BPF_JEQ, unix.AF_INET6, 4, 0),
-		jump(unix.BPF_JEQ, unix.AF_NETLINK, 0, 2), argument(2), jump(unix.BPF_JEQ, unix.NETLINK_ROUTE, 1, 0), answer(deny), answer(allow))...)
+	program = append(program, only(unix.SYS_SOCKET, socketRules()...)...)
 	return append(program, answer(allow))
+}
+
+// socketRules answer socket(2). Of the Internet's families only the protocols that
+// applications speak are allowed: for others, such as SCTP, the kernel loads modules
+// that hardly anybody needs.
+func socketRules() []unix.SockFilter {
+	const typeBits = 0xf // the rest of the type are flags
+	rules := []unix.SockFilter{
+		argument(0),
+		jump(unix.BPF_JEQ, unix.AF_UNIX, 0, 1), answer(allow),
+		jump(unix.BPF_JEQ, unix.AF_NETLINK, 0, 4),
+		argument(2), jump(unix.BPF_JEQ, unix.NETLINK_ROUTE, 0, 1), answer(allow), answer(deny),
+		jump(unix.BPF_JEQ, unix.AF_INET, 2, 0), jump(unix.BPF_JEQ, unix.AF_INET6, 1, 0), answer(deny),
+		argument(1), {Code: unix.BPF_ALU | unix.BPF_AND | unix.BPF_K, K: typeBits},
+		jump(unix.BPF_JEQ, unix.SOCK_STREAM, 2, 0), jump(unix.BPF_JEQ, unix.SOCK_DGRAM, 1, 0), answer(deny),
+		argument(2),
+	}
+	for _, protocol := range []uint32{0, unix.IPPROTO_TCP, unix.IPPROTO_UDP, unix.IPPROTO_ICMP, unix.IPPROTO_ICMPV6, unix.IPPROTO_MPTCP} {
+		rules = append(rules, jump(unix.BPF_JEQ, protocol, 0, 1), answer(allow))
+	}
+	return append(rules, answer(deny))
 }
 
 // filterSyscalls puts the calling thread, which must have no_new_privs, under the

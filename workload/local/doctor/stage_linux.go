@@ -99,7 +99,7 @@ func (s *Stage) begin() error {
 	}
 	var random [32]byte
 	rand.Read(random[:])
-	s.secret = []byte("secret-" + hex.EncodeToString(random[16:]))
+	s.secret = []byte(attack.SecretPrefix + hex.EncodeToString(random[16:]))
 	s.order = attack.Order{
 		Nonce: hex.EncodeToString(random[:16]), Until: time.Now().Add(lifetime), Machine: machine, Host: host,
 		State: filepath.Join(s.dir, stateFolder), Neighbour: filepath.Join(s.dir, neighbourFolder), Run: s.Run(),

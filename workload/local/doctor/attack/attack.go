@@ -70,6 +70,9 @@ type Namespaces struct {
 // Canary is the text in everything planted that must not be read.
 const Canary = "planted by fairlead doctor"
 
+// SecretPrefix begins the secret of the other instance.
+const SecretPrefix = "secret-"
+
 // Names of planted things in Order.State, and in each artifact.
 const (
 	StateFile     = "plain-file"   // readable and writable by all

@@ -27,7 +27,7 @@ func callAttacks() []Attack {
 		{Name: "use the kernel's keys", Against: filter, try: func(*scene) result {
 			return calls([]call{{"keyctl", []uintptr{unix.SYS_KEYCTL, 0 /* KEYCTL_GET_KEYRING_ID */, 0, 0}}, {"request_key", []uintptr{unix.SYS_REQUEST_KEY}}, {"add_key", []uintptr{unix.SYS_ADD_KEY}}})
 		}},
-		{Name: "open raw, packet, vsock, alg sockets", Against: filter, try: func(*scene) result { return calls(socketCalls()) }},
+		{Name: "open raw, packet, SCTP, vsock sockets", Against: filter, try: func(*scene) result { return calls(socketCalls()) }},
 		{Name: "type into a terminal (TIOCSTI)", Against: filter, try: func(*scene) result {
 			return calls([]call{{"TIOCSTI", []uintptr{unix.SYS_IOCTL, 0, unix.TIOCSTI, text("x")}}, {"TIOCLINUX", []uintptr{unix.SYS_IOCTL, 0, unix.TIOCLINUX, text("\x00")}}})
 		}},
@@ -62,6 +62,7 @@ func mountCalls() []call {
 		{"open_tree", []uintptr{unix.SYS_OPEN_TREE, ^uintptr(99), nowhere, 0}},
 		{"move_mount", []uintptr{unix.SYS_MOVE_MOUNT, ^uintptr(99), nowhere, ^uintptr(99), nowhere, 0}},
 		{"mount_setattr", []uintptr{unix.SYS_MOUNT_SETATTR, ^uintptr(99), nowhere, 0, 0, 0}},
+		{"open_tree_attr", []uintptr{unix.SYS_OPEN_TREE_ATTR, ^uintptr(99), nowhere, 0, 0, 0}},
 		{"setns", []uintptr{unix.SYS_SETNS, ^uintptr(0), 0}},
 	}
 }
@@ -77,11 +78,13 @@ func observerCalls() []call {
 }
 
 func socketCalls() []call {
-	const alg = 38
+	const alg, dccp = 38, 6
 	return []call{
 		{"AF_ALG", []uintptr{unix.SYS_SOCKET, alg, unix.SOCK_SEQPACKET | unix.SOCK_CLOEXEC, 0}},
 		{"AF_VSOCK", []uintptr{unix.SYS_SOCKET, unix.AF_VSOCK, unix.SOCK_STREAM | unix.SOCK_CLOEXEC, 0}},
 		{"AF_PACKET", []uintptr{unix.SYS_SOCKET, unix.AF_PACKET, unix.SOCK_RAW | unix.SOCK_CLOEXEC, 0}},
+		{"SCTP", []uintptr{unix.SYS_SOCKET, unix.AF_INET, unix.SOCK_STREAM | unix.SOCK_CLOEXEC, unix.IPPROTO_SCTP}},
+		{"DCCP", []uintptr{unix.SYS_SOCKET, unix.AF_INET6, dccp | unix.SOCK_CLOEXEC, 0}},
 		{"raw", []uintptr{unix.SYS_SOCKET, unix.AF_INET, unix.SOCK_RAW | unix.SOCK_CLOEXEC, unix.IPPROTO_ICMP}},
 		{"netlink audit", []uintptr{unix.SYS_SOCKET, unix.AF_NETLINK, unix.SOCK_RAW | unix.SOCK_CLOEXEC, unix.NETLINK_AUDIT}},
 	}

@@ -26,6 +26,7 @@ func fileAttacks() []Attack {
 		{Name: "read the administrator's token", Against: own, User: true, try: func(s *scene) result { return read(filepath.Join(s.State, TokenFile)) }},
 		{Name: "list the homes of instances and jobs", Against: own, User: true, try: func(s *scene) result { return list(s.Run) }},
 		{Name: "read another instance's artifact", Against: own, try: func(s *scene) result { return read(filepath.Join(s.Neighbour, OwnFile)) }},
+		{Name: "read another instance's secret", Against: own, User: true, try: neighboursSecret},
 		{Name: "read a file in the user's home", Against: own, User: true, Modes: true, try: readHome},
 		{Name: "open /etc/shadow, /root, /home, /var", Against: own, Modes: true, try: func(*scene) result {
 			return each([]string{"/etc/shadow", "/root", "/home", "/var", "/boot", "/old_root"}, open)
@@ -126,6 +127,23 @@ func readHome(s *scene) result {
 		return untried("the home directory cannot be written")
 	}
 	return read(s.Home)
+}
+
+// neighboursSecret looks where secrets are in a sandbox with and without namespaces.
+func neighboursSecret(s *scene) result {
+	var found []string
+	for _, pattern := range []string{"/dev/shm/*/" + s.Secret, "/proc/[0-9]*/root/run/secrets/" + s.Secret} {
+		paths, _ := filepath.Glob(pattern)
+		for _, path := range paths {
+			if data, err := os.ReadFile(path); err == nil && strings.HasPrefix(string(data), SecretPrefix) {
+				found = append(found, path)
+			}
+		}
+	}
+	if len(found) > 0 {
+		return succeeded("it read " + found[0])
+	}
+	return stopped("it is nowhere to be found")
 }
 
 func climb(s *scene) result {
