@@ -196,7 +196,11 @@ func TestEachAttackSucceedsWhereWhatStopsItIsLeftOut(t *testing.T) {
 		t.Run(strings.ReplaceAll(key, " ", "_"), func(t *testing.T) {
 			without := attempt(t, group[0].Against...)
 			for _, a := range group {
-				if got := without[a.Name]; got.Outcome != workload.Succeeded {
+				got := without[a.Name]
+				if got.Outcome == workload.Untried && a.Name == "run a program of 32 bits" {
+					continue // not every kernel can
+				}
+				if got.Outcome != workload.Succeeded {
 					t.Errorf("%s: %s, %s", a.Name, got.Outcome, got.Happened)
 				}
 			}

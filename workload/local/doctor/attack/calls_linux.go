@@ -32,6 +32,7 @@ func callAttacks() []Attack {
 			return calls([]call{{"TIOCSTI", []uintptr{unix.SYS_IOCTL, 0, unix.TIOCSTI, text("x")}}, {"TIOCLINUX", []uintptr{unix.SYS_IOCTL, 0, unix.TIOCLINUX, text("\x00")}}})
 		}},
 		{Name: "turn off address randomisation", Against: filter, try: personality},
+		{Name: "run a program of 32 bits", Against: filter, try: runForeign},
 		{Name: "look into processes by other calls", Against: filter, try: func(*scene) result { return calls(lookCalls()) }},
 		{Name: "load modules, swap, reboot, set clocks", Against: []string{local.Seccomp, local.NoCapabilities}, Modes: true, Changes: true, try: func(*scene) result { return calls(adminCalls()) }},
 	}
