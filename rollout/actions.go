@@ -239,19 +239,39 @@ func (a *actions) doStart(ctx context.Context, intent fairlead.Intent, p Place) 
 	if ctx.Err() != nil {
 		return ctx.Err() // the intent stays open and is driven again at the next start
 	}
-	// What began is waited for: who ends everything must find every instance.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), startWithin)
-	defer cancel()
-	problem := a.loop.Fleet.Start(ctx, a.loop.nextOrder(), intent.Target, p)
-	var had []workload.Protection
-	if problem == nil {
-		had = a.protections(ctx, intent.Target)
-	}
-	if err := a.end(ctx, intent, "instance.started", problem, had); err != nil {
+	had, problem := a.startWhole(ctx, intent.Target, p)
+	if err := a.endUntilRecorded(ctx, intent, "instance.started", problem, had); err != nil {
 		return err
 	}
 	return problem
 }
+
+// startWhole starts an instance and returns what its sandbox enforces. What began is
+// waited for, whatever becomes of ctx: who ends everything must find every instance.
+func (a *actions) startWhole(ctx context.Context, id string, p Place) ([]workload.Protection, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), startWithin)
+	defer cancel()
+	if err := a.loop.Fleet.Start(ctx, a.loop.nextOrder(), id, p); err != nil {
+		return nil, err
+	}
+	return a.protections(ctx, id), nil
+}
+
+// endUntilRecorded commits the outcome of an intent, again and again while the store
+// cannot take it, until ctx ends: then the next start finds the intent open.
+func (a *actions) endUntilRecorded(ctx context.Context, intent fairlead.Intent, kind string, problem error, had []workload.Protection) error {
+	for {
+		err := a.end(context.WithoutCancel(ctx), intent, kind, problem, had)
+		if err == nil || ctx.Err() != nil {
+			return err
+		}
+		a.loop.Log.Warn("an outcome could not be recorded; it is tried again", "intent", intent.ID, "error", err)
+		a.loop.Sleep(ctx, recordPause)
+	}
+}
+
+// recordPause is how long an outcome that could not be recorded waits.
+const recordPause = time.Second
 
 // protections waits for a started instance to tell what its sandbox enforces. It
 // returns nil when it does not within a while.
@@ -278,7 +298,7 @@ func (a *actions) doStop(ctx context.Context, intent fairlead.Intent) error {
 	if err != nil {
 		return err
 	}
-	return a.end(ctx, intent, "instance.stopped", nil, nil)
+	return a.endUntilRecorded(ctx, intent, "instance.stopped", nil, nil)
 }
 
 // stopGrace is how long an instance has to end by itself once its traffic is gone.
