@@ -8,6 +8,7 @@ import (
 
 	"github.com/fairlead/fairlead"
 	"github.com/fairlead/fairlead/api/client"
+	"github.com/fairlead/fairlead/internal/disk"
 )
 
 // problem is an error as RFC 9457 has it.
@@ -45,9 +46,13 @@ func asProblem(err error) *problem {
 	if known, ok := err.(*fairlead.Error); ok {
 		op, why = known.Op, known.Err
 	}
+	hint := fairlead.HintOf(err)
+	if disk.Full(err) {
+		code, hint = fairlead.Unavailable, disk.FullHint
+	}
 	return &problem{client.Problem{
 		Type: "about:blank", Title: http.StatusText(status[code]), Status: status[code],
-		Detail: why.Error(), Code: code, Op: op, Hint: fairlead.HintOf(err),
+		Detail: why.Error(), Code: code, Op: op, Hint: hint,
 	}}
 }
 

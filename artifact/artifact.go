@@ -24,6 +24,7 @@ import (
 	"syscall"
 
 	"github.com/fairlead/fairlead"
+	"github.com/fairlead/fairlead/internal/disk"
 )
 
 // Store is a content store in a directory.
@@ -54,8 +55,8 @@ func failure(op string, err error) error {
 	switch {
 	case errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded):
 		return known
-	case errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT):
-		return known.WithHint("make room on the disk and try again; nothing is half done")
+	case disk.Full(err):
+		return known.WithHint(disk.FullHint)
 	case errors.Is(err, syscall.EROFS) || errors.Is(err, syscall.ENOTDIR) || errors.Is(err, fs.ErrPermission):
 		return known.WithHint("look at what is there and who may write it")
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/fairlead/fairlead"
 	"github.com/fairlead/fairlead/api/client"
 	"github.com/fairlead/fairlead/cli/progress"
+	"github.com/fairlead/fairlead/internal/disk"
 )
 
 // output is standard output. It remembers that something could not be written: a
@@ -94,6 +95,8 @@ func (inv *invocation) report(err error, asJSON bool) {
 	switch {
 	case errors.Is(err, client.ErrNoServer):
 		message, hint = inv.noServer(op)
+	case disk.Full(err) && hint == "":
+		code, hint = fairlead.Unavailable, disk.FullHint
 	case code == fairlead.Unauthorized && inv.remote() != "":
 		hint = "name the token's file with --token-file; it is admin.token in the server's state directory"
 	}

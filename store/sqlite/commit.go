@@ -5,9 +5,10 @@ import (
 	"encoding/json"
 	"fmt"
 
+	"golang.org/x/mod/sumdb/tlog"
+
 	"github.com/fairlead/fairlead"
 	"github.com/fairlead/fairlead/ledger"
-	"golang.org/x/mod/sumdb/tlog"
 )
 
 // leaf is an entry ready to be appended: all but its position.

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 
-	"github.com/fairlead/fairlead"
 	driver "modernc.org/sqlite"
 	codes "modernc.org/sqlite/lib"
+
+	"github.com/fairlead/fairlead"
+	"github.com/fairlead/fairlead/internal/disk"
 )
 
 // failed gives err, if it is one, the operation and the code that users see. An
@@ -25,16 +27,22 @@ func failed(op string, err error) error {
 	switch primary(err) {
 	case codes.SQLITE_FULL:
 		return fairlead.Errorf(fairlead.Unavailable, op, "the disk is full: %w", err).
-			WithHint("make room on the disk of the state directory; nothing was half written")
+			WithHint(disk.FullHint)
 	case codes.SQLITE_CORRUPT, codes.SQLITE_NOTADB:
 		return fairlead.Errorf(fairlead.Corrupt, op, "%w", err).
 			WithHint("stop Fairlead, keep a copy of the state directory, and restore the newest backup")
 	case codes.SQLITE_BUSY, codes.SQLITE_LOCKED:
 		return fairlead.Errorf(fairlead.Unavailable, op, "%w", err).WithHint("another program holds the database; end it")
-	case codes.SQLITE_IOERR, codes.SQLITE_CANTOPEN, codes.SQLITE_READONLY, codes.SQLITE_PERM:
+	case codes.SQLITE_IOERR:
+		return fairlead.Errorf(fairlead.Unavailable, op, "%w", err).
+			WithHint("make room on the disk of the state directory if it is full, and look at its health")
+	case codes.SQLITE_CANTOPEN, codes.SQLITE_READONLY, codes.SQLITE_PERM:
 		return fairlead.Errorf(fairlead.Unavailable, op, "%w", err).
 			WithHint("look at the disk and the rights of the state directory")
 	case 0:
+		if disk.Full(err) {
+			return fairlead.Errorf(fairlead.Unavailable, op, "%w", err).WithHint(disk.FullHint)
+		}
 		return fairlead.Errorf(fairlead.Unavailable, op, "%w", err) // not SQLite's: a file could not be used
 	}
 	return fairlead.Errorf(fairlead.Internal, op, "%w", err)

@@ -8,8 +8,10 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/fairlead/fairlead"
 	"golang.org/x/sys/unix"
+
+	"github.com/fairlead/fairlead"
+	"github.com/fairlead/fairlead/internal/disk"
 )
 
 // Lock keeps every store out of the state directory dir until the file is closed or
@@ -35,6 +37,9 @@ func lockDir(dir string) (*os.File, error) {
 	if errors.Is(err, unix.EWOULDBLOCK) {
 		return nil, fairlead.Errorf(fairlead.Conflict, op, "another process has it open (pid %s)", strings.TrimSpace(string(holder))).
 			WithHint("stop the other fairlead first, or choose another state directory")
+	}
+	if disk.Full(err) {
+		return nil, fairlead.Errorf(fairlead.Unavailable, op, "%w", err).WithHint(disk.FullHint)
 	}
 	return nil, fairlead.Errorf(fairlead.Unavailable, op, "lock it: %w", err).
 		WithHint("keep the state directory on a local disk that supports flock")

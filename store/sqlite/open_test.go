@@ -253,3 +253,14 @@ func overwrite(t *testing.T, dir, name string, offset int64, data string) {
 		t.Fatal(err)
 	}
 }
+
+func TestReadingAStoppedLedgerChangesNoFile(t *testing.T) {
+	dir, _ := written(t)
+	before := contents(t, dir)
+	if r := verified(t, dir); !r.OK() {
+		t.Error(r.Findings)
+	}
+	if after := contents(t, dir); !maps.Equal(before, after) {
+		t.Errorf("before %d files, after %d", len(before), len(after))
+	}
+}

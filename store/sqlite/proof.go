@@ -5,9 +5,10 @@ import (
 	"database/sql"
 	"errors"
 
+	"golang.org/x/mod/sumdb/tlog"
+
 	"github.com/fairlead/fairlead"
 	"github.com/fairlead/fairlead/ledger"
-	"golang.org/x/mod/sumdb/tlog"
 )
 
 // Inclusion proves that entry seq stands in the ledger of the newest checkpoint.

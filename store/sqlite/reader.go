@@ -10,10 +10,11 @@ import (
 	"path/filepath"
 	"strings"
 
+	"golang.org/x/mod/sumdb/tlog"
+
 	"github.com/fairlead/fairlead"
 	"github.com/fairlead/fairlead/ledger"
 	"github.com/fairlead/fairlead/ledger/verify"
-	"golang.org/x/mod/sumdb/tlog"
 )
 
 // Reader reads one moment of a state directory without writing to it, also
@@ -44,7 +45,13 @@ func OpenReadOnly(dir string) (*Reader, error) {
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
 		return nil, fairlead.Errorf(fairlead.NotFound, op, "%w", err).WithHint("name the state directory that fairlead up was started with")
 	}
-	db, err := sql.Open("sqlite", dsn(path, readPragmas)+"&mode=ro&_txlock=deferred")
+	// Without a log of writes nobody has it open. A read-only connection would then
+	// make one and leave it; another one that may write, and does not, takes it away.
+	mode := "ro"
+	if _, err := os.Stat(path + "-wal"); errors.Is(err, fs.ErrNotExist) {
+		mode = "rw"
+	}
+	db, err := sql.Open("sqlite", dsn(path, readPragmas)+"&_txlock=deferred&mode="+mode)
 	if err != nil {
 		return nil, failed(op, err)
 	}

@@ -7,9 +7,10 @@ import (
 	"fmt"
 	"iter"
 
+	"golang.org/x/mod/sumdb/tlog"
+
 	"github.com/fairlead/fairlead"
 	"github.com/fairlead/fairlead/ledger"
-	"golang.org/x/mod/sumdb/tlog"
 )
 
 // view reads one database, or one snapshot of it: all queries stand here, for

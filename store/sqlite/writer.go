@@ -7,10 +7,11 @@ import (
 	"fmt"
 	"maps"
 
-	"github.com/fairlead/fairlead"
-	"github.com/fairlead/fairlead/ledger"
 	"golang.org/x/mod/sumdb/tlog"
 	codes "modernc.org/sqlite/lib"
+
+	"github.com/fairlead/fairlead"
+	"github.com/fairlead/fairlead/ledger"
 )
 
 const (
