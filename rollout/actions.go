@@ -3,6 +3,7 @@ package rollout
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -108,7 +109,7 @@ func (a *actions) start(ctx context.Context, now time.Time, p Place) {
 	intent := fairlead.Intent{ID: "start-" + id, Action: startAction, Site: p.Site, Target: id, Detail: detail, Since: now}
 	a.driveStart(intent, p, func() error {
 		if err := a.begin(ctx, intent); err != nil {
-			return err
+			return unrecorded{err}
 		}
 		return a.doStart(ctx, intent, p)
 	})
@@ -144,9 +145,15 @@ func (a *actions) started(p Place, id string, err error) {
 	a.loop.poke()
 }
 
+// unrecorded is why an action was not even begun: the store could not take its intent.
+type unrecorded struct{ error }
+
 // again returns f after one more failure: the pause doubles from two seconds to a
-// minute.
+// minute. A release does not answer for what could not be recorded.
 func (f failure) again(now time.Time, err error) failure {
+	if errors.As(err, &unrecorded{}) {
+		return failure{count: f.count, why: f.why, last: f.last, next: now.Add(recordPause)}
+	}
 	wait := min(time.Second<<min(f.count+1, 6), time.Minute)
 	return failure{count: f.count + 1, why: err.Error(), last: now, next: now.Add(wait)}
 }

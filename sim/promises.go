@@ -3,6 +3,7 @@ package sim
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/fairlead/fairlead"
@@ -226,6 +227,9 @@ func (p *promises) grown(e fairlead.Entry, before, after rollout.Rollout) {
 
 // advanced checks that a step was earned, and that a rollback has its reason.
 func (p *promises) advanced(e fairlead.Entry, d decided, before, after rollout.Rollout) {
+	if strings.Contains(after.Notes[len(after.Notes)-1].Text, "no instance can be started") {
+		p.breaks("a release answers for itself alone", "entry %d: %s", e.Seq, after.Notes[len(after.Notes)-1].Text)
+	}
 	switch {
 	case e.Kind == "rollout.advanced" && before.Weight == fairlead.Whole && before.From != 0: // nothing is left to compare with
 		if before.Held != rollout.HeldInconclusive && after.Strategy.OnInconclusive != fairlead.OnInconclusivePromote {
