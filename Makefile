@@ -4,7 +4,7 @@ GO       ?= go
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null)
 export CGO_ENABLED = 0
 
-.PHONY: build demo test check race size bench clean
+.PHONY: build demo test fire check race size bench clean
 
 build:
 	$(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/fairlead ./cmd/fairlead
@@ -14,6 +14,11 @@ demo: build
 
 test: build
 	$(GO) test ./...
+
+# What takes too long for every change: everything killed at random under traffic, and
+# deploy after deploy. Some five minutes.
+fire: build
+	FAIRLEAD_FIRE=1 FAIRLEAD_DEPLOYS=20 $(GO) test -count=1 -timeout 20m -v -run 'UnderFire|ManyDeploys' ./e2e
 
 # Format, vet, staticcheck and the architecture.
 check:

@@ -126,7 +126,8 @@ func TestAFullDiskLosesNothingAndTheRolloutGoesOnWhenThereIsRoomAgain(t *testing
 	w.proven()
 }
 
-func TestAFullDiskThatOutlastsTheLeaseAndTheControlPlaneLosesNothing(t *testing.T) {
+func TestUnderFireAFullDiskThatOutlastsTheLeaseAndTheControlPlaneLosesNothing(t *testing.T) {
+	long(t)
 	t.Parallel()
 	w, r := newRoom(t, "96m")
 	w.up()

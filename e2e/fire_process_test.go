@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -132,5 +133,30 @@ func TestAKilledInstanceOfTheCanaryDoesNotLoseWhatWasNeverSentToIt(t *testing.T)
 	}
 	r := w.rollout()
 	t.Logf("the rollout is %s, outcome %q, weight %s: %s", r.Phase, r.Outcome, r.Weight, r.Story[len(r.Story)-1])
+	w.proven()
+}
+
+func TestUnderFireAShimThatHangsHindersNoRolloutAndLosesNothing(t *testing.T) {
+	long(t)
+	t.Parallel()
+	w := start(t)
+	f := w.newFire()
+	file := f.file(strategy("{steps: [50], beta: 0.3, margin: {ratio: 5, absolute: 0.2}, warmup: 100ms, minStep: 1s, rollbackWindow: 1s}"))
+	w.deploy(0, f.version(behaviour{Version: "v1"}), file)
+	f.start().flows(200, 1)
+	app, shim := w.instance(w.site().Instances[0].ID)
+	if err := syscall.Kill(shim.pid, syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	w.deploy(0, f.version(behaviour{Version: "v2"}), file)
+	f.flows(200, 2)
+	if !app.alive() {
+		t.Error("the app ended while its shim hung")
+	}
+	if err := syscall.Kill(shim.pid, syscall.SIGCONT); err != nil {
+		t.Fatal(err)
+	}
+	w.settled(2, 2)
+	f.nothingLost()
 	w.proven()
 }
