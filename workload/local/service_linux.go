@@ -21,9 +21,10 @@ import (
 )
 
 // The times of a service. One that ends by itself is started again at once when it
-// has run for CrashWindow, and else after the same waits as an instance; it is
-// never given up.
+// has run for CrashWindow, and else after the same waits as an instance, but for at
+// most a second: nobody is served meanwhile. It is never given up.
 const (
+	serviceWait  = time.Second
 	serviceReady = 30 * time.Second       // longest until a process with Notify serves
 	serviceAlive = 300 * time.Millisecond // one without Notify counts as serving when it has lived so long
 )
@@ -240,7 +241,7 @@ func (k *keeper) begin() {
 // again plans the next start after an end.
 func (k *keeper) again(ran time.Duration, reason string) {
 	k.policy, _ = k.policy.ended(ran)
-	wait := k.policy.wait
+	wait := min(k.policy.wait, serviceWait)
 	if ran >= CrashWindow {
 		wait = 0
 	}
