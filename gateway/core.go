@@ -72,7 +72,7 @@ func (c *Core) open(d disk.Disk, dir string, before *legacy) (err error) {
 		text += ", in place of boot " + before.Boot
 	}
 	c.proxy = newProxy(c.boot, c.journal, c.log)
-	c.proxy.note(c.started, eventStarted, fairlead.Site{}, text) // with a full disk it serves all the same
+	c.proxy.note(Event{Time: c.started, Kind: eventStarted, Text: text}) // with a full disk it serves all the same
 	c.spool, err = openSpool(d, filepath.Join(dir, "spool"), spoolPrefix(c.started.UnixNano(), c.boot), spoolMost)
 	if err != nil {
 		return err
@@ -193,7 +193,7 @@ func (c *Core) keep(block fairlead.Block, now time.Time) error {
 	dropped, err := c.spool.add(block)
 	if dropped > 0 {
 		c.lost.dropped.Add(uint64(dropped))
-		c.proxy.note(now, eventSpoolFull, fairlead.Site{}, fmt.Sprintf("%d blocks that no one took were dropped", dropped))
+		c.proxy.note(Event{Time: now, Kind: eventSpoolFull, Text: fmt.Sprintf("%d blocks that no one took were dropped", dropped)})
 	}
 	return err
 }

@@ -80,6 +80,8 @@ func (c *Core) retire(now time.Time) (*legacy, error) {
 }
 
 func (k *keeper) retire(now time.Time) (*legacy, error) {
+	k.orders.Lock()
+	defer k.orders.Unlock()
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.proxy.retired.Swap(true) {

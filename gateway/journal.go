@@ -7,9 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
-	"time"
 
-	"github.com/fairlead/fairlead"
 	"github.com/fairlead/fairlead/internal/atomicfile"
 	"github.com/fairlead/fairlead/internal/disk"
 )
@@ -67,15 +65,16 @@ func openJournal(d disk.Disk, path string) (*journal, error) {
 	return j, nil
 }
 
-// add appends an event. One that cannot be written is owed: it comes with the next
-// one, or with retry.
-func (j *journal) add(now time.Time, kind string, site fairlead.Site, text string) error {
+// add appends events, which it numbers. Those that cannot be written are owed: they
+// come with the next ones, or with retry.
+func (j *journal) add(events ...Event) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	j.owed = append(j.owed, Event{Time: now.UTC().Round(0), Kind: kind, Site: site, Text: text})
-	if len(j.owed) > journalKeep {
-		j.owed = j.owed[1:]
+	for _, e := range events {
+		e.Time = e.Time.UTC().Round(0)
+		j.owed = append(j.owed, e)
 	}
+	j.owed = j.owed[max(0, len(j.owed)-journalKeep):]
 	return j.pay()
 }
 

@@ -22,7 +22,7 @@ func TestNoEventIsLostWhenTheJournalIsShortened(t *testing.T) {
 				t.Fatal(err)
 			}
 			for i := range events {
-				if err := j.add(time.Unix(0, 0), eventEjected, spoolSite, fmt.Sprint(i)); err != nil {
+				if err := j.add(Event{Time: time.Unix(0, 0), Kind: eventEjected, Site: spoolSite, Text: fmt.Sprint(i)}); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -37,7 +37,7 @@ func TestNoEventIsLostWhenTheJournalIsShortened(t *testing.T) {
 			_ = j.shorten() // whether it succeeds or not
 			j.mu.Unlock()
 			written := events
-			if j.add(time.Unix(0, 0), eventEjected, spoolSite, "5") == nil {
+			if j.add(Event{Time: time.Unix(0, 0), Kind: eventEjected, Site: spoolSite, Text: "5"}) == nil {
 				written++
 			}
 			d.Fail(nil)

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -31,10 +32,12 @@ type keeper struct {
 	dir   string
 	proxy *proxy
 
-	mu       sync.Mutex
-	newest   fairlead.Order // taken
-	snapshot *Snapshot      // in force
-	renewed  time.Time      // when the leases were renewed, on the monotonic clock
+	orders sync.Mutex     // held while an order is taken, also while it is written
+	newest fairlead.Order // taken
+
+	mu       sync.Mutex // never held over a write of an order, so that a slow disk keeps no lease alive
+	snapshot *Snapshot  // in force; changed with both locks
+	renewed  time.Time  // when the leases were renewed, on the monotonic clock
 	expired  map[fairlead.Site]bool
 }
 
@@ -43,7 +46,7 @@ type keeper struct {
 func newKeeper(d disk.Disk, dir string, p *proxy, now time.Time, before *legacy) (*keeper, error) {
 	k := &keeper{disk: d, dir: dir, proxy: p, snapshot: &Snapshot{}, expired: map[fairlead.Site]bool{}}
 	if err := readJSON(d, filepath.Join(dir, orderFile), &k.newest); err != nil {
-		p.note(now, eventLost, fairlead.Site{}, "the newest order cannot be read, and any is taken: "+err.Error())
+		p.note(Event{Time: now, Kind: eventLost, Text: "the newest order cannot be read, and any is taken: " + err.Error()})
 	}
 	s, err := readSnapshot(d, dir)
 	if s.Order.After(k.newest) {
@@ -75,7 +78,7 @@ func (k *keeper) lose(now time.Time, err error) {
 	if err := k.disk.Rename(file, file+lostSuffix); err == nil {
 		text += "; it is kept as " + snapshotFile + lostSuffix
 	}
-	k.proxy.note(now, eventLost, fairlead.Site{}, text)
+	k.proxy.note(Event{Time: now, Kind: eventLost, Text: text})
 }
 
 // readJSON reads a file; one that is not there leaves v.
@@ -100,12 +103,13 @@ func (k *keeper) apply(now time.Time, s *Snapshot) error {
 	if err := s.Validate(); err != nil {
 		return fairlead.Errorf(fairlead.Invalid, op, "%w", err)
 	}
-	k.mu.Lock()
-	defer k.mu.Unlock()
+	keep := s.Keep
+	k.orders.Lock()
+	defer k.orders.Unlock()
 	if err := k.admit(op, s.Order); err != nil {
 		return err
 	}
-	s, expired, err := k.kept(s)
+	s, err := k.kept(s)
 	if err != nil {
 		return fairlead.Errorf(fairlead.Invalid, op, "%w", err)
 	}
@@ -116,43 +120,51 @@ func (k *keeper) apply(now time.Time, s *Snapshot) error {
 	if err := atomicfile.WriteTo(k.disk, filepath.Join(k.dir, snapshotFile), data, 0o600); err != nil {
 		return fairlead.Errorf(fairlead.Unavailable, op, "%w", err)
 	}
-	k.newest, k.snapshot, k.renewed, k.expired = s.Order, s, now, expired
-	k.proxy.lost.Store(false)
-	k.proxy.install(newTable(s, expired, k.proxy.registry))
+	k.newest = s.Order
+	k.enforce(now, s, keep)
 	return nil
 }
 
-// kept returns s with the routes that it keeps, as they are in force, and which of
-// them are on their fallback weights. It needs the lock.
-func (k *keeper) kept(s *Snapshot) (*Snapshot, map[fairlead.Site]bool, error) {
-	expired := map[fairlead.Site]bool{}
+// enforce puts a snapshot in force that is on disk. Routes that it keeps stay on
+// their fallback weights.
+func (k *keeper) enforce(now time.Time, s *Snapshot, keep []fairlead.Site) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	maps.DeleteFunc(k.expired, func(site fairlead.Site, _ bool) bool { return !slices.Contains(keep, site) })
+	k.snapshot, k.renewed = s, now
+	k.proxy.lost.Store(false)
+	k.proxy.install(newTable(s, k.expired, k.proxy.registry))
+}
+
+// kept returns s with the routes that it keeps, as they are in force. It needs the
+// lock of orders.
+func (k *keeper) kept(s *Snapshot) (*Snapshot, error) {
 	if len(s.Keep) == 0 {
-		return s, expired, nil
+		return s, nil
 	}
 	merged := Snapshot{Format: 1, Order: s.Order, Routes: slices.Clone(s.Routes)}
 	for _, r := range k.snapshot.Routes {
 		if slices.Contains(s.Keep, r.Site) {
 			merged.Routes = append(merged.Routes, r)
-			if k.expired[r.Site] {
-				expired[r.Site] = true
-			}
 		}
 	}
-	return &merged, expired, merged.Validate()
+	return &merged, merged.Validate()
 }
 
 // renew renews the leases that have not run out.
 func (k *keeper) renew(now time.Time, order fairlead.Order) error {
 	const op = "renew leases"
-	k.mu.Lock()
-	defer k.mu.Unlock()
+	k.orders.Lock()
+	defer k.orders.Unlock()
 	if err := k.admit(op, order); err != nil {
 		return err
 	}
-	k.expireLocked(now, "its lease ran out")
+	k.expire(now)
 	if err := k.take(op, order); err != nil {
 		return err
 	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
 	k.renewed = now
 	return nil
 }
@@ -160,8 +172,8 @@ func (k *keeper) renew(now time.Time, order fairlead.Order) error {
 // attend takes the word of a control plane that gives no order: it must not be of
 // an older term, and one of a newer term is in charge from here on.
 func (k *keeper) attend(op string, term uint64) error {
-	k.mu.Lock()
-	defer k.mu.Unlock()
+	k.orders.Lock()
+	defer k.orders.Unlock()
 	if term == k.newest.Term {
 		return nil
 	}
@@ -172,7 +184,7 @@ func (k *keeper) attend(op string, term uint64) error {
 	return k.take(op, first)
 }
 
-// take makes order the newest one, also after a restart. It needs the lock.
+// take makes order the newest one, also after a restart. It needs the lock of orders.
 func (k *keeper) take(op string, order fairlead.Order) error {
 	data, err := json.Marshal(order)
 	if err != nil {
@@ -185,6 +197,7 @@ func (k *keeper) take(op string, order fairlead.Order) error {
 	return nil
 }
 
+// admit refuses an order that is not newer. It needs the lock of orders.
 func (k *keeper) admit(op string, order fairlead.Order) error {
 	if k.proxy.retired.Load() {
 		return fairlead.Errorf(fairlead.Unavailable, op, "another gateway has taken over")
@@ -210,7 +223,7 @@ func (k *keeper) expireLocked(now time.Time, why string) {
 	if k.proxy.retired.Load() {
 		return // the gateway in charge attends them: see follow
 	}
-	moved := false
+	var events []Event
 	for _, r := range k.snapshot.Routes {
 		if r.Split == nil || r.Split.Lease.TTL <= 0 || k.expired[r.Site] {
 			continue
@@ -218,12 +231,12 @@ func (k *keeper) expireLocked(now time.Time, why string) {
 		if !k.renewed.IsZero() && now.Sub(k.renewed) < r.Split.Lease.TTL.D() {
 			continue
 		}
-		k.proxy.note(now, eventLeaseExpired, r.Site,
-			fmt.Sprintf("%s: rollout %s goes from weight %s to its fallback %s", why, r.Split.Rollout, r.Split.Weight, r.Split.Lease.Fallback))
 		k.expired[r.Site] = true
-		moved = true
+		events = append(events, Event{Time: now, Kind: eventLeaseExpired, Site: r.Site, Text: fmt.Sprintf(
+			"%s: rollout %s goes from weight %s to its fallback %s", why, r.Split.Rollout, r.Split.Weight, r.Split.Lease.Fallback)})
 	}
-	if moved {
+	if len(events) > 0 {
+		k.proxy.note(events...)
 		k.proxy.install(newTable(k.snapshot, k.expired, k.proxy.registry))
 	}
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/fairlead/fairlead"
 	"github.com/fairlead/fairlead/internal/disk"
+	"github.com/fairlead/fairlead/internal/disk/crashdisk"
 )
 
 // testKeeper opens a keeper in dir, as a gateway's start does.
@@ -127,5 +128,53 @@ func TestAnOldOrderIsRefusedAlsoAfterARestart(t *testing.T) {
 				t.Errorf("%s: renewal %d: %v", name, seq, err)
 			}
 		}
+	}
+}
+
+// TestADiskThatHangsKeepsNoLeaseAlive holds up the journal's sync, and an order that
+// is being written: the split goes to its fallback all the same.
+func TestADiskThatHangsKeepsNoLeaseAlive(t *testing.T) {
+	for name, hangs := range map[string]crashdisk.Op{"the journal": crashdisk.OpSync, "an order": crashdisk.OpCreate} {
+		t.Run(name, func(t *testing.T) {
+			d := crashdisk.New()
+			log := slog.New(slog.NewTextHandler(io.Discard, nil))
+			c, err := OpenCore(d, "/g", "boot", time.Unix(0, 0), log)
+			if err != nil {
+				t.Fatal(err)
+			}
+			writes := patience{most: time.Millisecond, slow: func() {}}
+			c.proxy.patient = writes.run
+			began := time.Now()
+			if err := c.Apply(began, leased(1)); err != nil {
+				t.Fatal(err)
+			}
+			reached, release := make(chan struct{}, 100), make(chan struct{})
+			d.Fail(func(op crashdisk.Op, _ string) error {
+				if op == hangs {
+					reached <- struct{}{}
+					<-release
+				}
+				return nil
+			})
+			renewal := make(chan error, 1)
+			if hangs == crashdisk.OpCreate {
+				go func() { renewal <- c.Renew(began, fairlead.Order{Term: 1, Seq: 2}) }()
+				<-reached
+			} else {
+				renewal <- nil
+			}
+			c.Expire(began.Add(time.Minute))
+			if w, e := c.keeper.inForce(); w != 100 || e != 0 {
+				t.Errorf("weight %s in epoch %d while the disk hangs", w, e)
+			}
+			close(release)
+			writes.running.Wait()
+			if err := <-renewal; err != nil {
+				t.Error(err)
+			}
+			if got := c.Events(0); got[len(got)-1].Kind != eventLeaseExpired {
+				t.Errorf("the journal says %+v", got)
+			}
+		})
 	}
 }

@@ -21,6 +21,7 @@ type proxy struct {
 	table    atomic.Pointer[table]
 	registry *registry
 	journal  *journal
+	patient  func(write func()) // runs a write of the journal; returns when it is done, or has taken too long
 	log      *slog.Logger
 	quiet    *log.Logger // for net/http's own remarks
 	buffers  buffers
@@ -39,7 +40,7 @@ type proxy struct {
 }
 
 func newProxy(boot string, j *journal, l *slog.Logger) *proxy {
-	p := &proxy{stall: stallMost, seed: seedOf(boot), registry: newRegistry(), journal: j, log: l, quiet: slog.NewLogLogger(l.Handler(), slog.LevelDebug)}
+	p := &proxy{stall: stallMost, patient: func(write func()) { write() }, seed: seedOf(boot), registry: newRegistry(), journal: j, log: l, quiet: slog.NewLogLogger(l.Handler(), slog.LevelDebug)}
 	p.buffers.pool.New = func() any { return new([32 << 10]byte) }
 	p.table.Store(newTable(&Snapshot{}, nil, p.registry))
 	return p
@@ -123,30 +124,34 @@ func (p *proxy) unreachable(site fairlead.Site, b *backend, i *instance, now tim
 	if d == 0 {
 		return
 	}
-	p.note(now, eventEjected, site, i.id+" for "+d.String()+" after failed connections")
+	p.note(Event{Time: now, Kind: eventEjected, Site: site, Text: i.id + " for " + d.String() + " after failed connections"})
 	i.eject(now.Add(d))
 }
 
-// note puts an event in the journal, the log and the metrics.
-func (p *proxy) note(now time.Time, kind string, site fairlead.Site, text string) {
-	level := slog.LevelWarn
-	if kind == eventStarted || kind == eventRestored {
-		level = slog.LevelInfo
-	}
-	p.log.Log(context.Background(), level, kind, "site", site.String(), "text", text)
-	switch kind {
-	case eventEjected:
-		p.alone.ejections.Add(1)
-	case eventLeaseExpired:
-		p.alone.expiries.Add(1)
+// note puts events in the log, the metrics and the journal, in which they are when it
+// returns, unless it cannot be written, or not for a while: see patient.
+func (p *proxy) note(events ...Event) {
+	for _, e := range events {
+		level := slog.LevelWarn
+		switch e.Kind {
+		case eventEjected:
+			p.alone.ejections.Add(1)
+		case eventLeaseExpired:
+			p.alone.expiries.Add(1)
+		case eventStarted, eventRestored:
+			level = slog.LevelInfo
+		}
+		p.log.Log(context.Background(), level, e.Kind, "site", e.Site.String(), "text", e.Text)
 	}
 	if p.retired.Load() {
 		return // the journal is another gateway's
 	}
-	if err := p.journal.add(now, kind, site, text); err != nil {
-		p.alone.unwritten.Add(1)
-		p.log.Error("the journal cannot be written", "error", err)
-	}
+	p.patient(func() {
+		if err := p.journal.add(events...); err != nil {
+			p.alone.unwritten.Add(uint64(len(events)))
+			p.log.Error("the journal cannot be written", "error", err)
+		}
+	})
 }
 
 // draw returns a number that looks random: the next of a sequence that the boot id

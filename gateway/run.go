@@ -65,6 +65,7 @@ type server struct {
 	control *http.Server
 	failed  chan error    // of a listener
 	retired chan struct{} // closed when the directory is another gateway's
+	writes  patience      // of the journal
 	closing atomic.Int64  // Unix nanoseconds when the last connections were told to close; 0 before
 }
 
@@ -101,6 +102,7 @@ func Run(ctx context.Context, c Config) error {
 	s.WriteBlocks(time.Now(), true)
 	s.control.Close()
 	loops.Wait()
+	s.writes.running.Wait()
 	if s.proxy.retired.Load() {
 		s.leave()
 		return err
@@ -145,8 +147,13 @@ func enter(ctx context.Context, c Config) (unlock func(), before *legacy, err er
 }
 
 func (s *server) open(before *legacy) (err error) {
-	if s.Core, err = openCore(disk.OS{}, s.Dir, rand.Text(), time.Now(), s.Log, before); err != nil || s.Control != nil {
+	if s.Core, err = openCore(disk.OS{}, s.Dir, rand.Text(), time.Now(), s.Log, before); err != nil {
 		return err
+	}
+	s.writes.most, s.writes.slow = journalPatience, func() { s.Log.Error("the journal takes too long; traffic moves before it is written") }
+	s.proxy.patience, s.proxy.stall, s.proxy.patient = s.Hold, s.Stall, s.writes.run
+	if s.Control != nil {
+		return nil
 	}
 	if s.Control, err = unixsock.Listen(filepath.Join(s.Dir, ControlSocket)); err != nil {
 		return errors.Join(err, s.Close())
@@ -156,7 +163,6 @@ func (s *server) open(before *legacy) (err error) {
 
 // serve starts the servers. Requests end when work does.
 func (s *server) serve(work context.Context, loops *sync.WaitGroup) {
-	s.proxy.patience, s.proxy.stall = s.Hold, s.Stall
 	quiet := slog.NewLogLogger(s.Log.Handler(), slog.LevelDebug)
 	var protocols http.Protocols
 	protocols.SetHTTP1(true)

@@ -151,7 +151,7 @@ func TestTheJournalCountsOnOverRestartsTornTailsAndShortening(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 3 {
-		if err := j.add(time.Now(), eventEjected, spoolSite, "x"); err != nil {
+		if err := j.add(Event{Time: time.Now(), Kind: eventEjected, Site: spoolSite, Text: "x"}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -166,7 +166,7 @@ func TestTheJournalCountsOnOverRestartsTornTailsAndShortening(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer j.close()
-	if err := j.add(time.Now(), eventRestored, spoolSite, "y"); err != nil {
+	if err := j.add(Event{Time: time.Now(), Kind: eventRestored, Site: spoolSite, Text: "y"}); err != nil {
 		t.Fatal(err)
 	}
 	if got := j.after(2); len(got) != 2 || got[0].N != 3 || got[1].N != 4 || got[1].Kind != eventRestored {
@@ -178,7 +178,7 @@ func TestTheJournalCountsOnOverRestartsTornTailsAndShortening(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := j.add(time.Now(), eventRestored, spoolSite, "z"); err != nil {
+	if err := j.add(Event{Time: time.Now(), Kind: eventRestored, Site: spoolSite, Text: "z"}); err != nil {
 		t.Fatal(err)
 	}
 	again, err := openJournal(disk.OS{}, path)

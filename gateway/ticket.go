@@ -111,7 +111,7 @@ func (x *Ticket) FirstByte(now time.Time, stream bool) { x.observed.firstByte(no
 func (x *Ticket) Reached(now time.Time) {
 	x.up.Store(now.UnixNano())
 	if x.instance.reached() {
-		x.proxy.note(now, eventRestored, x.site, x.instance.id+" can be reached again")
+		x.proxy.note(Event{Time: now, Kind: eventRestored, Site: x.site, Text: x.instance.id + " can be reached again"})
 		x.instance.restore()
 	}
 }
