@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 )
@@ -93,7 +94,7 @@ func (w *world) census() []string {
 	})
 	below(w.temp(), func(path string, _ fs.DirEntry) { add("temporary file", path) })
 	below(w.state, func(path string, d fs.DirEntry) {
-		if !kept.MatchString(path) || d.Type()&os.ModeSocket != 0 {
+		if !slices.Contains(w.spared, path) && !kept.MatchString(path) || d.Type()&os.ModeSocket != 0 {
 			add("file", filepath.Join(w.state, path))
 		}
 	})

@@ -113,9 +113,11 @@ ls -A "$S" > "$D/kept"
 	for _, free := range []int{0, 4096, 16384, 65536, 131072, 262144, 524288} {
 		r := w.step(fmt.Sprint("up-", free))
 		if r.code == 0 {
-			continue // that was room enough
+			t.Logf("%d bytes are room enough", free)
+			continue
 		}
 		refused++
+		t.Logf("with %d bytes free: %s", free, r.err)
 		var lines []string
 		for line := range strings.Lines(r.err) {
 			if strings.HasPrefix(line, `{"error":`) {

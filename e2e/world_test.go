@@ -22,16 +22,17 @@ import (
 // ended, and looked for, when its test ends.
 type world struct {
 	*testing.T
-	dir   string // everything of the test
-	state string
-	as    *syscall.Credential // who runs it; nil is who tests
-	build string              // the program, by default the one that all tests run
-	enter []string            // what runs a command where the world is, if that is not here
-	root  string              // the world's root as this test sees it, if it is not the same
-	plane *plane              // the newest control plane
-	named string              // the app's name, which no other test has
-	mu    sync.Mutex
-	known map[identity]process // all that were seen of it; guarded by mu
+	dir    string // everything of the test
+	state  string
+	as     *syscall.Credential // who runs it; nil is who tests
+	build  string              // the program, by default the one that all tests run
+	enter  []string            // what runs a command where the world is, if that is not here
+	root   string              // the world's root as this test sees it, if it is not the same
+	plane  *plane              // the newest control plane
+	named  string              // the app's name, which no other test has
+	spared []string            // files in the state directory that the test itself left there
+	mu     sync.Mutex
+	known  map[identity]process // all that were seen of it; guarded by mu
 }
 
 // plane is a running `fairlead up`.

@@ -19,6 +19,32 @@ type deployments struct {
 	releases *release.Maker
 	engine   *rollout.Engine
 	routes   *sync.Mutex // held from the look for a free route until a rollout has it
+	making   *sites      // where a deploy is being made
+}
+
+// sites are those where something is under way. It is safe for concurrent use.
+type sites struct {
+	mu   sync.Mutex
+	busy map[fairlead.Site]bool
+}
+
+// enter takes a site, or says that another deploy has it: of two at once one would
+// make a release for nothing.
+func (s *sites) enter(site fairlead.Site) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.busy[site] {
+		return fairlead.Errorf(fairlead.Conflict, "deploy "+site.App, "another deploy to %s is on its way", site.Env).
+			WithHint("wait for it: fairlead status %s; or stop it then: fairlead abort %s --env %s", site.App, site.App, site.Env)
+	}
+	s.busy[site] = true
+	return nil
+}
+
+func (s *sites) leave(site fairlead.Site) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.busy, site)
 }
 
 // Deploy makes a release of a file and its tree and begins its rollout.
@@ -27,7 +53,16 @@ func (d deployments) Deploy(ctx context.Context, in client.Deploy, by fairlead.P
 	if err := app.Check(complete); err != nil {
 		return fairlead.Release{}, rollout.Rollout{}, false, err
 	}
-	if err := d.possible(ctx, complete, in.Env); err != nil {
+	environment, err := release.Environment(fairlead.Release{App: in.App.Metadata.Name, Policy: complete.Spec.Environments}, in.Env)
+	if err != nil {
+		return fairlead.Release{}, rollout.Rollout{}, false, err
+	}
+	site := fairlead.Site{App: in.App.Metadata.Name, Env: environment.Name}
+	if err := d.making.enter(site); err != nil {
+		return fairlead.Release{}, rollout.Rollout{}, false, err
+	}
+	defer d.making.leave(site)
+	if err := d.possible(ctx, complete, site, environment); err != nil {
 		return fairlead.Release{}, rollout.Rollout{}, false, err
 	}
 	r, made, err := d.releases.Make(ctx, complete, in.Tree, by)
@@ -39,14 +74,9 @@ func (d deployments) Deploy(ctx context.Context, in client.Deploy, by fairlead.P
 }
 
 // possible refuses a deploy that would be refused after a release was made for
-// nothing: there is no such environment, something is moving there already, its
-// route is another's, or it lacks a secret.
-func (d deployments) possible(ctx context.Context, a fairlead.App, env string) error {
-	environment, err := release.Environment(fairlead.Release{App: a.Metadata.Name, Policy: a.Spec.Environments}, env)
-	if err != nil {
-		return err
-	}
-	site := fairlead.Site{App: a.Metadata.Name, Env: environment.Name}
+// nothing: something is moving there already, its route is another's, or it lacks a
+// secret.
+func (d deployments) possible(ctx context.Context, a fairlead.App, site fairlead.Site, environment fairlead.Environment) error {
 	for _, state := range d.engine.Sites() {
 		if r := state.Rollout; state.Live.Site == site && r != nil && r.Moving() {
 			return fairlead.Errorf(fairlead.Conflict, "deploy "+site.App, "%s@%d is on its way to %s (%s)", r.Site.App, r.To, site.Env, r.Phase).

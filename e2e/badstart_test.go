@@ -1,0 +1,246 @@
+package e2e
+
+import (
+	"encoding/json"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+
+	"github.com/fairlead/fairlead/api/client"
+)
+
+// failure is a command's error as JSON has it.
+type failure struct{ Code, Operation, Message, Hint string }
+
+func (f failure) String() string {
+	return f.Code + ": " + f.Operation + ": " + f.Message + "\n  hint: " + f.Hint
+}
+
+// failed runs a command that has to fail with an exit status and exactly one error,
+// which says what to do about it.
+func (w *world) failed(code int, args ...string) failure {
+	w.Helper()
+	r := w.run(append(args, "--output", "json")...)
+	var all []failure
+	for line := range strings.Lines(r.err) {
+		var e struct{ Error *failure }
+		if json.Unmarshal([]byte(line), &e) == nil && e.Error != nil {
+			all = append(all, *e.Error)
+		}
+	}
+	if r.code != code || len(all) != 1 || all[0].Message == "" || all[0].Hint == "" || r.out != "" {
+		w.Errorf("want exit status %d and one error with a hint: %s", code, r)
+	}
+	if len(all) == 0 {
+		return failure{}
+	}
+	return all[0]
+}
+
+// upFails says that a start fails with an error that has all words, and leaves
+// nothing behind but what the state directory keeps.
+func (w *world) upFails(code int, flags []string, words ...string) {
+	w.Helper()
+	said := w.failed(code, append([]string{"up", "--log-level", "error"}, flags...)...).String()
+	for _, word := range words {
+		if !strings.Contains(said, word) {
+			w.Errorf("%q is not in: %s", word, said)
+		}
+	}
+	w.nothingLeft()
+}
+
+var anyPort = []string{"--listen", "127.0.0.1:0", "--api", "127.0.0.1:0"}
+
+func TestAStartThatFailsSaysWhyAndLeavesNothing(t *testing.T) {
+	t.Parallel()
+	put := func(name, text string) func(*world, string) {
+		return func(w *world, state string) { write(w, filepath.Join(state, name), text) }
+	}
+	truncate := func(name string, size int64) func(*world, string) {
+		return func(w *world, state string) {
+			if err := os.Truncate(filepath.Join(state, name), size); err != nil {
+				w.Fatal(err)
+			}
+		}
+	}
+	flip := func(name string, at int64, bytes string) func(*world, string) {
+		return func(w *world, state string) {
+			f, err := os.OpenFile(filepath.Join(state, name), os.O_WRONLY, 0)
+			if err == nil {
+				_, err = f.WriteAt([]byte(bytes), at)
+			}
+			if err != nil || f.Close() != nil {
+				w.Fatal(err)
+			}
+		}
+	}
+	for name, c := range map[string]struct {
+		harm func(w *world, state string)
+		code int
+		says []string
+	}{
+		"a database without a byte":      {truncate("fairlead.db", 0), 1, []string{"corrupt", "fairlead.db: it is empty, but ledger.key says", "restore fairlead.db"}},
+		"a database that is cut off":     {truncate("fairlead.db", 8192+17), 1, []string{"corrupt", "fairlead.db: "}},
+		"a database with another header": {flip("fairlead.db", 0, "not SQLite"), 1, []string{"corrupt", "fairlead.db: file is not a database"}},
+		"a database with a broken page":  {flip("fairlead.db", 4096, strings.Repeat("\xa5", 4096)), 1, []string{"corrupt", "fairlead.db: "}},
+		"a database that is text":        {put("fairlead.db", "hello\n"), 1, []string{"corrupt", "fairlead.db: file is not a database"}},
+		"keys.db that is text":           {put("keys.db", "hello, this is no database\n"), 1, []string{"corrupt", "keys.db: "}},
+		"a ledger's key that is none":    {put("ledger.key", "x\n"), 1, []string{"corrupt", "signing key", "restore ledger.key"}},
+		"a vault's key that is none":     {put("vault.key", "x\n"), 1, []string{"corrupt", "vault.key does not hold a key"}},
+		"an evidence key that is none":   {put("evidence.key", "x\n"), 1, []string{"corrupt", "evidence.key does not hold a key", "gates run again"}},
+		"a token that is none":           {put("admin.token", "x\n"), 1, []string{"corrupt", "admin.token does not hold a token"}},
+		"a term that is none":            {put("run/term.json", "x\n"), 1, []string{"corrupt", "term.json", "remove "}},
+		"a key that others may read":     {func(w *world, state string) { chmod(w, filepath.Join(state, "vault.key"), 0o644) }, 5, []string{"forbidden", "others may read it", "chmod 600"}},
+		"a record of a newer shim":       {record(`{"protocol": 9}`), 1, []string{"unsupported", "is of protocol 9, this program knows up to 1", "newer Fairlead"}},
+		"a record that is none":          {record("x"), 1, []string{"corrupt", "run/instances/a/state.json", "remove that directory"}},
+		"a gateway's directory that is a file": {func(w *world, state string) {
+			if err := os.RemoveAll(filepath.Join(state, "gateway")); err != nil {
+				w.Fatal(err)
+			}
+			put("gateway", "")(w, state)
+		}, 1, []string{"unavailable", "start the gateway", "not a directory"}},
+		"a gateway that cannot start": {func(w *world, state string) {
+			if err := os.RemoveAll(filepath.Join(state, "gateway", "spool")); err != nil {
+				w.Fatal(err)
+			}
+			put("gateway/spool", "")(w, state)
+		}, 1, []string{"unavailable", "start the gateway", "it ends as soon as it is started", "spool"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := start(t)
+			w.must("down")
+			w.plane.awaitEnd()
+			good := filepath.Join(w.dir, "good")
+			if out, err := exec.Command("cp", "-a", w.state, good).CombinedOutput(); err != nil {
+				t.Fatalf("%v: %s", err, out)
+			}
+			c.harm(w, w.state)
+			w.spared = append(w.spared, "run/instances/a", "run/instances/a/state.json")
+			for range 2 { // the first try does not make the second one succeed
+				w.upFails(c.code, anyPort, c.says...)
+			}
+			remove(t, w.state)
+			if err := os.Rename(good, w.state); err != nil {
+				t.Fatal(err)
+			}
+			w.up() // and nothing else was harmed
+		})
+	}
+}
+
+// record leaves the record of an instance that is not this program's.
+func record(text string) func(*world, string) {
+	return func(w *world, state string) {
+		dir := filepath.Join(state, "run", "instances", "a")
+		if err := os.Mkdir(dir, 0o700); err != nil {
+			w.Fatal(err)
+		}
+		write(w, filepath.Join(dir, "state.json"), text)
+	}
+}
+
+func chmod(w *world, path string, mode os.FileMode) {
+	w.Helper()
+	if err := os.Chmod(path, mode); err != nil {
+		w.Fatal(err)
+	}
+}
+
+func TestAStartWithAnAddressThatCannotBeHadLeavesNothing(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	at := taken.Addr().String()
+	w.upFails(1, []string{"--listen", at, "--api", "127.0.0.1:0"}, "conflict", "start the gateway", at, "address already in use", "fairlead up --listen 127.0.0.1:0")
+	w.upFails(1, []string{"--listen", "127.0.0.1:0", "--api", at}, "conflict", "open the API", at, "address already in use", "fairlead up --api 127.0.0.1:0")
+	w.upFails(1, []string{"--listen", "192.0.2.1:80", "--api", "127.0.0.1:0"}, "conflict", "192.0.2.1:80")
+	w.upFails(2, []string{"--listen", "nonsense"}, "invalid", `--listen "nonsense" is not an address`)
+	w.upFails(2, []string{"--api", "127.0.0.1:99999"}, "invalid", "--api")
+	w.up()
+}
+
+func TestOfTwoStartsAtTheSameMomentOneRunsAndTheOtherSaysSo(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for range 5 {
+		var begin sync.WaitGroup
+		begin.Add(1)
+		type ending struct {
+			r   result
+			cmd *exec.Cmd
+		}
+		ended := make(chan ending, 2)
+		var commands []*exec.Cmd
+		var mu sync.Mutex
+		for range 2 {
+			go func() {
+				var out, errOut strings.Builder
+				cmd := w.command(append([]string{"up", "--output", "json", "--log-level", "error"}, anyPort...)...)
+				cmd.Stdout, cmd.Stderr = &out, &errOut
+				begin.Wait()
+				if err := cmd.Start(); err != nil {
+					w.Error(err)
+				}
+				mu.Lock()
+				commands = append(commands, cmd)
+				mu.Unlock()
+				_ = cmd.Wait() // the state says how
+				ended <- ending{result{[]string{"up"}, out.String(), errOut.String(), cmd.ProcessState.ExitCode()}, cmd}
+			}()
+		}
+		begin.Done()
+		loser := <-ended
+		if loser.r.code != 1 || strings.Count(loser.r.err, `"error":`) != 1 || !strings.Contains(loser.r.err, "another process has it open") || !strings.Contains(loser.r.err, `"hint":"`) {
+			t.Errorf("the one that does not run: %s", loser.r)
+		}
+		w.must("version")
+		mu.Lock()
+		for _, cmd := range commands {
+			if cmd != loser.cmd {
+				_ = cmd.Process.Signal(syscall.SIGTERM)
+			}
+		}
+		mu.Unlock()
+		if winner := <-ended; winner.r.code != 0 {
+			t.Errorf("the one that runs: %s", winner.r)
+		}
+		w.must("ledger", "verify")
+	}
+}
+
+func TestOfTwoDeploysAtTheSameMomentOneBeginsAndTheOtherSaysSo(t *testing.T) {
+	t.Parallel()
+	w := start(t)
+	w.deploy(0, behaviour{Version: "v1"}, appFile{})
+	files := []string{w.lay(behaviour{Version: "v2", Unready: true}, appFile{}), w.lay(behaviour{Version: "v3", Unready: true}, appFile{})}
+	ended := make(chan result, len(files))
+	for _, file := range files {
+		go func() { ended <- w.run("deploy", "-f", file, "--output", "json") }()
+	}
+	first, second := <-ended, <-ended
+	if first.code != 0 {
+		first, second = second, first
+	}
+	if first.code != 0 || second.code != 1 || !strings.Contains(second.err, "is on its way") || !strings.Contains(second.err, "fairlead abort") {
+		t.Errorf("%s\n%s", first, second)
+	}
+	if n := w.count("rollout.began"); n != 2 {
+		t.Errorf("%d rollouts began", n)
+	}
+	if all := see[[]client.Release](w, "releases", w.named); len(all) != 2 {
+		t.Errorf("the one that was refused made a release: %d of them", len(all))
+	}
+	w.must("abort", w.named, "--wait")
+	w.proven()
+}
