@@ -120,7 +120,7 @@ func shown(a attack.Attack) bool {
 		return false
 	case a.Modes, a.User && os.Getuid() == 0, a.In != nil && !slices.Contains(a.In, attack.Gate):
 		return false // something else stops it too, or it is not for a gate
-	case a.Name == attack.ShimSocket, a.Name == "read another instance's secret":
+	case a.Name == attack.ShimSocket, a.Name == attack.NeighboursSecret:
 		return false // there is no other instance in these tests
 	case a.Against[0] == local.CPULimit:
 		return false // how much a job gets depends on what else runs

@@ -2,7 +2,6 @@ package doctor
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -23,10 +22,9 @@ import (
 // Run examines this machine. program is a binary whose main calls local.Main and
 // attack.Main. An error means that it could not be examined.
 func Run(ctx context.Context, program string) (d workload.Diagnosis, err error) {
-	const op = "attack the sandbox"
 	defer func() {
 		if err != nil {
-			err = &fairlead.Error{Code: fairlead.CodeOf(err), Op: op, Err: err, Hint: cmp.Or(fairlead.HintOf(err), "set TMPDIR to a directory on a file system where programs may run")}
+			err = &fairlead.Error{Code: fairlead.CodeOf(err), Op: "attack the sandbox", Err: err, Hint: fairlead.HintOf(err)}
 		}
 	}()
 	if err := sweep(ctx, program); err != nil {
@@ -136,7 +134,7 @@ func (s *Stage) awaitInstance(ctx context.Context, r *local.Runtime, id string) 
 			return t, nil
 		}
 		if state := all[i].State; state.Over() || state == workload.Backoff {
-			return t, fmt.Errorf("the instance ended before it had tried all: %s: %s", all[i].LastExit, tail(log.Bytes()))
+			return t, unfinished(attack.Instance, all[i].LastExit, log.Bytes())
 		}
 		select {
 		case <-ctx.Done():
@@ -161,10 +159,17 @@ func (s *Stage) tryJob(ctx context.Context, r *local.Runtime, kind string) (tria
 	t.protections = result.Protections
 	t.attempts, complete = attack.Attempts(result.Output)
 	if !complete {
-		return t, fmt.Errorf("the %s ended before it had tried all, with %d: %s", kind, result.ExitCode, tail(result.Output))
+		return t, unfinished(kind, fmt.Sprintf("exit status %d", result.ExitCode), result.Output)
 	}
 	s.survivors(&t)
 	return t, nil
+}
+
+// unfinished is the error of a sandbox whose attacker ended too early, or did not
+// even start.
+func unfinished(kind, end string, output []byte) error {
+	return fairlead.Errorf(fairlead.Internal, "", "the attacks in the %s ended before all were tried (%s): %s", kind, end, tail(output)).
+		WithHint("programs must be allowed to run where temporary files are: set TMPDIR to another directory")
 }
 
 // tail is the end of an output, for an error.

@@ -99,7 +99,8 @@ func (s *Stage) prepare(kind, tenant string, variables []string) error {
 	}
 	var err error
 	if order.Decoy, order.Address, err = s.decoy(tenant); err != nil {
-		return fmt.Errorf("plant a process: %w", err)
+		return fairlead.Errorf(fairlead.Internal, "", "plant a process: %w", err).
+			WithHint("programs must be allowed to run where temporary files are: set TMPDIR to another directory")
 	}
 	return s.writeOrder(kind, order)
 }

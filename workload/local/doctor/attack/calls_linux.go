@@ -24,17 +24,14 @@ func callAttacks() []Attack {
 		{Name: "open a file by its handle", Against: filter, try: fileHandle},
 		{Name: "open a userfaultfd or an io_uring", Against: filter, try: newInterfaces},
 		{Name: "load a BPF program, count events", Against: filter, try: func(*scene) result { return calls(observerCalls()) }},
-		{Name: "use the kernel's keys", Against: filter, try: func(*scene) result {
-			return calls([]call{{"keyctl", []uintptr{unix.SYS_KEYCTL, 0 /* KEYCTL_GET_KEYRING_ID */, 0, 0}}, {"request_key", []uintptr{unix.SYS_REQUEST_KEY}}, {"add_key", []uintptr{unix.SYS_ADD_KEY}}})
-		}},
+		{Name: "use the kernel's keys", Against: filter, try: func(*scene) result { return calls(keyCalls()) }},
 		{Name: "open raw, packet, SCTP, vsock sockets", Against: filter, try: func(*scene) result { return calls(socketCalls()) }},
-		{Name: "type into a terminal (TIOCSTI)", Against: filter, try: func(*scene) result {
-			return calls([]call{{"TIOCSTI", []uintptr{unix.SYS_IOCTL, 0, unix.TIOCSTI, text("x")}}, {"TIOCLINUX", []uintptr{unix.SYS_IOCTL, 0, unix.TIOCLINUX, text("\x00")}}})
-		}},
+		{Name: "type into a terminal (TIOCSTI)", Against: filter, try: func(*scene) result { return calls(terminalCalls()) }},
 		{Name: "turn off address randomisation", Against: filter, try: personality},
 		{Name: "run a program of 32 bits", Against: filter, try: runForeign},
 		{Name: "look into processes by other calls", Against: filter, try: func(*scene) result { return calls(lookCalls()) }},
-		{Name: "load modules, swap, reboot, set clocks", Against: []string{local.Seccomp, local.NoCapabilities}, Modes: true, Changes: true, try: func(*scene) result { return calls(adminCalls()) }},
+		{Name: "load modules, swap, reboot, set clocks", Against: []string{local.Seccomp, local.NoCapabilities}, Modes: true, Changes: true,
+			try: func(*scene) result { return calls(adminCalls()) }},
 	}
 }
 
@@ -75,6 +72,22 @@ func observerCalls() []call {
 		{"perf_event_open", []uintptr{unix.SYS_PERF_EVENT_OPEN, 0, 0, 0, 0, 0}},
 		{"fanotify_init", []uintptr{unix.SYS_FANOTIFY_INIT, ^uintptr(0), 0}},
 		{"syslog", []uintptr{unix.SYS_SYSLOG, 10 /* SYSLOG_ACTION_SIZE_BUFFER */, 0, 0}},
+	}
+}
+
+func keyCalls() []call {
+	return []call{
+		{"keyctl", []uintptr{unix.SYS_KEYCTL, 0 /* KEYCTL_GET_KEYRING_ID */, 0, 0}},
+		{"request_key", []uintptr{unix.SYS_REQUEST_KEY}},
+		{"add_key", []uintptr{unix.SYS_ADD_KEY}},
+	}
+}
+
+// terminalCalls are about standard input, which is no terminal.
+func terminalCalls() []call {
+	return []call{
+		{"TIOCSTI", []uintptr{unix.SYS_IOCTL, 0, unix.TIOCSTI, text("x")}},
+		{"TIOCLINUX", []uintptr{unix.SYS_IOCTL, 0, unix.TIOCLINUX, text("\x00")}},
 	}
 }
 

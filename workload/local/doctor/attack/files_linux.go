@@ -13,54 +13,68 @@ import (
 	"github.com/fairlead/fairlead/workload/local"
 )
 
-// ShimSocket is the name of the attack that needs another instance.
-const ShimSocket = "connect to the socket of a shim"
+// The names of the attacks that need another instance.
+const (
+	ShimSocket       = "connect to the socket of a shim"
+	NeighboursSecret = "read another instance's secret"
+)
 
 // fileAttacks try files outside the tree of the sandbox.
 func fileAttacks() []Attack {
-	own := []string{local.MountNamespace, local.Landlock}
-	readOnly := []string{Instance, Gate} // a build owns its directory
+	tree := []string{local.MountNamespace, local.Landlock}
+	root := []string{local.MountNamespace}
+	jobs := []string{Instance, Gate} // a build owns its directory
+	state := func(try func(path string) result, name string) func(*scene) result {
+		return func(s *scene) result { return try(filepath.Join(s.State, name)) }
+	}
+	own := func(try func(path string) result, name string) func(*scene) result {
+		return func(*scene) result { return try(filepath.Join(artifact(), name)) }
+	}
+	anyOf := func(try func(path string) result, paths ...string) func(*scene) result {
+		return func(*scene) result { return each(paths, try) }
+	}
 	return []Attack{
-		{Name: "read a file of the state directory", Against: own, try: func(s *scene) result { return read(filepath.Join(s.State, StateFile)) }},
-		{Name: "write to a file of the state directory", Against: own, try: func(s *scene) result { return openToWrite(filepath.Join(s.State, StateFile)) }},
-		{Name: "read the administrator's token", Against: own, User: true, try: func(s *scene) result { return read(filepath.Join(s.State, TokenFile)) }},
-		{Name: "list the homes of instances and jobs", Against: own, User: true, try: func(s *scene) result { return list(s.Run) }},
-		{Name: "read another instance's artifact", Against: own, try: func(s *scene) result { return read(filepath.Join(s.Neighbour, OwnFile)) }},
-		{Name: "read another instance's secret", Against: own, User: true, try: neighboursSecret},
-		{Name: "read a file in the user's home", Against: own, User: true, Modes: true, try: readHome},
-		{Name: "open /etc/shadow, /root, /home, /var", Against: own, Modes: true, try: func(*scene) result {
-			return each([]string{"/etc/shadow", "/root", "/home", "/var", "/boot", "/old_root"}, open)
-		}},
-		{Name: "open disks, memory and terminals", Against: own, try: func(*scene) result {
-			return each([]string{"/dev/mem", "/dev/kmsg", "/dev/sda", "/dev/vda", "/dev/nvme0n1", "/dev/fuse", "/dev/kvm", "/dev/tty0", "/dev/ptmx"}, open)
-		}},
-		{Name: "open /sys, and its own limits there", Against: own, try: func(*scene) result {
-			return each([]string{"/sys", "/sys/fs/cgroup", "/sys/kernel"}, list)
-		}},
-		{Name: "open /proc/sys, sysrq-trigger to write", Against: own, Modes: true, try: func(*scene) result {
-			return each([]string{"/proc/sys/kernel/core_pattern", "/proc/sys/kernel/modprobe", "/proc/sysrq-trigger"}, openToWrite)
-		}},
-		{Name: "follow a link out of the artifact", Against: own, try: func(s *scene) result { return read(filepath.Join(artifact(), LinkFile)) }},
-		{Name: "climb out with ..", Against: own, try: climb},
-		{Name: "go out through /proc/1/root and cwd", Against: own, User: true, Modes: true, try: func(s *scene) result {
-			return each([]string{"/proc/1/root", "/proc/1/cwd"}, func(door string) result { return read(door + filepath.Join(s.State, StateFile)) })
-		}},
-		{Name: "hard-link a file of the state directory", Against: own, Changes: true, try: hardLink},
-		{Name: "write to a file of its own artifact", Against: own, In: readOnly, try: func(*scene) result { return openToWrite(filepath.Join(artifact(), OwnFile)) }},
-		{Name: "set the mode of its own program", Against: []string{local.MountNamespace}, In: readOnly, User: true, Changes: true, try: changeProgram},
-		{Name: "make a file in /usr, /etc, / or /run", Against: own, User: true, Modes: true, Changes: true, try: func(*scene) result {
-			return each([]string{"/usr", "/etc", "/", "/run", "/run/secrets", "/proc", "/dev"}, makeUnnamed)
-		}},
-		{Name: "run a program from /tmp", Against: own, In: readOnly, Changes: true, try: runFromTemp},
-		{Name: "connect to API's and gateway's sockets", Against: []string{local.MountNamespace}, try: func(s *scene) result {
+		{Name: "read a file of the state directory", Against: tree, try: state(read, StateFile)},
+		{Name: "write to a file of the state directory", Against: tree, try: state(openToWrite, StateFile)},
+		{Name: "read the administrator's token", Against: tree, User: true, try: state(read, TokenFile)},
+		{Name: "list the homes of instances and jobs", Against: tree, User: true, try: func(s *scene) result { return list(s.Run) }},
+		{Name: "read another instance's artifact", Against: tree, try: func(s *scene) result { return read(filepath.Join(s.Neighbour, OwnFile)) }},
+		{Name: NeighboursSecret, Against: tree, User: true, try: neighboursSecret},
+		{Name: "read a file in the user's home", Against: tree, User: true, Modes: true, try: readHome},
+		{Name: "open /etc/shadow, /root, /home, /var", Against: tree, Modes: true, try: anyOf(open, "/etc/shadow", "/root", "/home", "/var", "/boot", "/old_root")},
+		{Name: "open disks, memory and terminals", Against: tree, try: anyOf(open, devices()...)},
+		{Name: "open /sys, and its own limits there", Against: tree, try: anyOf(list, "/sys", "/sys/fs/cgroup", "/sys/kernel")},
+		{Name: "open /proc/sys, sysrq-trigger to write", Against: tree, Modes: true,
+			try: anyOf(openToWrite, "/proc/sys/kernel/core_pattern", "/proc/sys/kernel/modprobe", "/proc/sysrq-trigger")},
+		{Name: "follow a link out of the artifact", Against: tree, try: own(read, LinkFile)},
+		{Name: "climb out with ..", Against: tree, try: climb},
+		{Name: "go out through /proc/1/root and cwd", Against: tree, User: true, Modes: true, try: throughProc},
+		{Name: "hard-link a file of the state directory", Against: tree, Changes: true, try: hardLink},
+		{Name: "write to a file of its own artifact", Against: tree, In: jobs, try: own(openToWrite, OwnFile)},
+		{Name: "set the mode of its own program", Against: root, In: jobs, User: true, Changes: true, try: changeProgram},
+		{Name: "make a file in /usr, /etc, / or /run", Against: tree, User: true, Modes: true, Changes: true,
+			try: anyOf(makeUnnamed, "/usr", "/etc", "/", "/run", "/run/secrets", "/proc", "/dev")},
+		{Name: "run a program from /tmp", Against: tree, In: jobs, Changes: true, try: runFromTemp},
+		{Name: "connect to API's and gateway's sockets", Against: root, try: func(s *scene) result {
 			return each([]string{APISocket, GatewaySocket}, func(name string) result { return connect("unix", filepath.Join(s.State, name)) })
 		}},
-		{Name: ShimSocket, Against: []string{local.MountNamespace}, User: true, try: func(s *scene) result { return connect("unix", s.Shim) }},
-		{Name: "find a process outside in /proc", Against: []string{local.MountNamespace}, Plain: []string{local.MountNamespace, local.Landlock}, try: func(s *scene) result {
+		{Name: ShimSocket, Against: root, User: true, try: func(s *scene) result { return connect("unix", s.Shim) }},
+		{Name: "find a process outside in /proc", Against: root, Plain: tree, try: func(s *scene) result {
 			return read(fmt.Sprintf("/proc/%d/status", s.Decoy))
 		}},
 		{Name: "write to its own files in /proc", Against: []string{local.Landlock}, try: rewriteOwnProc},
 	}
+}
+
+// devices are those that an app has no business with.
+func devices() []string {
+	return []string{"/dev/mem", "/dev/kmsg", "/dev/sda", "/dev/vda", "/dev/nvme0n1", "/dev/fuse", "/dev/kvm", "/dev/tty0", "/dev/ptmx"}
+}
+
+func throughProc(s *scene) result {
+	return each([]string{"/proc/1/root", "/proc/1/cwd"}, func(door string) result {
+		return read(door + filepath.Join(s.State, StateFile))
+	})
 }
 
 // changeProgram sets the mode that its program has already. To open it to write
@@ -124,7 +138,7 @@ func makeUnnamed(dir string) result {
 
 func readHome(s *scene) result {
 	if s.Home == "" {
-		return untried("the home directory cannot be written")
+		return untried("no home to plant in")
 	}
 	return read(s.Home)
 }

@@ -16,20 +16,24 @@ import (
 
 // rightAttacks try to gain rights, and to leave secrets where others find them.
 func rightAttacks() []Attack {
+	rights := []string{local.UserNamespace, local.NoCapabilities}
+	devices := []string{local.UserNamespace, local.Landlock, local.NoCapabilities}
 	return []Attack{
-		{Name: "raise its own priority", Against: []string{local.UserNamespace, local.NoCapabilities}, Plain: []string{local.NoCapabilities}, Modes: true, try: raisePriority},
-		{Name: "make a device", Against: []string{local.UserNamespace, local.Landlock, local.NoCapabilities}, Plain: []string{local.NoCapabilities, local.Landlock}, Changes: true, try: func(*scene) result {
-			return scratch(func(dir string) result {
-				return refused(unix.Mknod(filepath.Join(dir, "zero"), unix.S_IFCHR|0o600, 1<<8|5), "it was made")
-			})
-		}},
+		{Name: "raise its own priority", Against: rights, Plain: rights[1:], Modes: true, try: raisePriority},
+		{Name: "make a device", Against: devices, Plain: devices[1:], Changes: true, try: makeDevice},
 		{Name: "run a program that sets its group", Against: []string{local.NoNewPrivileges, local.MountNamespace}, In: []string{Instance, Gate}, try: runSetGroup},
 		{Name: "keep or take a capability", Against: []string{local.NoCapabilities}, try: capabilities},
 		{Name: "become another user", Against: []string{local.NoCapabilities}, Modes: true, try: becomeAnother},
 		{Name: "raise the limit of dumps and crash", Against: []string{local.NoCoreDumps, local.Seccomp}, Changes: true, try: crash},
 		{Name: "lower the limit of dumps to 0", Against: []string{local.Seccomp}, try: lowerCore},
-		{Name: "find its secret where it may be swapped", Against: []string{local.SecretsInMemory}, In: []string{Instance}, try: secretOnDisk},
+		{Name: "find its secret in swappable memory", Against: []string{local.SecretsInMemory}, In: []string{Instance}, try: secretOnDisk},
 	}
+}
+
+func makeDevice(*scene) result {
+	return scratch(func(dir string) result {
+		return refused(unix.Mknod(filepath.Join(dir, "zero"), unix.S_IFCHR|0o600, 1<<8|5), "it was made")
+	})
 }
 
 func raisePriority(*scene) result {
