@@ -40,7 +40,7 @@ const (
 
 // lifetime is how long an examination may take: programs that are started later
 // attack nothing.
-const lifetime = 2 * patience
+const lifetime = 4 * patience
 
 // programFile is the name of the attacker in each folder.
 const programFile = "attacker"

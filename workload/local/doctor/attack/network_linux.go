@@ -34,7 +34,7 @@ func networkAttacks() []Attack {
 }
 
 func connect(network, address string) result {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
 	defer cancel()
 	dial := func() (net.Conn, error) { return new(net.Dialer).DialContext(ctx, network, address) }
 	if strings.HasPrefix(address, "/") {
@@ -56,7 +56,7 @@ func askUDP(s *scene) result {
 	if _, err := conn.Write([]byte("?")); err != nil {
 		return stopped(reason(err))
 	}
-	conn.SetReadDeadline(time.Now().Add(300 * time.Millisecond))
+	conn.SetReadDeadline(time.Now().Add(3 * time.Second))
 	if _, err := conn.Read(make([]byte, 1)); err != nil {
 		return stopped(reason(err))
 	}
