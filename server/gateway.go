@@ -211,15 +211,15 @@ func (k *gatewayKeeper) undo(ctx context.Context) error {
 	return k.end(ctx, time.Second)
 }
 
-// end stops the gateway within grace and forgets its service, and the socket that
-// it leaves when it is killed.
+// end stops the gateway within grace and forgets its service, and removes what it
+// leaves when it ends in the middle of something: its socket, a temporary file.
 func (k *gatewayKeeper) end(ctx context.Context, grace time.Duration) error {
 	err := k.runtime.StopService(ctx, k.order(), gatewayService, grace)
 	if err == nil {
 		err = k.runtime.RemoveService(ctx, k.order(), gatewayService)
 	}
 	if err == nil {
-		err = os.RemoveAll(filepath.Join(k.dir(), gateway.ControlSocket))
+		err = errors.Join(os.RemoveAll(filepath.Join(k.dir(), gateway.ControlSocket)), sweepDir(k.dir()))
 	}
 	if err != nil {
 		return fmt.Errorf("stop the gateway: %w", err)

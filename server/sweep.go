@@ -21,8 +21,8 @@ import (
 // shims, which may run, have directories of their own.
 func (s *control) sweep(ctx context.Context) error {
 	for _, dir := range []string{s.State, s.run()} {
-		if err := atomicfile.Sweep(disk.OS{}, dir); err != nil {
-			return fmt.Errorf("remove temporary files: %w", err)
+		if err := sweepDir(dir); err != nil {
+			return err
 		}
 	}
 	clones, err := os.ReadDir(s.scratch())
@@ -39,6 +39,16 @@ func (s *control) sweep(ctx context.Context) error {
 		return err
 	}
 	return s.trees.Sweep(needed)
+}
+
+// sweepDir removes the temporary files in a directory that nobody writes to. One
+// that is not there has none.
+func sweepDir(dir string) error {
+	err := atomicfile.Sweep(disk.OS{}, dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("remove temporary files: %w", err)
+	}
+	return nil
 }
 
 // releasedTrees returns the trees of all releases.
