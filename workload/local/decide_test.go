@@ -311,3 +311,16 @@ func TestChecksPass(t *testing.T) {
 		}
 	}
 }
+
+func TestLandlockSaysWhatItIsTooOldFor(t *testing.T) {
+	for want, got := range map[string]string{
+		"ABI 7":            landlockDetail(7, false),
+		"ABI 7, TCP ports": landlockDetail(7, true),
+		"ABI 3, too old for device calls, signals and abstract sockets":            landlockDetail(3, false),
+		"ABI 3, too old for TCP ports, device calls, signals and abstract sockets": landlockDetail(3, true),
+	} {
+		if got != want {
+			t.Errorf("it says %q, want %q", got, want)
+		}
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"strings"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -143,11 +144,30 @@ func restrictFiles(s setup, dir string) (string, error) {
 	if _, _, errno := unix.RawSyscall(unix.SYS_LANDLOCK_RESTRICT_SELF, ruleset, 0, 0); errno != 0 {
 		return "", fmt.Errorf("landlock_restrict_self: %w", errno)
 	}
+	return landlockDetail(abi, net != nil), nil
+}
+
+// landlockDetail says what Landlock of version abi does, and which of the rights
+// that are asked for it is too old to restrict.
+func landlockDetail(abi int, net bool) string {
 	detail := fmt.Sprintf("ABI %d", abi)
-	if !s.Namespaces && all.Handled_access_net != 0 {
+	if net && abi >= 4 {
 		detail += ", TCP ports"
 	}
-	return detail, nil
+	var lacking []string
+	for _, since := range []struct {
+		abi  int
+		what string
+		in   bool
+	}{{2, "links between directories", true}, {3, "truncation", true}, {4, "TCP ports", net}, {5, "device calls", true}, {6, "signals and abstract sockets", true}} {
+		if since.in && abi < since.abi {
+			lacking = append(lacking, since.what)
+		}
+	}
+	if len(lacking) > 0 {
+		detail += ", too old for " + strings.Join(lacking, ", ")
+	}
+	return detail
 }
 
 // addFileRule adds a rule; a path that is not there needs none.
