@@ -42,6 +42,12 @@ func (c *control) main() {
 	started := u.world.now
 	elapsed := func() time.Duration { return u.world.now - started }
 	c.clock = steadyclock.New(u.wall, elapsed, u.newestEntry())
+	if u.open != nil {
+		var err error
+		if u.store.real, err = u.open(); err != nil {
+			c.fail(err)
+		}
+	}
 	var err error
 	if c.term, err = c.takeTerm(); err != nil {
 		c.fail(err)

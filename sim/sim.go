@@ -59,8 +59,14 @@ const longest = 2 * time.Hour
 
 // Run runs the world of a seed to its end. The error is a Broken promise. trace,
 // if not nil, gets a line for everything that happens.
-func Run(seed uint64, trace func(line string)) (report Report, err error) {
+func Run(seed uint64, trace func(line string)) (Report, error) { return RunOn(seed, trace, nil) }
+
+// RunOn is Run with a real database beside the simulated store. open is called at
+// each start of a control plane and returns the database as the one before left it:
+// killed, not closed.
+func RunOn(seed uint64, trace func(line string), open func() (Database, error)) (report Report, err error) {
 	u := newUniverse(seed, trace)
+	u.open = open
 	defer func() {
 		u.over = true
 		switch r := recover().(type) {

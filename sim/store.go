@@ -22,6 +22,8 @@ type store struct {
 	before  func(what string) error
 	after   func(what string)
 	changed func(c fairlead.Change) // looks at what was committed
+	breaks  func(promise, format string, args ...any)
+	real    Database // holds the same, if there is one
 
 	rows    map[rowKey]json.RawMessage
 	entries []fairlead.Entry
@@ -68,6 +70,7 @@ func (s *store) Commit(_ context.Context, c fairlead.Change) ([]fairlead.Entry, 
 		}
 	}
 	s.appendFacts(c.Facts)
+	s.mirrorCommit(c, encoded)
 	s.changed(fairlead.Change{Entries: encoded, Facts: c.Facts})
 	s.after(c.Entries[0].Kind)
 	return encoded, nil
@@ -82,6 +85,7 @@ func (s *store) Record(_ context.Context, facts []fairlead.Fact) error {
 		return err
 	}
 	s.appendFacts(facts)
+	s.mirrorRecord(facts)
 	s.changed(fairlead.Change{Facts: facts})
 	s.after("facts")
 	return nil
@@ -133,6 +137,7 @@ func (s *store) Rows(_ context.Context, kind, prefix string) ([]fairlead.Row, er
 		}
 	}
 	slices.SortFunc(rows, func(a, b fairlead.Row) int { return strings.Compare(a.Key, b.Key) })
+	s.mirrorRows(kind, prefix, rows)
 	return rows, nil
 }
 
@@ -155,6 +160,7 @@ func (s *store) Entries(_ context.Context, from uint64, limit int) ([]fairlead.E
 
 // Facts implements rollout.Store.
 func (s *store) Facts(_ context.Context, stream string, from uint64) iter.Seq2[fairlead.Fact, error] {
+	s.mirrorFacts(stream, s.facts[stream])
 	return func(yield func(fairlead.Fact, error) bool) {
 		for _, f := range s.facts[stream] {
 			if f.N >= from && !yield(f, nil) {

@@ -19,6 +19,7 @@ type universe struct {
 	faults   faults
 	report   *Report
 
+	open     func() (Database, error) // of a real database at a start of a control plane, may be nil
 	controls int
 	wallOff  time.Duration // of the wall clock from the world's time
 	diskFull bool
@@ -39,7 +40,7 @@ func newUniverse(seed uint64, trace func(string)) *universe {
 	u.promises = newPromises(u)
 	u.store.before = u.beforeWrite
 	u.store.after = func(what string) { u.diesAt("after writing " + what) }
-	u.store.changed = u.promises.committed
+	u.store.changed, u.store.breaks = u.promises.committed, u.promises.breaks
 	return u
 }
 

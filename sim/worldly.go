@@ -148,8 +148,13 @@ func (p *promises) obeys(order fairlead.Order) {
 	p.order = order
 }
 
-// restarted checks what a gateway knows after it was started again.
-func (p *promises) restarted(s gateway.Status) {
+// restarted checks what a gateway knows after it was started again: its snapshot,
+// and what its journal was heard to say, with a new event after that.
+func (p *promises) restarted(s gateway.Status, journal []gateway.Event) {
+	p.heard(journal)
+	if newest := journal[len(journal)-1]; newest.N != uint64(len(p.said)) {
+		p.breaks("the gateway's journal keeps what it said", "event %d is its newest; %d were heard", newest.N, len(p.said))
+	}
 	if s.Applied != p.force.Order && !s.Applied.After(p.force.Order) {
 		p.breaks("what was in force stays in force", "the gateway starts with snapshot %s after %s", s.Applied, p.force.Order)
 	}
