@@ -188,7 +188,8 @@ func scratchOptions(s setup, size int) string {
 }
 
 // renewScratch throws away what the last run of the app left in its places to
-// write: it would count to the next run's memory. Nothing of that run is alive.
+// write: it would count to the next run's memory. In a pid namespace nothing of that
+// run is alive.
 func renewScratch(s setup) error {
 	switch {
 	case s.leavesOut(MountNamespace):

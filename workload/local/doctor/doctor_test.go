@@ -3,12 +3,17 @@
 package doctor
 
 import (
+	"os"
+	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/fairlead/fairlead/workload"
 	"github.com/fairlead/fairlead/workload/local"
+	"github.com/fairlead/fairlead/workload/local/doctor/attack"
+	"github.com/fairlead/fairlead/workload/workloadtest"
 )
 
 func holds(name string) workload.Protection { return workload.Protection{Name: name, Enforced: true} }
@@ -63,6 +68,77 @@ func TestWhatOneSandboxLacksCountsForAll(t *testing.T) {
 	}
 	if first, second := c.Attempts[0], c.Attempts[1]; len(first.In) != 2 || !slices.Equal(second.In, []string{"build"}) {
 		t.Errorf("%+v", c.Attempts)
+	}
+}
+
+// stage makes a stage in a directory of the test's own, with a program that attacks.
+func stage(t *testing.T) *Stage {
+	t.Helper()
+	t.Setenv("TMPDIR", t.TempDir())
+	program := filepath.Join(t.TempDir(), "attacker")
+	if err := workloadtest.Compile("github.com/fairlead/fairlead/workload/local/doctor/attack/testshim", program); err != nil {
+		t.Fatal(err)
+	}
+	s, err := NewStage(program)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+func TestAProcessThatOutlivesItsSandboxIsFoundAndEnded(t *testing.T) {
+	s := stage(t)
+	look := func() workload.Attempt {
+		one := trial{"instance", nil, []workload.Attempt{got(attack.Outlive, workload.Stopped, local.PidNamespace)}}
+		s.survivors(&one)
+		return one.attempts[0]
+	}
+	if a := look(); a.Outcome != workload.Stopped {
+		t.Errorf("before there is one: %+v", a)
+	}
+	command := exec.Command(filepath.Join(s.dir, outsideFolder, programFile), attack.LingerArguments(s.order.Nonce)...)
+	if err := command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	a := look()
+	err := command.Wait()
+	if a.Outcome != workload.Succeeded || err == nil || !strings.Contains(err.Error(), "killed") {
+		t.Errorf("%+v, and it ended with %v", a, err)
+	}
+}
+
+func TestASecretThatIsWrittenSomewhereIsFound(t *testing.T) {
+	s := stage(t)
+	if a := s.searchSecret(); a.Outcome != workload.Stopped {
+		t.Errorf("before it is written: %+v", a)
+	}
+	for _, write := range []func() (undo func()){
+		func() func() {
+			path := filepath.Join(s.dir, stateFolder, "log")
+			if err := os.WriteFile(path, append([]byte("token="), s.secret...), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			return func() { os.Remove(path) }
+		},
+		func() func() {
+			command := exec.Command("sleep", "60")
+			command.Env = []string{"TOKEN=" + string(s.secret)}
+			if err := command.Start(); err != nil {
+				t.Fatal(err)
+			}
+			return func() { command.Process.Kill(); command.Wait() }
+		},
+	} {
+		undo := write()
+		if a := s.searchSecret(); a.Outcome != workload.Succeeded {
+			t.Errorf("it was not found: %+v", a)
+		}
+		undo()
 	}
 }
 

@@ -33,8 +33,9 @@ func Resources() fairlead.Resources {
 const secretName = "canary"
 
 // Job plants what a job of a kind, attack.Gate or attack.Build, is to attack, and
-// returns it.
-func (s *Stage) Job(kind string) (workload.Job, error) {
+// returns it. It tries only the attacks called so, or all if none is named.
+func (s *Stage) Job(kind string, only ...string) (workload.Job, error) {
+	s.order.Only = only
 	id := "doctor-" + kind
 	variables := []string{"PATH", "HOME", "TMPDIR", "LANG"}
 	if err := s.prepare(kind, "job/"+id, variables); err != nil {

@@ -32,12 +32,13 @@ const (
 
 // Order is what the doctor planted, as the program in the sandbox is told.
 type Order struct {
-	Nonce     string     `json:"nonce"`     // also in the program's arguments
-	Until     time.Time  `json:"until"`     // void from then on
-	Sandbox   string     `json:"sandbox"`   // kind
-	Machine   Namespaces `json:"machine"`   // those of the doctor
-	Variables []string   `json:"variables"` // names of those that are to be there
-	Secret    string     `json:"secret"`    // name of its own secret, "" for none
+	Nonce     string     `json:"nonce"`          // also in the program's arguments
+	Until     time.Time  `json:"until"`          // void from then on
+	Sandbox   string     `json:"sandbox"`        // kind
+	Only      []string   `json:"only,omitempty"` // names of the attacks to try; none means all
+	Machine   Namespaces `json:"machine"`        // those of the doctor
+	Variables []string   `json:"variables"`      // names of those that are to be there
+	Secret    string     `json:"secret"`         // name of its own secret, "" for none
 
 	State     string `json:"state"`     // directory like that of a control plane, open to all
 	Home      string `json:"home"`      // file in the home directory of the doctor's user, "" for none

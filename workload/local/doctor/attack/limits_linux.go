@@ -244,7 +244,7 @@ func outlive(s *scene) result {
 
 // leaveDaemon starts a process in a session of its own and ends before it.
 func leaveDaemon(nonce string) error {
-	child := command([]string{Name, modeLinger, nonce})
+	child := command(LingerArguments(nonce))
 	child.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	out, err := child.StdoutPipe()
 	if err != nil {
@@ -264,5 +264,5 @@ func leaveDaemon(nonce string) error {
 // Lingers reports whether the arguments of a process are those of one that was to
 // outlive the sandbox.
 func Lingers(arguments []byte, nonce string) bool {
-	return strings.Contains(string(arguments), Name+"\x00"+modeLinger+"\x00"+nonce)
+	return strings.Contains(string(arguments), strings.Join(LingerArguments(nonce), "\x00"))
 }

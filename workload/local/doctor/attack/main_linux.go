@@ -41,6 +41,9 @@ func RunArguments(nonce string) []string { return []string{Name, modeRun, nonce}
 // WaitArguments are those of one that does nothing.
 func WaitArguments(nonce string) []string { return []string{Name, modeWait, nonce} }
 
+// LingerArguments are those of one that is to outlive its sandbox, for a while.
+func LingerArguments(nonce string) []string { return []string{Name, modeLinger, nonce} }
+
 // DecoyArguments are those of a process to plant outside.
 func DecoyArguments(nonce string) []string { return []string{Name, modeDecoy, nonce} }
 
@@ -141,7 +144,7 @@ func (a Attack) against(s *scene) []string {
 func run(s *scene, out *json.Encoder) {
 	changing := outside(s.Machine)
 	for _, a := range All() {
-		if a.In != nil && !slices.Contains(a.In, s.Sandbox) {
+		if a.In != nil && !slices.Contains(a.In, s.Sandbox) || s.Only != nil && !slices.Contains(s.Only, a.Name) {
 			continue
 		}
 		r := untried(changing)
