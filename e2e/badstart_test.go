@@ -244,3 +244,50 @@ func TestOfTwoDeploysAtTheSameMomentOneBeginsAndTheOtherSaysSo(t *testing.T) {
 	w.must("abort", w.named, "--wait")
 	w.proven()
 }
+
+// unjudged is entered by releases that nobody calls.
+var unjudged = appFile{environments: "    - {name: production, strategy: {type: blueGreen, holdback: 0, minStep: 1s, maxStep: 1s, onInconclusive: promote, rollbackWindow: 1s}}\n"}
+
+func TestALedgerThatIsOlderThanWhatRanIsTakenUpAndSaid(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		lose func(w *world, backup string)
+	}{
+		"restored from a backup": {func(w *world, backup string) {
+			w.must("down")
+			w.plane.awaitEnd()
+			copyFile(w, backup, filepath.Join(w.state, "fairlead.db"))
+		}},
+		"without its log of writes": {func(w *world, _ string) {
+			w.plane.kill()
+			for _, suffix := range []string{"-wal", "-shm"} {
+				if err := os.Remove(filepath.Join(w.state, "fairlead.db"+suffix)); err != nil {
+					w.Fatal(err)
+				}
+			}
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := start(t)
+			w.deploy(0, behaviour{Version: "v1"}, appFile{})
+			w.must("down")
+			w.plane.awaitEnd()
+			backup := filepath.Join(w.dir, "backup.db")
+			copyFile(w, filepath.Join(w.state, "fairlead.db"), backup)
+			w.up()
+			w.deploy(0, behaviour{Version: "v2"}, unjudged)
+			c.lose(w, backup)
+			w.up()
+			w.serves()
+			if log := w.plane.log.String(); !strings.Contains(log, "the ledger ends with term 1, and term 2 ran here") {
+				t.Errorf("the log does not say so: %s", log)
+			}
+			if e := w.last("server.started"); !strings.Contains(string(e.Data), "came from a backup, or its newest entries are lost") {
+				t.Errorf("the ledger does not say so: %s", e.Data)
+			}
+			w.deploy(0, behaviour{Version: "v3"}, unjudged)
+			w.proven()
+		})
+	}
+}

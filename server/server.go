@@ -106,6 +106,9 @@ func (s *control) open(ctx context.Context) (err error) {
 	s.traffic = gateway.NewClient(s.gatewaySocket())
 	s.releases = s.newMaker()
 	s.fleet = fleet{Runtime: s.runtime, now: s.clock.Now, releases: s.releases, trees: s.trees, deliver: s.vault.Deliver}
+	if err = s.endStrangers(ctx); err != nil {
+		return err
+	}
 	if s.engine, err = rollout.Open(ctx, s.store, s.clock.Now, rand.Reader); err != nil {
 		return err
 	}

@@ -13,11 +13,20 @@ import (
 // order. A term follows all that the ledger and the runtime know of, for a ledger
 // that came from a backup may be older than what runs.
 func (s *control) begin(ctx context.Context, kind string, by fairlead.Sealed, data map[string]any) error {
-	last, err := s.lastTerm(ctx)
+	recorded, err := s.recordedTerm(ctx)
 	if err != nil {
 		return err
 	}
-	s.term = last + 1
+	known, err := s.runtime.NewestTerm()
+	if err != nil {
+		return err
+	}
+	if known > recorded {
+		older := fmt.Sprintf("the ledger ends with term %d, and term %d ran here: it came from a backup, or its newest entries are lost", recorded, known)
+		s.Log.Warn(older)
+		data["olderLedger"] = older
+	}
+	s.term = max(recorded, known) + 1
 	data["term"], data["version"] = s.term, s.Version
 	value, err := json.Marshal(map[string]uint64{"term": s.term})
 	if err != nil {
@@ -37,7 +46,8 @@ func (s *control) begin(ctx context.Context, kind string, by fairlead.Sealed, da
 	return s.runtime.BeginTerm(s.term)
 }
 
-func (s *control) lastTerm(ctx context.Context) (uint64, error) {
+// recordedTerm returns the newest term in the ledger.
+func (s *control) recordedTerm(ctx context.Context) (uint64, error) {
 	var last struct {
 		Term uint64 `json:"term"`
 	}
@@ -50,6 +60,5 @@ func (s *control) lastTerm(ctx context.Context) (uint64, error) {
 			return 0, fairlead.Errorf(fairlead.Corrupt, "read the term", "%w", err).WithHint("run: fairlead ledger verify")
 		}
 	}
-	known, err := s.runtime.NewestTerm()
-	return max(last.Term, known), err
+	return last.Term, nil
 }
