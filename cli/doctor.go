@@ -123,23 +123,25 @@ func attemptRows(attempts []workload.Attempt, sandboxes int) [][2]string {
 
 // conclusion says in words what the table comes to.
 func conclusion(d workload.Diagnosis) string {
-	var missing, past []string
+	var missing, rest []string
 	for _, c := range d.Checks {
 		switch {
 		case !c.Enforced && c.Required:
 			missing = append(missing, c.Name)
-		case !c.Enforced && slices.ContainsFunc(c.Attempts, func(a workload.Attempt) bool { return a.Outcome == workload.Succeeded }):
-			past = append(past, c.Name)
+		case !c.Enforced:
+			rest = append(rest, c.Name)
 		}
 	}
 	tried := "Attacked from inside: " + strings.Join(d.Sandboxes, ", ") + ". "
+	list := strings.Join(rest, ", ")
 	switch {
 	case len(missing) > 0:
 		return tried + "An app with sandbox: required does not start here, for want of " + strings.Join(missing, ", ") + "."
 	case !d.Holds:
-		return tried + "An attack got past what is said to be enforced: " + strings.Join(past, ", ") + "."
-	case len(past) > 0:
-		return tried + "All that sandbox: required needs holds. An app that asks for a limit that is not enforced (" + strings.Join(past, ", ") + ") and requires the sandbox does not start here."
+		return tried + "An attack got past what is said to be enforced: " + list + "."
+	case len(rest) > 0:
+		return tried + "All that sandbox: required needs holds. Not enforced: " + list +
+			". An app that asks for such a limit and requires the sandbox does not start here."
 	}
 	return tried + "All that sandbox: required needs holds."
 }

@@ -76,7 +76,7 @@ func TestDoctorSaysInOneLineWhatItComesTo(t *testing.T) {
 	}
 	d.Holds, d.Checks = true, broken().Checks[4:]
 	status, out, _ := doctored(d, nil)
-	if status != ExitDone || !strings.Contains(out, "All that sandbox: required needs holds. An\napp that asks for a limit that is not enforced (memory limit)") {
+	if status != ExitDone || !strings.Contains(out, "All that sandbox: required needs holds. Not\nenforced: memory limit. An app that asks for such a limit") {
 		t.Errorf("%d %s", status, out)
 	}
 }
