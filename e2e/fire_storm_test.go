@@ -53,9 +53,7 @@ func (s *storm) strike() (what string) {
 	case 3:
 		shim, ok := s.pick(" shim --dir ", "/instances/")
 		if ok {
-			s.gone = append(s.gone, s.w.killed(shim))
-			time.Sleep(200 * time.Millisecond) // its app goes with it
-			s.gone = append(s.gone, time.Now())
+			s.gone = append(s.gone, s.w.killedShim(shim))
 		}
 		return "shim"
 	case 4:

@@ -9,8 +9,8 @@ import (
 )
 
 // recorder tells the test which requests this instance took: a line each with the
-// method, the id and the instance. What was written is the test's even if the
-// instance is killed in the next moment.
+// method, the id and the instance, which the test confirms with a byte. So what is
+// answered is recorded, even if the instance and its shim are killed in the next moment.
 type recorder struct {
 	mu   sync.Mutex
 	conn net.Conn
@@ -33,7 +33,11 @@ func (c *recorder) record(r *http.Request) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if _, err := fmt.Fprintf(c.conn, "%s %s %s\n", r.Method, id, os.Getenv("FAIRLEAD_INSTANCE")); err != nil {
+	_, err := fmt.Fprintf(c.conn, "%s %s %s\n", r.Method, id, os.Getenv("FAIRLEAD_INSTANCE"))
+	if err == nil {
+		_, err = c.conn.Read(make([]byte, 1))
+	}
+	if err != nil {
 		fmt.Println("record:", err)
 	}
 }
