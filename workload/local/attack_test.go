@@ -274,7 +274,13 @@ func TestOutsideASandboxTheAttackerMakesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer stage.Close()
-	job, err := stage.Job(attack.Gate)
+	var names []string
+	for _, a := range attack.All() {
+		if a.Name != attack.Outlive { // nothing would end what it leaves
+			names = append(names, a.Name)
+		}
+	}
+	job, err := stage.Job(attack.Gate, names...)
 	if err != nil {
 		t.Fatal(err)
 	}
