@@ -26,14 +26,6 @@ func (w *world) nextBuild() string {
 	return path
 }
 
-// runs says that a process runs from a program.
-func (w *world) runs(p process, program string) {
-	w.Helper()
-	if at, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", p.pid)); err != nil || at != program {
-		w.Errorf("%s runs from %s, want %s (%v)", p, at, program, err)
-	}
-}
-
 func TestAnUpgradeInTheMiddleOfARolloutLosesNothingAndReplacesOnlyTheGateway(t *testing.T) {
 	t.Parallel()
 	w := start(t)
