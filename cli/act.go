@@ -11,8 +11,7 @@ import (
 
 const defaultEnvHelp = `
 
-Without --env it means the app's only environment, or of several the last that it
-was deployed to, and says which.`
+Where the app has several environments, --env must name one.`
 
 func (inv *invocation) rollback() *cobra.Command {
 	return inv.action("rollback", "Go back to the release before", `Rollback gives the traffic back to the release that had it before. It waits for
@@ -52,7 +51,7 @@ func (inv *invocation) action(name, short, long, example string, waits bool) *co
 		},
 		ValidArgsFunction: inv.completeApps,
 	}
-	cmd.Flags().StringVar(&env, "env", "", "`environment` (default: the only or last one)")
+	cmd.Flags().StringVar(&env, "env", "", "`environment`; needed where the app has several")
 	cmd.Flags().StringVar(&reason, "reason", "", "why, for the ledger")
 	if waits {
 		cmd.Flags().BoolVar(&wait, "wait", false, "watch until the traffic has moved")
@@ -65,7 +64,7 @@ func (inv *invocation) act(ctx context.Context, app, env, name string, a client.
 	if err != nil {
 		return client.Rollout{}, nil, err
 	}
-	site, err := inv.site(ctx, c, name, app, env)
+	site, err := inv.onlySite(ctx, c, name, app, env)
 	if err != nil {
 		return client.Rollout{}, nil, err
 	}

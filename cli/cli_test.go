@@ -224,16 +224,25 @@ func TestErrorsAreJSONWhenJSONIsAsked(t *testing.T) {
 	}
 }
 
-func TestWithoutEnvTheLastEnvironmentIsMeantAndNamed(t *testing.T) {
+func TestWithoutEnvNothingIsChangedWhereThereAreSeveralAndTheLastOneIsShown(t *testing.T) {
 	w := newWorld(t)
 	server := w.serve(1, "staging", "production")
 	server.Script("good")
-	status, out, errOut := w.run("pause", "triage")
-	if status != ExitDone || !strings.Contains(errOut, "environment production, the last of 2") || !strings.Contains(out, "held (paused) in production") {
-		t.Errorf("status %d:\n%s%s", status, out, errOut)
+	for _, command := range []string{"pause", "resume", "abort", "rollback"} {
+		status, out, errOut := w.run(command, "triage")
+		if status != ExitUsage || out != "" || !strings.Contains(errOut, command+" triage: it is in staging, production") ||
+			!strings.Contains(errOut, "hint: name one: fairlead "+command+" triage --env production") {
+			t.Errorf("%s: status %d:\n%s%s", command, status, out, errOut)
+		}
+	}
+	if r := server.Newest(); r.Held != "" || r.Outcome != "" {
+		t.Errorf("the rollout was touched: %+v", r)
 	}
 	if status, _, errOut := w.run("abort", "triage", "--env", "staging"); status != ExitFailed || !strings.Contains(errOut, "no rollout is moving in staging") {
 		t.Errorf("status %d: %s", status, errOut)
+	}
+	if status, _, errOut := w.run("explain", "triage"); status != ExitDone || !strings.Contains(errOut, "environment production, the last of 2") {
+		t.Errorf("explain: status %d: %s", status, errOut)
 	}
 }
 
