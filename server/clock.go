@@ -39,26 +39,38 @@ const (
 	clockMost  = 5 * time.Second // that the machine's clock may be off in silence
 )
 
-// watchClock logs when the machine's clock goes off and when it is right again,
-// until ctx ends.
+// watchClock looks at the machine's clock until ctx ends.
 func watchClock(ctx context.Context, clock *steadyclock.Clock, log *slog.Logger) {
 	ticker := time.NewTicker(clockEvery)
 	defer ticker.Stop()
-	wasOff := false
+	watch := clockWatch{clock: clock, log: log}
 	for {
-		by := clock.Off().Round(time.Second)
-		if off := by.Abs() > clockMost; off != wasOff {
-			wasOff = off
-			if off {
-				log.Warn("the machine's clock is not where the ledger's time is; Fairlead keeps to the ledger's until its next start, and never goes back", "machineAhead", by)
-			} else {
-				log.Info("the machine's clock agrees with the ledger's time again")
-			}
-		}
+		watch.look()
 		select {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
 		}
 	}
+}
+
+// clockWatch logs when the machine's clock goes off, and when it is right again.
+type clockWatch struct {
+	clock *steadyclock.Clock
+	log   *slog.Logger
+	off   bool
+}
+
+func (w *clockWatch) look() {
+	by := w.clock.Off().Round(time.Second)
+	off := by.Abs() > clockMost
+	if off == w.off {
+		return
+	}
+	w.off = off
+	if !off {
+		w.log.Info("the machine's clock agrees with the ledger's time again")
+		return
+	}
+	w.log.Warn("the machine's clock is not where the ledger's time is; Fairlead keeps to the ledger's until its next start, and never goes back", "machineAhead", by)
 }
