@@ -58,7 +58,7 @@ func failure(op string, err error) error {
 	case disk.Full(err):
 		return known.WithHint(disk.FullHint)
 	case errors.Is(err, syscall.EROFS) || errors.Is(err, syscall.ENOTDIR) || errors.Is(err, fs.ErrPermission):
-		return known.WithHint("look at what is there and who may write it")
+		return known.WithHint("look at what is there, and who may read and write it: ls -l")
 	}
 	known.Code = fairlead.Internal
 	return known

@@ -5,6 +5,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -440,5 +442,13 @@ func TestAHugeFileIsNotReadIntoMemory(t *testing.T) {
 		if most := uint64(32 << 20); after.TotalAlloc-before.TotalAlloc > most {
 			t.Errorf("%q: %d bytes were allocated", args, after.TotalAlloc-before.TotalAlloc)
 		}
+	}
+}
+
+func TestAServerThatThisUserMayNotReachIsNotSaidToBeMissing(t *testing.T) {
+	inv := &invocation{flags: globals{state: "/x"}, std: Std{Getenv: func(string) string { return "" }}}
+	message, hint := inv.noServer("status", fmt.Errorf("dial: %w", fs.ErrPermission))
+	if message != "status: no Fairlead server answers for the state directory /x, which this user may not enter" || !strings.Contains(hint, "as the user who owns it") {
+		t.Errorf("%q, %q", message, hint)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"strings"
 	"text/tabwriter"
 
@@ -94,7 +95,7 @@ func (inv *invocation) report(err error, asJSON bool) {
 	code, hint := fairlead.CodeOf(err), fairlead.HintOf(err)
 	switch {
 	case errors.Is(err, client.ErrNoServer):
-		message, hint = inv.noServer(op)
+		message, hint = inv.noServer(op, err)
 	case disk.Full(err) && hint == "":
 		code, hint = fairlead.Unavailable, disk.FullHint
 	case code == fairlead.Unauthorized && inv.remote() != "":
@@ -137,13 +138,16 @@ func once(op, message string) string {
 }
 
 // noServer says where no server answers, and what to do.
-func (inv *invocation) noServer(op string) (message, hint string) {
+func (inv *invocation) noServer(op string, silence error) (message, hint string) {
 	where, err := inv.stateDir()
 	where, hint = "for the state directory "+where, "start one with: fairlead up"
 	if url := inv.remote(); url != "" || err != nil {
 		where, hint = "at "+url, "is the address right, and does it run there?"
 	}
 	message = client.ErrNoServer.Error() + " " + where
+	if errors.Is(silence, fs.ErrPermission) {
+		message, hint = message+", which this user may not enter", "run it as the user who owns it, or use --server URL --token-file FILE"
+	}
 	if op != "" {
 		message = op + ": " + message
 	}

@@ -97,8 +97,16 @@ func TestAStartThatFailsSaysWhyAndLeavesNothing(t *testing.T) {
 		"a token that is none":           {put("admin.token", "x\n"), 1, []string{"corrupt", "admin.token does not hold a token"}},
 		"a term that is none":            {put("run/term.json", "x\n"), 1, []string{"corrupt", "term.json", "remove "}},
 		"a key that others may read":     {func(w *world, state string) { chmod(w, filepath.Join(state, "vault.key"), 0o644) }, 5, []string{"forbidden", "others may read it", "chmod 600"}},
-		"a record of a newer shim":       {record(`{"protocol": 9}`), 1, []string{"unsupported", "is of protocol 9, this program knows up to 1", "newer Fairlead"}},
-		"a record that is none":          {record("x"), 1, []string{"corrupt", "run/instances/a/state.json", "remove that directory"}},
+		"a ledger of another user": {func(w *world, state string) {
+			if os.Getuid() != 0 {
+				w.Skip("only root can give a file away")
+			}
+			if err := os.Chown(filepath.Join(state, "fairlead.db"), 65534, 65534); err != nil {
+				w.Fatal(err)
+			}
+		}, 5, []string{"forbidden", "and this is root", "fairlead up"}},
+		"a record of a newer shim": {record(`{"protocol": 9}`), 1, []string{"unsupported", "is of protocol 9, this program knows up to 1", "newer Fairlead"}},
+		"a record that is none":    {record("x"), 1, []string{"corrupt", "run/instances/a/state.json", "remove that directory"}},
 		"a gateway's directory that is a file": {func(w *world, state string) {
 			if err := os.RemoveAll(filepath.Join(state, "gateway")); err != nil {
 				w.Fatal(err)
