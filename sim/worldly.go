@@ -112,6 +112,13 @@ func (p *promises) route(route gateway.Route) {
 	if r == nil {
 		p.breaks("no record, no change", "%s has a route, and no rollout is recorded", route.Site)
 	}
+	if s := route.Split; s != nil && s.Rollout != r.ID { // it was the newest when the snapshot was made
+		earlier, known := p.rollouts[s.Rollout]
+		if !known || earlier.Site != route.Site {
+			p.breaks("no record, no change", "%s is split for %s, which is not recorded there", route.Site, s.Rollout)
+		}
+		r = &earlier
+	}
 	live := p.live[route.Site]
 	if n := route.Stable.Release; n != live.Stable && n != r.From && n != r.To {
 		p.breaks("no record, no change", "%s goes to release %d; live is %d", route.Site, n, live.Stable)
