@@ -194,10 +194,10 @@ func TestTheNewestEventsAreReadFromTheEnd(t *testing.T) {
 	ledger := &tornLedger{}
 	h := newAPIOver(t, ledger)
 	served := httptest.NewServer(h)
-	defer served.Close()
 	for _, n := range []int{1, 99} {
 		_ = client.Remote(served.URL, "right").NewestEvents(t.Context(), n, false, func(client.Event) error { return nil }) // it is torn
 	}
+	served.Close() // and all its calls have ended
 	if len(ledger.asked) < 2 || ledger.asked[0] != 2 || ledger.asked[1] != 0 {
 		t.Errorf("read from %d", ledger.asked)
 	}
