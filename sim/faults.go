@@ -29,7 +29,7 @@ func newFaults(w *world) faults {
 	f := faults{any: true}
 	some := func(p float64) bool { return w.likely(p) }
 	if some(0.6) {
-		f.crash = oneOf(w, 0.0005, 0.002, 0.01)
+		f.crash = oneOf(w, 0.0005, 0.002, 0.005)
 	}
 	if some(0.4) {
 		f.lost, f.late, f.twice = 0.005, 0.005, 0.01
