@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"encoding/json"
 	"fmt"
 	"io/fs"
 	"os"
@@ -75,6 +76,11 @@ func (w *world) census() []string {
 			add("process of before, or its zombie,", p)
 		}
 	}
+	for path := range w.outside {
+		if _, err := os.Stat(path); path != "" && err == nil {
+			add("outside", path)
+		}
+	}
 	for _, table := range []struct{ kind, file string }{{"mount", "/proc/self/mountinfo"}, {"socket", "/proc/net/unix"}} {
 		text, _ := os.ReadFile(table.file)
 		for line := range strings.Lines(string(text)) {
@@ -99,6 +105,24 @@ func (w *world) census() []string {
 		}
 	})
 	return found
+}
+
+// noteOutside remembers what instances and jobs have outside the state directory,
+// as they noted it down. It needs the lock.
+func (w *world) noteOutside() {
+	files, _ := filepath.Glob(filepath.Join(w.state, "run", "*", "*", "outside.json"))
+	for _, file := range files {
+		var noted struct {
+			Cgroups []string
+			Scratch string
+		}
+		text, _ := os.ReadFile(file) // it may be gone
+		if json.Unmarshal(text, &noted) == nil {
+			for _, path := range append(noted.Cgroups, noted.Scratch) {
+				w.outside[path] = true
+			}
+		}
+	}
 }
 
 // kept are the files that the state directory keeps on purpose, see

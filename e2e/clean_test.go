@@ -170,6 +170,9 @@ func TestABuildThatIsCutOffLeavesNothing(t *testing.T) {
 				clones, _ := os.ReadDir(filepath.Join(w.state, "scratch"))
 				return len(jobs) == 1 && len(clones) == 1 && len(w.having("./app gate")) == 1
 			})
+			if len(w.outside) == 0 {
+				t.Error("the census knows of no cgroup of the build")
+			}
 			cut(w)
 			_ = deploy.Wait() // it fails: the server is gone
 			w.nothingLeft()

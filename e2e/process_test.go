@@ -73,6 +73,7 @@ func (w *world) mine() []process {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.noteOutside()
 	for _, p := range mine {
 		w.known[identity{p.pid, p.start}] = p
 	}

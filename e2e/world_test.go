@@ -22,17 +22,18 @@ import (
 // ended, and looked for, when its test ends.
 type world struct {
 	*testing.T
-	dir    string // everything of the test
-	state  string
-	as     *syscall.Credential // who runs it; nil is who tests
-	build  string              // the program, by default the one that all tests run
-	enter  []string            // what runs a command where the world is, if that is not here
-	root   string              // the world's root as this test sees it, if it is not the same
-	plane  *plane              // the newest control plane
-	named  string              // the app's name, which no other test has
-	spared []string            // files in the state directory that the test itself left there
-	mu     sync.Mutex
-	known  map[identity]process // all that were seen of it; guarded by mu
+	dir     string // everything of the test
+	state   string
+	as      *syscall.Credential // who runs it; nil is who tests
+	build   string              // the program, by default the one that all tests run
+	enter   []string            // what runs a command where the world is, if that is not here
+	root    string              // the world's root as this test sees it, if it is not the same
+	plane   *plane              // the newest control plane
+	named   string              // the app's name, which no other test has
+	spared  []string            // files in the state directory that the test itself left there
+	mu      sync.Mutex
+	outside map[string]bool      // cgroups and directories that it noted down; guarded by mu
+	known   map[identity]process // all that were seen of it; guarded by mu
 }
 
 // plane is a running `fairlead up`.
@@ -76,7 +77,7 @@ func newWorld(t *testing.T) *world {
 	if err := errors.Join(os.Mkdir(temp, 0o700), os.Chmod(temp, 0o777|os.ModeSticky)); err != nil {
 		t.Fatal(err)
 	}
-	w := &world{T: t, dir: dir, state: filepath.Join(dir, "s"), named: filepath.Base(dir), known: map[identity]process{}}
+	w := &world{T: t, dir: dir, state: filepath.Join(dir, "s"), named: filepath.Base(dir), known: map[identity]process{}, outside: map[string]bool{}}
 	t.Cleanup(func() {
 		w.endAll()
 		if !t.Failed() {
