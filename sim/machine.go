@@ -21,13 +21,12 @@ type machine struct {
 
 // instance is one replica under its shim.
 type instance struct {
-	status   workload.Status
-	script   *script
-	order    fairlead.Order
-	calls    map[*call]bool // in flight in it
-	stopped  bool           // by an order
-	hurt     time.Duration  // when it last ended by itself or was killed
-	restarts int
+	status  workload.Status
+	script  *script
+	order   fairlead.Order
+	calls   map[*call]bool // in flight in it
+	stopped bool           // by an order
+	hurt    time.Duration  // when it last ended by itself or was killed
 }
 
 func newMachine(w *world, sites []*site) *machine {

@@ -8,7 +8,6 @@ import (
 	"github.com/fairlead/fairlead"
 	"github.com/fairlead/fairlead/gateway"
 	"github.com/fairlead/fairlead/rollout"
-	"github.com/fairlead/fairlead/workload"
 )
 
 // leaseMost is the longest lease that a partial split may have.
@@ -336,9 +335,6 @@ func (p *promises) memory(c *control) {
 		}
 	}
 }
-
-// ready reports whether an instance serves.
-func ready(i *instance) bool { return i.status.State == workload.Ready }
 
 // summary prints the weights of a snapshot.
 type summary struct{ gateway.Snapshot }
