@@ -148,5 +148,6 @@ func (s *server) explain(ctx context.Context, site fairlead.Site) (client.Explan
 			return client.Explanation{Site: s.viewSite(ctx, state, instances), Sentences: rollout.Explain(state, s.Now())}, nil
 		}
 	}
-	return client.Explanation{}, fairlead.Errorf(fairlead.NotFound, "explain", "nothing was deployed to %s", site)
+	return client.Explanation{}, fairlead.Errorf(fairlead.NotFound, "explain", "nothing was deployed to %s", site).
+		WithHint("see what is where with: fairlead status")
 }

@@ -133,7 +133,8 @@ func (d deployments) Rollback(ctx context.Context, site fairlead.Site, why fairl
 		}
 		if state.Live.Previous == 0 {
 			return rollout.Rollout{}, fairlead.Errorf(fairlead.Conflict, "roll back "+site.String(),
-				"%s@%d is live and no release was live there before it", site.App, state.Live.Stable)
+				"%s@%d is live and no release was live there before it", site.App, state.Live.Stable).
+				WithHint("see which releases there are: fairlead releases %s; bring one back with: fairlead promote %s@N --to %s", site.App, site.App, site.Env)
 		}
 		r, err := d.releases.Get(ctx, site.App, state.Live.Previous)
 		if err != nil {
