@@ -418,3 +418,46 @@ func TestAGatewayThatStartsOnAFullDiskServesAndSaysItLater(t *testing.T) {
 		t.Errorf("events %+v", events)
 	}
 }
+
+func TestASnapshotThatIsNotOnDiskIsNotInForce(t *testing.T) {
+	d := crashdisk.New()
+	c := open(t, d, "boot", dawn)
+	if err := c.Apply(dawn, halves(1)); err != nil {
+		t.Fatal(err)
+	}
+	for _, op := range []crashdisk.Op{crashdisk.OpCreate, crashdisk.OpWrite, crashdisk.OpSync, crashdisk.OpRename, crashdisk.OpSyncDir} {
+		d.Fail(func(o crashdisk.Op, _ string) error {
+			if o == op {
+				return syscall.EIO
+			}
+			return nil
+		})
+		next := halves(2)
+		next.Routes[0].Stable.Release = 7
+		if err := c.Apply(dawn, next); fairlead.CodeOf(err) != fairlead.Unavailable {
+			t.Errorf("%s failed, and the snapshot was applied: %v", op, err)
+		}
+		if at := c.Status().Applied; at.Seq != 1 {
+			t.Errorf("%s failed, and %s is in force", op, at)
+		}
+		for unit := range 20 {
+			if x := c.Admit(site, strconv.Itoa(unit), dawn); x.Release() == 7 {
+				t.Fatalf("%s failed, and requests follow the snapshot", op)
+			}
+		}
+	}
+}
+
+func TestARenewalThatComesTooLateRevivesNothing(t *testing.T) {
+	c := open(t, crashdisk.New(), "boot", dawn)
+	if err := c.Apply(dawn, halves(1)); err != nil {
+		t.Fatal(err)
+	}
+	late := dawn.Add(10 * time.Second) // nobody has looked at the lease since
+	if err := c.Renew(late, fairlead.Order{Term: 1, Seq: 2}); err != nil {
+		t.Fatal(err)
+	}
+	if s := c.Status(); len(s.Expired) != 1 {
+		t.Errorf("the lease lives on: %+v", s)
+	}
+}

@@ -2,9 +2,11 @@ package gateway
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -177,4 +179,52 @@ func TestADiskThatHangsKeepsNoLeaseAlive(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestWhatAGatewayDoesAloneIsInTheJournalBeforeItTakesEffect looks at the balance and
+// at the weights while the journal is being synced.
+func TestWhatAGatewayDoesAloneIsInTheJournalBeforeItTakesEffect(t *testing.T) {
+	d := crashdisk.New()
+	began := time.Unix(1000, 0)
+	c, err := OpenCore(d, "/g", "boot", began, slog.New(slog.NewTextHandler(io.Discard, nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := leased(1)
+	s.Routes[0].Stable.Instances = []Instance{{ID: "a", Address: "tcp:127.0.0.1:1"}, {ID: "b", Address: "tcp:127.0.0.1:2"}}
+	if err := c.Apply(began, s); err != nil {
+		t.Fatal(err)
+	}
+	b := c.proxy.table.Load().sites[spoolSite].stable
+	one := b.instances[0]
+	effect := func() string {
+		w := c.proxy.table.Load().sites[spoolSite].split.weight
+		return fmt.Sprint(one.heldUntil.Load() > 0, w)
+	}
+	var before, during string
+	d.Fail(func(op crashdisk.Op, _ string) error {
+		if op == crashdisk.OpSync {
+			during = effect()
+		}
+		return nil
+	})
+	step := func(what string, act func()) {
+		t.Helper()
+		before, during = effect(), ""
+		if act(); during == "" || during != before {
+			t.Errorf("%s: %q at the journal's sync, %q before it", what, during, before)
+		}
+		if effect() == before {
+			t.Errorf("%s: it had no effect", what)
+		}
+	}
+	step("an ejection", func() {
+		for range ejectAfter {
+			c.proxy.unreachable(spoolSite, b, one, began)
+		}
+	})
+	step("its end", func() {
+		(&Ticket{proxy: c.proxy, site: spoolSite, instance: one, up: new(atomic.Int64)}).Reached(began)
+	})
+	step("the end of a lease", func() { c.Expire(began.Add(time.Minute)) })
 }
