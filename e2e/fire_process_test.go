@@ -172,6 +172,8 @@ func TestUnderFireAShimThatHangsHindersNoRolloutAndLosesNothing(t *testing.T) {
 	if err := syscall.Kill(shim.pid, syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
+	// Calls to the instance do not pass its shim; those of the instance to the test's
+	// recorder do, so POSTs there wait.
 	w.deploy(0, f.version(behaviour{Version: "v2"}), file)
 	f.flows(200, 2)
 	if !app.alive() {
