@@ -213,3 +213,51 @@ func (w *world) having(words string) []process {
 	}
 	return found
 }
+
+func TestAStartThatIsToldToEndLeavesNothingUnlessItWasReady(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	cut := 0
+	for delay := time.Millisecond; delay < 2*time.Second; delay = delay * 3 / 2 {
+		var out strings.Builder
+		up := w.command(append([]string{"up", "--output", "json"}, anyPort...)...)
+		up.Stdout = &out
+		if err := up.Start(); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(delay) // wherever it is by then
+		_ = up.Process.Signal(syscall.SIGTERM)
+		_ = up.Wait() // one that had no handler yet ends by the signal
+		if out.Len() > 0 {
+			w.must("down") // the gateway goes on without a control plane, as it should
+			w.nothingLeft()
+			break
+		}
+		cut++
+		w.nothingLeft()
+	}
+	if cut == 0 {
+		t.Error("every start was ready at once")
+	}
+	w.up()
+}
+
+func TestAStartThatIsKilledLeavesNothingThatDownDoesNotEnd(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for delay := 2 * time.Millisecond; delay < time.Second; delay = delay * 7 / 4 {
+		up := w.command(append([]string{"up"}, anyPort...)...)
+		if err := up.Start(); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(delay) // wherever it is by then
+		w.mine()          // to know them
+		_ = up.Process.Kill()
+		_ = up.Wait()
+		if r := w.run("down"); r.code != 0 && r.code != 6 { // 6 before there is a ledger
+			t.Fatalf("killed after %s: %s", delay, r)
+		}
+		w.nothingLeft()
+	}
+	w.up()
+}
