@@ -57,34 +57,15 @@ func (w *world) upFails(code int, flags []string, words ...string) {
 
 var anyPort = []string{"--listen", "127.0.0.1:0", "--api", "127.0.0.1:0"}
 
-func TestAStartThatFailsSaysWhyAndLeavesNothing(t *testing.T) {
-	t.Parallel()
-	put := func(name, text string) func(*world, string) {
-		return func(w *world, state string) { write(w, filepath.Join(state, name), text) }
-	}
-	truncate := func(name string, size int64) func(*world, string) {
-		return func(w *world, state string) {
-			if err := os.Truncate(filepath.Join(state, name), size); err != nil {
-				w.Fatal(err)
-			}
-		}
-	}
-	flip := func(name string, at int64, bytes string) func(*world, string) {
-		return func(w *world, state string) {
-			f, err := os.OpenFile(filepath.Join(state, name), os.O_WRONLY, 0)
-			if err == nil {
-				_, err = f.WriteAt([]byte(bytes), at)
-			}
-			if err != nil || f.Close() != nil {
-				w.Fatal(err)
-			}
-		}
-	}
-	for name, c := range map[string]struct {
-		harm func(w *world, state string)
-		code int
-		says []string
-	}{
+// harm is something that happened to a state directory, and what a start says of it.
+type harm struct {
+	harm func(w *world, state string)
+	code int
+	says []string
+}
+
+func harms() map[string]harm {
+	return map[string]harm{
 		"a database without a byte":      {truncate("fairlead.db", 0), 1, []string{"corrupt", "fairlead.db: it is empty, but ledger.key says", "restore fairlead.db"}},
 		"a database that is cut off":     {truncate("fairlead.db", 8192+17), 1, []string{"corrupt", "fairlead.db: "}},
 		"a database with another header": {flip("fairlead.db", 0, "not SQLite"), 1, []string{"corrupt", "fairlead.db: file is not a database"}},
@@ -119,7 +100,36 @@ func TestAStartThatFailsSaysWhyAndLeavesNothing(t *testing.T) {
 			}
 			put("gateway/spool", "")(w, state)
 		}, 1, []string{"unavailable", "start the gateway", "it ends as soon as it is started", "spool"}},
-	} {
+	}
+}
+
+func put(name, text string) func(*world, string) {
+	return func(w *world, state string) { write(w, filepath.Join(state, name), text) }
+}
+
+func truncate(name string, size int64) func(*world, string) {
+	return func(w *world, state string) {
+		if err := os.Truncate(filepath.Join(state, name), size); err != nil {
+			w.Fatal(err)
+		}
+	}
+}
+
+func flip(name string, at int64, bytes string) func(*world, string) {
+	return func(w *world, state string) {
+		f, err := os.OpenFile(filepath.Join(state, name), os.O_WRONLY, 0)
+		if err == nil {
+			_, err = f.WriteAt([]byte(bytes), at)
+		}
+		if err != nil || f.Close() != nil {
+			w.Fatal(err)
+		}
+	}
+}
+
+func TestAStartThatFailsSaysWhyAndLeavesNothing(t *testing.T) {
+	t.Parallel()
+	for name, c := range harms() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := start(t)

@@ -13,12 +13,15 @@ import (
 	"github.com/fairlead/fairlead/store/sqlite"
 )
 
-func TestOpenSaysWhatIsWrongWithADirectory(t *testing.T) {
-	for name, c := range map[string]struct {
-		harm func(t *testing.T, dir string)
-		code fairlead.Code
-		says string
-	}{
+// harm is something that happened to a state directory, and what is said of it.
+type harm struct {
+	harm func(t *testing.T, dir string)
+	code fairlead.Code
+	says string
+}
+
+func harmsOfDatabases() map[string]harm {
+	return map[string]harm{
 		"a newer schema": {
 			func(t *testing.T, dir string) { tamper(t, dir, `INSERT INTO schema VALUES (99, 'later')`) },
 			fairlead.Unsupported, "version 99",
@@ -79,6 +82,11 @@ func TestOpenSaysWhatIsWrongWithADirectory(t *testing.T) {
 			},
 			fairlead.Unsupported, "keys.db: its schema has version 99",
 		},
+	}
+}
+
+func harmsOfKeys() map[string]harm {
+	return map[string]harm{
 		"the signing key missing": {
 			func(t *testing.T, dir string) { remove(t, dir, "ledger.key") },
 			fairlead.Corrupt, "ledger.key is missing",
@@ -108,7 +116,13 @@ func TestOpenSaysWhatIsWrongWithADirectory(t *testing.T) {
 			func(t *testing.T, dir string) { overwrite(t, dir, "ledger.key", 0, "nonsense") },
 			fairlead.Corrupt, "signing key",
 		},
-	} {
+	}
+}
+
+func TestOpenSaysWhatIsWrongWithADirectory(t *testing.T) {
+	all := harmsOfDatabases()
+	maps.Copy(all, harmsOfKeys())
+	for name, c := range all {
 		t.Run(name, func(t *testing.T) {
 			dir, _ := written(t)
 			c.harm(t, dir)
