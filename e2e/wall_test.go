@@ -88,8 +88,9 @@ func TestASecretIsReadableByItsInstanceAloneAndMovesWithTheRelease(t *testing.T)
 		t.Error("a rotated secret made no new release")
 	}
 	eventually(t, 10*time.Second, "all traffic on the new release", func() bool {
+		r := w.rollout()
 		_, header, _ := w.get(w.host(), "/")
-		return w.rollout().Phase == "ended" && header.Get("X-Release") == fmt.Sprint(two.Release.Number)
+		return r.Phase == "ended" && !r.Shifting && header.Get("X-Release") == fmt.Sprint(two.Release.Number)
 	})
 	holds(second, fmt.Sprint(two.Release.Number))
 	w.must("rollback", w.named, "--wait")
