@@ -11,28 +11,31 @@ import (
 	"github.com/fairlead/fairlead/workload"
 )
 
-// inFlightAt excuses requests that were under way when a process was killed: they
-// began before it was gone, and were not answered wrongly but not at all.
-func inFlightAt(gone time.Time) func(loss) bool {
-	return func(l loss) bool {
-		broken := false
-		for _, sign := range []string{"EOF", "reset", "broken pipe", "502"} {
-			broken = broken || strings.Contains(l.why, sign)
-		}
-		return l.began.Before(gone) && (broken || strings.HasPrefix(l.why, "stream: ") && !strings.Contains(l.why, "503"))
+// death is when a process was killed, and when it was gone with its connections.
+type death struct{ killed, gone time.Time }
+
+// excuses excuses a request that was under way when the process died: it began before
+// that was gone, ended after it was killed, and was not answered wrongly but not at all.
+func (d death) excuses(l loss) bool {
+	broken := false
+	for _, sign := range []string{"EOF", "reset", "broken pipe", "502"} {
+		broken = broken || strings.Contains(l.why, sign)
 	}
+	cut := strings.HasPrefix(l.why, "stream: ") && !strings.Contains(l.why, "503")
+	return l.began.Before(d.gone) && l.ended.After(d.killed) && (broken || cut)
 }
 
 // killed kills a process and returns when it is gone, with all that it had open.
-func (w *world) killed(p process) time.Time {
+func (w *world) killed(p process) death {
 	w.Helper()
+	at := time.Now()
 	w.kill(p)
 	eventually(w, 10*time.Second, "the end of "+p.String(), func() bool { return !p.alive() || p.zombie() })
-	return time.Now()
+	return death{at, time.Now()}
 }
 
 // killedShim kills the shim of an instance, and returns when its app is gone too.
-func (w *world) killedShim(shim process) time.Time {
+func (w *world) killedShim(shim process) death {
 	w.Helper()
 	children := map[int]process{}
 	all := processes()
@@ -41,11 +44,12 @@ func (w *world) killedShim(shim process) time.Time {
 			children[p.pid] = p
 		}
 	}
-	w.killed(shim)
+	d := w.killed(shim)
 	for _, p := range children {
 		eventually(w, 10*time.Second, "the end of "+p.String(), func() bool { return !p.alive() || p.zombie() })
 	}
-	return time.Now()
+	d.gone = time.Now()
+	return d
 }
 
 // zombie reports whether nothing of p is left but its status. Its memory is given
@@ -81,7 +85,7 @@ func TestOnlyCallsInFlightInAKilledInstanceAreLost(t *testing.T) {
 				}
 				return false
 			})
-			f.lostOnly(inFlightAt(gone))
+			f.lostOnly(gone.excuses)
 			w.proven()
 		})
 	}
@@ -112,7 +116,7 @@ func TestOnlyCallsInFlightInAnInstanceAreLostWithItsShim(t *testing.T) {
 				}
 				return ready == replicas
 			})
-			f.lostOnly(inFlightAt(gone))
+			f.lostOnly(gone.excuses)
 			w.proven()
 		})
 	}
@@ -132,7 +136,7 @@ func TestOnlyCallsInFlightInAKilledGatewayAreLostWhichComesBackOnItsListener(t *
 		t.Errorf("%s followed %s under %s", next, gateway, again)
 	}
 	eventually(t, 10*time.Second, "the restart in the ledger", func() bool { return w.count("gateway.started") == 2 })
-	f.lostOnly(inFlightAt(gone))
+	f.lostOnly(gone.excuses)
 	w.proven()
 }
 
@@ -152,7 +156,7 @@ func TestAKilledInstanceOfTheCanaryDoesNotLoseWhatWasNeverSentToIt(t *testing.T)
 			app, _ := w.instance(i.ID)
 			gone := w.killed(app)
 			f.flows(400)
-			f.lostOnly(inFlightAt(gone))
+			f.lostOnly(gone.excuses)
 		}
 	}
 	r := w.rollout()

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -28,7 +29,7 @@ type storm struct {
 	f      *fire
 	random *rand.Rand
 	builds [2]string
-	gone   []time.Time // when a gateway or an instance was
+	deaths []death // of gateways and instances
 }
 
 // strike kills one thing.
@@ -47,19 +48,19 @@ func (s *storm) strike() (what string) {
 	case 2:
 		gateway, ok := s.pick(" gateway --dir ")
 		if ok {
-			s.gone = append(s.gone, s.w.killed(gateway))
+			s.deaths = append(s.deaths, s.w.killed(gateway))
 		}
 		return "gateway"
 	case 3:
 		shim, ok := s.pick(" shim --dir ", "/instances/")
 		if ok {
-			s.gone = append(s.gone, s.w.killedShim(shim))
+			s.deaths = append(s.deaths, s.w.killedShim(shim))
 		}
 		return "shim"
 	case 4:
 		app, ok := s.pick("./app")
 		if ok {
-			s.gone = append(s.gone, s.w.killed(app))
+			s.deaths = append(s.deaths, s.w.killed(app))
 		}
 		return "instance"
 	default:
@@ -86,12 +87,7 @@ func (s *storm) pick(words ...string) (process, bool) {
 }
 
 func (s *storm) excused(l loss) bool {
-	for _, gone := range s.gone {
-		if inFlightAt(gone)(l) && l.began.After(gone.Add(-15*time.Second)) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(s.deaths, func(d death) bool { return d.excuses(l) })
 }
 
 func TestUnderFireOnlyWhatWasInFlightInWhatWasKilledIsLost(t *testing.T) {

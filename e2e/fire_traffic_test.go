@@ -40,13 +40,13 @@ type fire struct {
 
 // loss is a request that was not answered as it has to be.
 type loss struct {
-	id    string
-	began time.Time
-	why   string
+	id           string
+	began, ended time.Time
+	why          string
 }
 
 func (l loss) String() string {
-	return fmt.Sprintf("%s at %s: %s", l.id, l.began.Format("05.000"), l.why)
+	return fmt.Sprintf("%s from %s to %s: %s", l.id, l.began.Format("05.000"), l.ended.Format("05.000"), l.why)
 }
 
 // newFire opens the recorder; no traffic comes before start.
@@ -229,7 +229,7 @@ func (f *fire) stream(seq int) {
 func (f *fire) lose(id string, began time.Time, why string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.lost = append(f.lost, loss{id, began, why})
+	f.lost = append(f.lost, loss{id, began, time.Now(), why})
 }
 
 // by returns how many requests a release has answered so far, or all without one.
