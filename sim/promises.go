@@ -83,6 +83,9 @@ func (p *promises) committed(c fairlead.Change) {
 		for _, r := range e.Rows {
 			p.row(e, r)
 		}
+		if e.Kind == "traffic.shifted" {
+			p.shifted(e)
+		}
 	}
 }
 
@@ -139,6 +142,22 @@ func (p *promises) intent(r fairlead.Row, gone bool) {
 		p.breaks("no record, no change", "the outcome of %s is recorded, but it was not open", r.Key)
 	}
 	delete(p.intents, r.Key)
+}
+
+// shifted checks that traffic which is recorded to have moved has moved.
+func (p *promises) shifted(e fairlead.Entry) {
+	var outcome struct {
+		Target string
+		Shift  struct{ Epoch uint32 }
+	}
+	if err := json.Unmarshal(e.Data, &outcome); err != nil {
+		p.breaks("no record, no change", "entry %d: %v", e.Seq, err)
+	}
+	split := p.splitOf(e.Site)
+	if split != nil && split.Rollout == outcome.Target && split.Epoch < outcome.Shift.Epoch {
+		p.breaks("what is recorded has happened", "entry %d says that epoch %d of %s is in force; the gateway has %d",
+			e.Seq, outcome.Shift.Epoch, outcome.Target, split.Epoch)
+	}
 }
 
 // seen is what matters here of an input.
