@@ -259,7 +259,7 @@ func (p *promises) advanced(e fairlead.Entry, d decided, before, after rollout.R
 		if d.Verdict.Finding != fairlead.Safe || d.Verdict.E < d.Verdict.Needed || d.Verdict.Needed < 1/after.Strategy.Beta*0.999 {
 			p.breaks("no silent pass", "entry %d advances on %+v", e.Seq, d.Verdict)
 		}
-		if n := p.canary[after.ID][before.Epoch]; n < 10 && p.u.siteOf(after.Site).script(after.From).sound() {
+		if n := p.canary[after.ID][before.Epoch]; n < 10 && p.u.siteOf(after.Site).script(after.From).sound() && !p.u.faults.hurtInstances() {
 			p.breaks("no silent pass", "entry %d advances %s after %d requests of the canary in epoch %d", e.Seq, after.ID, n, before.Epoch)
 		}
 		if e.Time.Sub(before.StepBegan) < after.Strategy.MinStep.D() {
