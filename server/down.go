@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -35,19 +36,11 @@ func Down(ctx context.Context, c Config, unrecorded bool) (ended Ended, err erro
 	if _, err := os.Stat(filepath.Join(c.State, "fairlead.db")); errors.Is(err, fs.ErrNotExist) {
 		return ended, fairlead.Errorf(fairlead.NotFound, "open state directory "+c.State, "there is no ledger")
 	}
-	s.store, err = sqlite.Open(c.State, sqlite.Options{Log: c.Log})
-	if err != nil && (!unrecorded || fairlead.CodeOf(err) == fairlead.Conflict) {
+	held, err := s.openOrLock(unrecorded)
+	if err != nil {
 		return ended, err
 	}
-	if err != nil {
-		lock, err := sqlite.Lock(c.State)
-		if err != nil {
-			return ended, err
-		}
-		defer lock.Close()
-	} else {
-		defer func() { err = errors.Join(err, s.store.Close()) }()
-	}
+	defer func() { err = errors.Join(err, held.Close()) }()
 	if s.runtime, err = local.New(local.Config{Root: s.run(), Shim: s.Program, Log: s.Log}); err != nil {
 		return ended, err
 	}
@@ -62,6 +55,20 @@ func Down(ctx context.Context, c Config, unrecorded bool) (ended Ended, err erro
 	s.fleet = fleet{Runtime: s.runtime}
 	s.keeper = s.newGatewayKeeper()
 	return ended, errors.Join(s.endAll(), s.clear(), s.sweepAll(ctx))
+}
+
+// openOrLock opens the ledger. With unrecorded, one that cannot be opened is locked
+// only, and there is no store. The caller closes what it returns.
+func (s *control) openOrLock(unrecorded bool) (io.Closer, error) {
+	store, err := sqlite.Open(s.State, sqlite.Options{Log: s.Log})
+	if err == nil {
+		s.store = store
+		return store, nil
+	}
+	if !unrecorded || fairlead.CodeOf(err) == fairlead.Conflict {
+		return nil, err
+	}
+	return sqlite.Lock(s.State)
 }
 
 // sweepAll is sweep where there is a ledger.

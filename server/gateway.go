@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -179,7 +178,7 @@ func (k *gatewayKeeper) keep(ctx context.Context) {
 		status, found, err := k.find(ctx)
 		if err == nil && (!found || status.State.Over()) {
 			k.log.Error("the gateway's shim died; it is started again", "why", status.LastExit)
-			if err = k.record(ctx, status); err == nil {
+			if err = k.recordRestart(ctx, status); err == nil {
 				err = k.start(ctx)
 			}
 		}
@@ -189,16 +188,11 @@ func (k *gatewayKeeper) keep(ctx context.Context) {
 	}
 }
 
-// record puts into the ledger that the gateway is started again, before it is.
-func (k *gatewayKeeper) record(ctx context.Context, was local.ServiceStatus) error {
-	data, err := json.Marshal(map[string]string{"text": "the gateway's shim had ended: " + was.LastExit + "; it is started again", "address": k.address})
-	if err != nil {
-		return fmt.Errorf("encode the gateway's restart: %w", err)
-	}
-	_, err = k.store.Commit(ctx, fairlead.Change{Entries: []fairlead.Entry{{
-		Time: k.now(), Kind: "server.gatewayRestarted", Principal: "system:server", Data: data,
-	}}})
-	return err
+// recordRestart puts into the ledger that the gateway is started again, before it is.
+func (k *gatewayKeeper) recordRestart(ctx context.Context, was local.ServiceStatus) error {
+	return record(ctx, k.store, k.now(), "server.gatewayRestarted", self, map[string]any{
+		"text": "the gateway's shim had ended: " + was.LastExit + "; it is started again", "address": k.address,
+	})
 }
 
 // undo ends what a start that failed began; a gateway that ran before goes on.

@@ -3,7 +3,6 @@ package server
 import (
 	"context"
 	"crypto/rand"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -97,7 +96,7 @@ func (s *control) open(ctx context.Context) (err error) {
 	if _, err = s.running(ctx); err != nil { // what cannot be read cannot be adopted
 		return err
 	}
-	if err = s.begin(ctx, "server.started", "system:server", map[string]any{}); err != nil {
+	if err = s.begin(ctx, "server.started", self, map[string]any{}); err != nil {
 		return err
 	}
 	if err = s.openStores(ctx); err != nil {
@@ -298,13 +297,7 @@ func (s *control) shutdown(ctx context.Context, all bool, by fairlead.Principal)
 	if all {
 		text = "the control plane, the gateway and all instances end"
 	}
-	data, err := json.Marshal(map[string]any{"text": text, "all": all})
-	if err != nil {
-		return fmt.Errorf("encode the end: %w", err)
-	}
-	_, err = s.store.Commit(ctx, fairlead.Change{Entries: []fairlead.Entry{{
-		Time: s.clock.Now(), Kind: "server.ending", Principal: by.ID, Data: data,
-	}}})
+	err := record(ctx, s.store, s.clock.Now(), "server.ending", by.ID, map[string]any{"text": text, "all": all})
 	if err != nil {
 		return fmt.Errorf("record the end: %w", err)
 	}

@@ -2,9 +2,7 @@ package server
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/fairlead/fairlead"
@@ -20,31 +18,14 @@ const strangerGrace = 5 * time.Second
 // get the number of one of them, and would be taken for what runs. What is ended is
 // recorded before.
 func (s *control) endStrangers(ctx context.Context) error {
-	all, err := s.runtime.List(ctx)
-	if err != nil {
+	ids, err := s.strangers(ctx)
+	if err != nil || len(ids) == 0 {
 		return err
 	}
-	var ids []string
-	for _, status := range all {
-		strange, err := isStranger(ctx, s.releases, status)
-		if err != nil {
-			return err
-		}
-		if strange {
-			ids = append(ids, status.ID)
-		}
-	}
-	if len(ids) == 0 {
-		return nil
-	}
 	s.Log.Warn("instances of releases that the ledger does not have are ended", "instances", ids)
-	data, err := json.Marshal(map[string]any{"text": "instances of releases that the ledger does not have are ended", "instances": ids})
-	if err != nil {
-		return fmt.Errorf("encode what is ended: %w", err)
-	}
-	if _, err := s.store.Commit(ctx, fairlead.Change{Entries: []fairlead.Entry{{
-		Time: s.clock.Now(), Kind: "server.strangersEnded", Principal: "system:server", Data: data,
-	}}}); err != nil {
+	if err := record(ctx, s.store, s.clock.Now(), "server.strangersEnded", self, map[string]any{
+		"text": "instances of releases that the ledger does not have are ended", "instances": ids,
+	}); err != nil {
 		return err
 	}
 	for i, id := range ids {
@@ -59,6 +40,24 @@ func (s *control) endStrangers(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// strangers returns the ids of the instances that no release explains.
+func (s *control) strangers(ctx context.Context) (ids []string, err error) {
+	all, err := s.runtime.List(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, status := range all {
+		strange, err := isStranger(ctx, s.releases, status)
+		if err != nil {
+			return nil, err
+		}
+		if strange {
+			ids = append(ids, status.ID)
+		}
+	}
+	return ids, nil
 }
 
 func isStranger(ctx context.Context, releases *release.Maker, status workload.Status) (bool, error) {

@@ -32,15 +32,8 @@ func (s *control) begin(ctx context.Context, kind string, by fairlead.Sealed, da
 	if err != nil {
 		return fmt.Errorf("encode the term: %w", err)
 	}
-	text, err := json.Marshal(data)
-	if err != nil {
-		return fmt.Errorf("encode the start: %w", err)
-	}
-	_, err = s.store.Commit(ctx, fairlead.Change{Entries: []fairlead.Entry{{
-		Time: s.clock.Now(), Kind: kind, Principal: by, Data: text,
-		Rows: []fairlead.Row{{Kind: "server", Key: "term", Value: value}},
-	}}})
-	if err != nil {
+	row := fairlead.Row{Kind: "server", Key: "term", Value: value}
+	if err := record(ctx, s.store, s.clock.Now(), kind, by, data, row); err != nil {
 		return err
 	}
 	return s.runtime.BeginTerm(s.term)

@@ -4,13 +4,11 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
-	"encoding/json"
 	"fmt"
 	"io"
 	"os"
 	"time"
 
-	"github.com/fairlead/fairlead"
 	"github.com/fairlead/fairlead/gateway"
 	"github.com/fairlead/fairlead/workload"
 	"github.com/fairlead/fairlead/workload/local"
@@ -54,39 +52,28 @@ func (k *gatewayKeeper) runsThis(status local.ServiceStatus) bool {
 }
 
 func (k *gatewayKeeper) recordUpgrade(ctx context.Context, kind, text string, pid int) error {
-	data, err := json.Marshal(map[string]any{"text": text, "pid": pid})
-	if err != nil {
-		return fmt.Errorf("encode the gateway's upgrade: %w", err)
-	}
-	_, err = k.store.Commit(ctx, fairlead.Change{Entries: []fairlead.Entry{{
-		Time: k.now(), Kind: kind, Principal: "system:server", Data: data,
-	}}})
-	return err
+	return record(ctx, k.store, k.now(), kind, self, map[string]any{"text": text, "pid": pid})
 }
 
 // sameProgram reports whether two files are one, or have the same content.
 func sameProgram(a, b string) (bool, error) {
-	var digests [2][]byte
-	infos := [2]os.FileInfo{}
-	for i, path := range []string{a, b} {
-		var err error
-		if infos[i], err = os.Stat(path); err != nil {
-			return false, err
-		}
+	one, err := os.Stat(a)
+	if err != nil {
+		return false, err
 	}
-	if os.SameFile(infos[0], infos[1]) {
-		return true, nil
+	other, err := os.Stat(b)
+	if err != nil {
+		return false, err
 	}
-	if infos[0].Size() != infos[1].Size() {
-		return false, nil
+	if os.SameFile(one, other) || one.Size() != other.Size() {
+		return os.SameFile(one, other), nil
 	}
-	for i, path := range []string{a, b} {
-		var err error
-		if digests[i], err = digestOf(path); err != nil {
-			return false, err
-		}
+	first, err := digestOf(a)
+	if err != nil {
+		return false, err
 	}
-	return bytes.Equal(digests[0], digests[1]), nil
+	second, err := digestOf(b)
+	return bytes.Equal(first, second), err
 }
 
 func digestOf(path string) ([]byte, error) {
