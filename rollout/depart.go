@@ -14,10 +14,46 @@ import (
 
 // departure is an instance on its way out. It is stopped only after the gateway
 // has a snapshot in force without it and reports nothing in flight there, or its
-// drain time has passed.
+// drain time has passed since then.
 type departure struct {
-	since  time.Time
-	listed bool // runs that began there may still be sent to it
+	since  time.Time // it was let go
+	listed bool      // runs that began there may still be sent to it
+	ran    bool      // it was listed for runs, which have had their time
+	out    time.Time // since when the gateway is known to be without it; zero before
+}
+
+// sight is what is seen of a departing instance.
+type sight struct {
+	now      time.Time
+	inFlight int  // calls
+	runs     int  // that began on its release and have not ended
+	without  bool // the gateway has a snapshot in force that does not list it
+}
+
+// next returns d after a look, and whether the instance shall be stopped now. It is
+// pure.
+func (d departure) next(c fairlead.Content, s sight) (after departure, stop bool) {
+	switch {
+	case d.listed:
+		byRun := c.Assignment.By == fairlead.ByRun
+		over := s.inFlight == 0 && s.runs == 0 || s.now.Sub(d.since) > d.limit(c)
+		d.listed, d.ran = byRun && !over, byRun
+		return d, false
+	case !s.without:
+		d.out = time.Time{}
+		return d, false
+	case d.out.IsZero():
+		d.out = s.now
+	}
+	return d, s.inFlight == 0 || s.now.Sub(d.out) > d.limit(c)
+}
+
+// limit is how long runs, or calls in flight, may go on.
+func (d departure) limit(c fairlead.Content) time.Duration {
+	if d.ran {
+		return c.Drain.D()
+	}
+	return max(c.Drain, c.RunLimit).D()
 }
 
 // keepEnded is how long an ended instance's log is kept, from when this control
@@ -88,17 +124,25 @@ func (l *Loop) noteEnded(now time.Time, have []workload.Status) {
 }
 
 func (l *Loop) departOne(ctx context.Context, s scene, status workload.Status, d *departure, release fairlead.Release) {
-	limit := max(release.Content.Drain, release.Content.RunLimit).D()
-	late := s.now.Sub(d.since) > limit
-	idle := s.gateway.InFlight[status.ID] == 0
-	switch {
-	case status.State.Over():
+	if status.State.Over() {
 		delete(l.departures, status.ID)
-	case d.listed && (release.Content.Assignment.By != fairlead.ByRun || late || idle && runsAt(s.gateway, status) == 0):
-		d.listed = false
+		return
+	}
+	seen := sight{
+		now: s.now, inFlight: s.gateway.InFlight[status.ID], runs: runsAt(s.gateway, status), without: l.pushed.without(status, s.gateway),
+	}
+	before := *d
+	var stop bool
+	*d, stop = before.next(release.Content, seen)
+	switch {
+	case stop:
+		why := "nothing is in flight in it"
+		if seen.inFlight > 0 {
+			why = fmt.Sprintf("its drain time of %s is over, with %d calls in flight", d.limit(release.Content), seen.inFlight)
+		}
+		l.actions.stop(ctx, s.now, status, why)
+	case before.listed && !d.listed:
 		l.poke()
-	case !d.listed && l.pushed.without(status, s.gateway) && (late || idle):
-		l.actions.stop(ctx, s.now, status, fmt.Sprintf("idle: %t, drain time over: %t", idle, late))
 	}
 }
 

@@ -47,3 +47,40 @@ func TestTheTimeOfAnEndIsThatOfTheFirstLook(t *testing.T) {
 		t.Errorf("an instance that is gone is still noted: %v", l.ended)
 	}
 }
+
+func TestADrainBeginsWhenTheGatewayIsWithoutTheInstance(t *testing.T) {
+	session := fairlead.Content{Drain: fairlead.Duration(10 * time.Second), RunLimit: fairlead.Duration(5 * time.Second)}
+	run := session
+	run.Assignment.By, run.RunLimit = fairlead.ByRun, fairlead.Duration(time.Minute)
+	at := func(seconds int, without bool, inFlight, runs int) sight {
+		return sight{now: epochStart.Add(time.Duration(seconds) * time.Second), without: without, inFlight: inFlight, runs: runs}
+	}
+	for _, c := range []struct {
+		name    string
+		content fairlead.Content
+		listed  bool
+		sights  []sight
+		stops   int // after this many sights; 0 for never
+	}{
+		{"idle, it is stopped once the gateway is without it", session, false, []sight{at(0, false, 0, 0), at(1, true, 0, 0)}, 2},
+		{"calls that came until then get their whole time", session, false,
+			[]sight{at(0, false, 9, 0), at(60, true, 9, 0), at(69, true, 9, 0)}, 0},
+		{"and no more", session, false, []sight{at(60, true, 9, 0), at(70, true, 9, 0), at(71, true, 9, 0)}, 3},
+		{"a gateway that lists it again begins anew", session, false, []sight{at(0, true, 1, 0), at(9, false, 1, 0), at(12, true, 1, 0), at(21, true, 1, 0)}, 0},
+		{"sessions do not keep it listed", session, true, []sight{at(0, false, 0, 3), at(1, true, 0, 3)}, 2},
+		{"runs do, until they have ended", run, true, []sight{at(0, true, 0, 3), at(30, true, 0, 3), at(40, true, 0, 0), at(41, true, 0, 0)}, 4},
+		{"or their limit has passed, and then its calls drain", run, true,
+			[]sight{at(0, true, 1, 3), at(61, true, 1, 3), at(62, true, 1, 3), at(72, true, 1, 3), at(73, true, 1, 3)}, 5},
+	} {
+		d, stops := departure{since: epochStart, listed: c.listed}, 0
+		for i, s := range c.sights {
+			var stop bool
+			if d, stop = d.next(c.content, s); stop && stops == 0 {
+				stops = i + 1
+			}
+		}
+		if stops != c.stops {
+			t.Errorf("%s: it is stopped after look %d, want %d", c.name, stops, c.stops)
+		}
+	}
+}
