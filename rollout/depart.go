@@ -37,7 +37,9 @@ func (d departure) next(c fairlead.Content, s sight) (after departure, stop bool
 	case d.listed:
 		byRun := c.Assignment.By == fairlead.ByRun
 		over := s.inFlight == 0 && s.runs == 0 || s.now.Sub(d.since) > d.limit(c)
-		d.listed, d.ran = byRun && !over, byRun
+		if !byRun || over {
+			d.listed, d.ran = false, byRun
+		}
 		return d, false
 	case !s.without:
 		d.out = time.Time{}

@@ -126,12 +126,10 @@ func (l *Loop) release(ctx context.Context, app string, number int) (fairlead.Re
 func describe(s gateway.Snapshot, encoded []byte, now time.Time) pushed {
 	p := pushed{order: s.Order, routes: encoded, epochs: map[string]uint32{}, names: map[string]bool{}, keeps: s.Keep, renewed: now}
 	for _, route := range s.Routes {
-		backends := append([]gateway.Backend{route.Stable}, route.Leaving...)
 		if route.Split != nil {
 			p.epochs[route.Split.Rollout] = route.Split.Epoch
-			backends = append(backends, route.Split.Canary)
 		}
-		for _, b := range backends {
+		for _, b := range route.Backends() {
 			for _, i := range b.Instances {
 				p.names[i.ID] = true
 			}
