@@ -249,6 +249,10 @@ func (p *promises) advanced(e fairlead.Entry, d decided, before, after rollout.R
 	if strings.Contains(after.Notes[len(after.Notes)-1].Text, "no instance can be started") {
 		p.breaks("a release answers for itself alone", "entry %d: %s", e.Seq, after.Notes[len(after.Notes)-1].Text)
 	}
+	exposed := before.Weight > 0 && before.From > 0 && before.Phase != rollout.Returning && before.Held != "harm seen"
+	if exposed && after.Verdict.Finding == fairlead.Harmful && e.Kind != "rollout.rolledBack" && e.Kind != "rollout.alerted" {
+		p.breaks("harm turns back at once", "entry %d is %s on %+v", e.Seq, e.Kind, after.Verdict)
+	}
 	switch {
 	case e.Kind == "rollout.advanced" && before.Weight == fairlead.Whole && before.From != 0: // nothing is left to compare with
 		if before.Held != rollout.HeldInconclusive && after.Strategy.OnInconclusive != fairlead.OnInconclusivePromote {
