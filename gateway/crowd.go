@@ -103,8 +103,8 @@ func addressOf(conn net.Conn) netip.Addr {
 	}
 	address := tcp.AddrPort().Addr().Unmap()
 	if address.Is6() {
-		if net, err := address.WithZone("").Prefix(64); err == nil {
-			return net.Addr()
+		if prefix, err := address.WithZone("").Prefix(64); err == nil {
+			return prefix.Addr()
 		}
 	}
 	return address
@@ -123,9 +123,4 @@ func (c *counted) Close() error {
 }
 
 // CloseWrite tells the client that nothing more comes.
-func (c *counted) CloseWrite() error {
-	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
-		return half.CloseWrite()
-	}
-	return net.ErrClosed
-}
+func (c *counted) CloseWrite() error { return closeWrite(c.Conn) }

@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"maps"
+	"net/http"
 	"path/filepath"
 	"sync"
 	"time"
@@ -51,7 +52,7 @@ type elderState struct {
 func (e *elders) expect(boot string, s *Snapshot, now time.Time) {
 	all := map[string]int{}
 	for _, r := range s.Routes {
-		for _, b := range r.backends() {
+		for _, b := range r.Backends() {
 			for _, i := range b.Instances {
 				all[i.ID] = 1
 			}
@@ -163,7 +164,7 @@ func (s *server) tell(ctx context.Context, successor *Client, r elderReport) boo
 	defer cancel()
 	r.Boot, r.Blocks = s.boot, s.outgoing()
 	var a elderAnswer
-	err := successor.call(ctx, "report to the gateway in charge", "POST", "/elder", r, &a)
+	err := successor.call(ctx, "report to the gateway in charge", http.MethodPost, "/elder", r, &a)
 	if err != nil {
 		s.Log.Debug("the gateway in charge was not reached", "error", err)
 		return false

@@ -215,12 +215,7 @@ type upgraded struct {
 }
 
 // CloseWrite tells the instance that the client sends no more.
-func (u *upgraded) CloseWrite() error {
-	if half, ok := u.ReadWriteCloser.(interface{ CloseWrite() error }); ok {
-		return half.CloseWrite()
-	}
-	return errors.ErrUnsupported
-}
+func (u *upgraded) CloseWrite() error { return closeWrite(u.ReadWriteCloser) }
 
 // Read reads as the connection does, and counts a reset.
 func (u *upgraded) Read(p []byte) (int, error) {

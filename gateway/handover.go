@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"net/http"
 	"path/filepath"
 	"time"
 
@@ -55,7 +56,7 @@ func takeOver(ctx context.Context, dir string) (*legacy, error) {
 	before := NewClient(filepath.Join(dir, ControlSocket))
 	defer before.Close()
 	l := &legacy{asked: time.Now()}
-	if err := before.call(ctx, "take over from the gateway before", "POST", "/handover", nil, l); err != nil {
+	if err := before.call(ctx, "take over from the gateway before", http.MethodPost, "/handover", nil, l); err != nil {
 		return nil, err
 	}
 	return l, nil
@@ -135,17 +136,6 @@ func (s *runs) list(site fairlead.Site) []bornRun {
 	return all
 }
 
-// readSnapshot reads the snapshot in dir; its format is 0 when there is none.
-func readSnapshot(d disk.Disk, dir string) (s Snapshot, err error) {
-	if err := readJSON(d, filepath.Join(dir, snapshotFile), &s); err != nil || s.Format == 0 {
-		return s, err
-	}
-	if err := s.Validate(); err != nil {
-		return s, fairlead.Errorf(fairlead.Corrupt, "read "+snapshotFile, "%w", err)
-	}
-	return s, nil
-}
-
 // handOver answers a successor, and makes Run let go of the directory.
 func (s *server) handOver() (*legacy, error) {
 	if s.proxy.stopping.Load() {
@@ -166,9 +156,9 @@ func (s *server) linger() time.Duration {
 	return lingerMost
 }
 
-// patience is how long requests in flight get: with a successor that serves, as long
+// grace is how long requests in flight get: with a successor that serves, as long
 // as a stream or run may keep its place.
-func (s *server) patience() time.Duration {
+func (s *server) grace() time.Duration {
 	if s.proxy.retired.Load() {
 		return max(s.Grace, s.proxy.table.Load().longest())
 	}

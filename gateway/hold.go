@@ -22,7 +22,7 @@ func (x *exchange) hold(ctx context.Context) bool {
 		return false
 	}
 	defer x.proxy.held.Add(-1)
-	hope := time.Unix(0, x.up.Load()).Add(x.proxy.patience)
+	hope := time.Unix(0, x.up.Load()).Add(x.proxy.holdFor)
 	for pause := holdFirst; time.Now().Before(hope); pause = min(2*pause, holdLast) {
 		timer := time.NewTimer(pause)
 		select {

@@ -151,10 +151,10 @@ func (b *backend) unreachable(i *instance, now time.Time) time.Duration {
 	if !slices.ContainsFunc(b.instances, func(o *instance) bool { return o != i && o.heldUntil.Load() <= now.UnixNano() }) {
 		return 0
 	}
-	time := min(ejectFirst<<min(i.ejections, 10), ejectMost)
+	lasts := min(ejectFirst<<min(i.ejections, 10), ejectMost)
 	i.ejections++
 	i.ejecting = true
-	return time
+	return lasts
 }
 
 // eject takes i out of balance until a time, unless it was reached since that was

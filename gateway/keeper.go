@@ -81,6 +81,17 @@ func (k *keeper) lose(now time.Time, err error) {
 	k.proxy.note(Event{Time: now, Kind: eventLost, Text: text})
 }
 
+// readSnapshot reads the snapshot in dir; its format is 0 when there is none.
+func readSnapshot(d disk.Disk, dir string) (s Snapshot, err error) {
+	if err := readJSON(d, filepath.Join(dir, snapshotFile), &s); err != nil || s.Format == 0 {
+		return s, err
+	}
+	if err := s.Validate(); err != nil {
+		return s, fairlead.Errorf(fairlead.Corrupt, "read "+snapshotFile, "%w", err)
+	}
+	return s, nil
+}
+
 // readJSON reads a file; one that is not there leaves v.
 func readJSON(d disk.Disk, path string, v any) error {
 	data, err := disk.ReadFile(d, path)

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"bufio"
+	"errors"
 	"net"
 	"net/http"
 	"time"
@@ -84,9 +85,12 @@ func (c *pacedConn) Write(b []byte) (int, error) {
 }
 
 // CloseWrite tells the client that nothing more comes.
-func (c *pacedConn) CloseWrite() error {
-	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
+func (c *pacedConn) CloseWrite() error { return closeWrite(c.Conn) }
+
+// closeWrite closes the half of a connection that is written to, where it has halves.
+func closeWrite(conn any) error {
+	if half, ok := conn.(interface{ CloseWrite() error }); ok {
 		return half.CloseWrite()
 	}
-	return http.ErrNotSupported
+	return errors.ErrUnsupported
 }

@@ -31,7 +31,7 @@ type proxy struct {
 	refused  atomic.Uint64
 	active   atomic.Int64  // requests being served, hijacked ones too
 	held     atomic.Int64  // of these, those that wait for an instance
-	patience time.Duration // how long they do: Config.Hold
+	holdFor  time.Duration // how long they do: Config.Hold
 	stall    time.Duration // longest that a client may take over a piece: Config.Stall
 	stopping atomic.Bool
 	lost     atomic.Bool                                            // the snapshot on disk could not be read, and there is none yet
@@ -40,7 +40,10 @@ type proxy struct {
 }
 
 func newProxy(boot string, j *journal, l *slog.Logger) *proxy {
-	p := &proxy{stall: stallMost, patient: func(write func()) { write() }, seed: seedOf(boot), registry: newRegistry(), journal: j, log: l, quiet: slog.NewLogLogger(l.Handler(), slog.LevelDebug)}
+	p := &proxy{
+		registry: newRegistry(), journal: j, patient: func(write func()) { write() }, seed: seedOf(boot), stall: stallMost,
+		log: l, quiet: slog.NewLogLogger(l.Handler(), slog.LevelDebug),
+	}
 	p.buffers.pool.New = func() any { return new([32 << 10]byte) }
 	p.table.Store(newTable(&Snapshot{}, nil, p.registry))
 	return p

@@ -150,8 +150,9 @@ func (s *server) open(before *legacy) (err error) {
 	if s.Core, err = openCore(disk.OS{}, s.Dir, rand.Text(), time.Now(), s.Log, before); err != nil {
 		return err
 	}
-	s.writes.most, s.writes.slow = journalPatience, func() { s.Log.Error("the journal takes too long; traffic moves before it is written") }
-	s.proxy.patience, s.proxy.stall, s.proxy.patient = s.Hold, s.Stall, s.writes.run
+	s.writes.most = journalPatience
+	s.writes.slow = func() { s.Log.Error("the journal takes too long; traffic moves before it is written") }
+	s.proxy.holdFor, s.proxy.stall, s.proxy.patient = s.Hold, s.Stall, s.writes.run
 	if s.Control != nil {
 		return nil
 	}
@@ -202,7 +203,7 @@ func (s *server) countConns(_ net.Conn, state http.ConnState) {
 func (s *server) drain(stopWork func()) {
 	s.proxy.stopping.Store(true)
 	closeAll(s.Listeners)
-	grace, cancel := context.WithTimeout(context.Background(), s.patience())
+	grace, cancel := context.WithTimeout(context.Background(), s.grace())
 	defer cancel()
 	linger, cancelLinger := context.WithTimeout(grace, s.linger())
 	defer cancelLinger()

@@ -61,8 +61,8 @@ type Route struct {
 	Leaving    []Backend           `json:"leaving,omitempty"` // take no new units; streams and runs that began there stay until they end or RunLimit
 }
 
-// backends are all backends of the route.
-func (r Route) backends() []Backend {
+// Backends are all backends of the route.
+func (r Route) Backends() []Backend {
 	all := append([]Backend{r.Stable}, r.Leaving...)
 	if r.Split != nil {
 		all = append(all, r.Split.Canary)

@@ -107,14 +107,12 @@ func (r *Route) validate() error {
 	if err := validateAssignment(r.Assignment); err != nil {
 		return err
 	}
-	backends := append([]Backend{r.Stable}, r.Leaving...)
 	if r.Split != nil {
 		if err := r.Split.validate(); err != nil {
 			return fmt.Errorf("split: %w", err)
 		}
-		backends = append(backends, r.Split.Canary)
 	}
-	return validateBackends(backends)
+	return validateBackends(r.Backends())
 }
 
 func validateAssignment(a fairlead.Assignment) error {

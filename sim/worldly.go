@@ -51,11 +51,7 @@ func (p *promises) stops(id string) {
 
 // lists reports whether a route may send anything to an instance.
 func lists(r gateway.Route, id string) bool {
-	backends := append([]gateway.Backend{r.Stable}, r.Leaving...)
-	if r.Split != nil {
-		backends = append(backends, r.Split.Canary)
-	}
-	for _, b := range backends {
+	for _, b := range r.Backends() {
 		for _, i := range b.Instances {
 			if i.ID == id {
 				return true
@@ -68,17 +64,6 @@ func lists(r gateway.Route, id string) bool {
 // proven notes that a release's gates hold.
 func (p *promises) proven(r fairlead.Release, _ string, until time.Time) {
 	p.evidence[r.Digest] = until
-}
-
-// gave notes blocks that the gateway gave.
-func (p *promises) gave(blocks []fairlead.Block) {
-	for _, b := range blocks {
-		requests := 0
-		for _, c := range b.Cells {
-			requests += int(c.Stable.Requests + c.Canary.Requests)
-		}
-		p.fetched[blockID{b.Gateway, b.Site, b.Seq}] = requests
-	}
 }
 
 // acknowledges checks that blocks which the gateway may forget are recorded.
@@ -140,6 +125,10 @@ func (p *promises) route(route gateway.Route) {
 		now := p.rollouts[s.Rollout]
 		stable, canary := len(route.Stable.Instances), len(s.Canary.Instances)
 		meant := s.Lease.Fallback == rollout.Fallback(decided, stable, canary) || s.Lease.Fallback == rollout.Fallback(now, stable, canary)
+		whole := stable >= decided.OldReplicas && decided.Outcome == "" && now.Outcome == "" && decided.Strategy.Type != fairlead.Rolling
+		if whole && s.Lease.Fallback != 0 {
+			p.breaks("dead man's switch", "%s falls back to %s, though the old release can take it all", route.Site, s.Lease.Fallback)
+		}
 		if s.Lease.TTL <= 0 || s.Lease.TTL.D() > leaseMost || !meant {
 			p.breaks("a partial split has a lease", "%s: %s with %+v", route.Site, s.Weight, s.Lease)
 		}
@@ -161,7 +150,10 @@ func (p *promises) restarted(s gateway.Status, journal []gateway.Event) {
 	if newest := journal[len(journal)-1]; newest.N != uint64(len(p.said)) {
 		p.breaks("the gateway's journal keeps what it said", "event %d is its newest; %d were heard", newest.N, len(p.said))
 	}
-	if s.Applied != p.force.Order && !s.Applied.After(p.force.Order) {
+	if s.Applied == p.ordered.Order {
+		p.force = p.ordered // it died when that was on disk
+	}
+	if s.Applied != p.force.Order {
 		p.breaks("what was in force stays in force", "the gateway starts with snapshot %s after %s", s.Applied, p.force.Order)
 	}
 }
@@ -239,21 +231,34 @@ func (p *promises) splitOf(site fairlead.Site) *gateway.Split {
 // admitted checks where a request's unit was assigned.
 func (p *promises) admitted(s *site, unit string, t *gateway.Ticket) {
 	split := p.splitOf(s.id)
-	if split == nil || s.scripts[0].release.Content.Assignment.By == fairlead.ByRun {
+	if split == nil || s.byRun() {
 		return
 	}
-	unattended := !p.attended || p.u.world.now-p.renewedAt > split.Lease.TTL.D()
-	late := !p.attended || p.u.world.now-p.renewedAt > split.Lease.TTL.D()+expiresWithin
-	off := t.Canary() && split.Lease.Fallback == 0 || !t.Canary() && split.Lease.Fallback == fairlead.Whole
-	if split.Lease.TTL > 0 && late && off {
+	attended, expired := p.lease(split)
+	switch {
+	case expired && t.Canary() != onCanary(split, unit, split.Lease.Fallback):
 		p.breaks("dead man's switch", "%s: nobody attends for %s, and a unit goes to release %d; the fallback is %s",
 			s.id, p.u.world.now-p.renewedAt, t.Release(), split.Lease.Fallback)
-	}
-	if unattended && split.Lease.TTL > 0 {
+	case attended && t.Canary() != onCanary(split, unit, split.Weight):
+		p.breaks("a unit is where its hash and the weight say", "%s: unit %s goes to release %d at %s", s.id, unit, t.Release(), split.Weight)
+	case attended:
+		p.sticks(split, unit, t)
+	default:
 		delete(p.onCanary, split.Rollout)
+	}
+}
+
+// reached checks which release serves a request: its own, or another that has
+// traffic when none of its own is left, which is a failure of its own.
+func (p *promises) reached(c *call, i *instance) {
+	if i.status.Release == c.ticket.Release() {
 		return
 	}
-	p.sticks(split, unit, t)
+	c.lost()
+	split := p.splitOf(c.site.id)
+	if split != nil && split.Canary.Release == i.status.Release && split.Weight == 0 {
+		p.breaks("no traffic without evidence", "%s: release %d serves a request, and has no weight", c.site.id, i.status.Release)
+	}
 }
 
 // sticks checks that a unit that was on the canary is still there.
