@@ -16,6 +16,8 @@ type call struct {
 	universe *universe
 	site     *site
 	ticket   *gateway.Ticket
+	tallies  []*tally // where it counts
+	failed   bool
 	instance *instance
 	began    time.Duration
 	over     bool
@@ -56,20 +58,21 @@ func (u *universe) request(s *site) {
 			return nil
 		}
 		u.promises.admitted(s, unit, t)
-		u.place(s, t)
+		u.place(&call{universe: u, site: s, ticket: t, tallies: u.promises.asked(s, t), began: u.world.now})
 		return nil
 	})
 }
 
 // place brings a request to an instance that can be reached.
-func (u *universe) place(s *site, t *gateway.Ticket) {
-	g := u.gate
+func (u *universe) place(c *call) {
+	g, t := u.gate, c.ticket
 	for t.Instance() != "" {
 		i := u.machine.instances[t.Instance()]
 		if i != nil && (i.status.State == workload.Ready || i.status.State == workload.Unready) {
 			t.Reached(g.now())
+			u.promises.reached(c, i)
 			u.calls++
-			c := &call{n: u.calls, universe: u, site: s, ticket: t, instance: i, began: u.world.now}
+			c.n, c.instance = u.calls, i
 			i.calls[c], g.calls[c] = true, true
 			c.serve()
 			return
@@ -79,9 +82,25 @@ func (u *universe) place(s *site, t *gateway.Ticket) {
 			break
 		}
 	}
-	u.promises.unserved(s)
-	t.Fail(fairlead.Reset)
+	u.promises.unserved(c.site)
+	c.fail(fairlead.Reset)
 	t.End(g.now())
+}
+
+// fail counts a failure, with the gateway and with those that watch it.
+func (c *call) fail(class fairlead.Class) {
+	c.ticket.Fail(class)
+	c.lost()
+}
+
+// lost notes that the client got no good answer.
+func (c *call) lost() {
+	for _, t := range c.tallies {
+		if !c.failed {
+			t.failed[arm(c.ticket)]++
+		}
+	}
+	c.failed = true
 }
 
 // serve answers after a while, as the release's script says.
@@ -99,7 +118,7 @@ func (c *call) serve() {
 		}
 		_ = c.universe.gate.alive(func() error {
 			if fails {
-				c.ticket.Fail(fairlead.ServerError)
+				c.fail(fairlead.ServerError)
 			}
 			c.finish()
 			return nil
@@ -124,7 +143,7 @@ func (c *call) cut() {
 		return
 	}
 	c.universe.promises.cut(c)
-	c.ticket.Fail(fairlead.Reset)
+	c.fail(fairlead.Reset)
 	c.ticket.End(c.universe.gate.now())
 	c.leave()
 }

@@ -173,6 +173,7 @@ func (g *gate) sorted() []*call {
 
 func (g *gate) apply(s gateway.Snapshot) error {
 	return g.ask(func(c *gateway.Core) error {
+		g.universe.promises.ordered = s
 		err := c.Apply(g.now(), &s)
 		if err == nil {
 			g.universe.promises.applied(s)

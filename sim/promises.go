@@ -30,6 +30,10 @@ type promises struct {
 	// As it is in the world.
 	evidence  map[fairlead.Digest]time.Time // until when the gates' newest evidence is fresh
 	fetched   map[blockID]int               // requests of blocks that the gateway gave
+	cells     map[cellID]*tally             // that the gateway has not told everything of
+	last      map[blockID]uint64            // newest block that was given of a site in a boot
+	gaps      map[blockID]bool              // a block of a site in a boot was lost
+	ordered   gateway.Snapshot              // newest that the gateway was given, whether it took it or not
 	force     gateway.Snapshot              // in force
 	order     fairlead.Order                // newest that the gateway has taken
 	said      map[uint64]gateway.Event      // what the gateway's journal was heard to say
@@ -53,6 +57,7 @@ func newPromises(u *universe) *promises {
 		intents: map[string]fairlead.Intent{}, epochs: map[string]map[uint32]rollout.Rollout{},
 		taken: map[blockID]bool{}, canary: map[string]map[uint32]int{},
 		evidence: map[fairlead.Digest]time.Time{}, fetched: map[blockID]int{}, newest: map[string]uint32{}, said: map[uint64]gateway.Event{},
+		cells: map[cellID]*tally{}, last: map[blockID]uint64{}, gaps: map[blockID]bool{},
 		onCanary: map[string]map[string]bool{}, troubled: map[fairlead.Site]time.Duration{},
 	}
 }

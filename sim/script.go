@@ -41,6 +41,9 @@ type site struct {
 	begun    map[string]*script
 }
 
+// byRun reports whether whole runs are assigned at the site.
+func (s *site) byRun() bool { return s.scripts[0].release.Content.Assignment.By == fairlead.ByRun }
+
 func (s *site) script(release int) *script { return s.scripts[release-1] }
 
 // newSites writes the scripts of a world.
