@@ -29,6 +29,7 @@ func (w *world) nextBuild() string {
 func TestAnUpgradeInTheMiddleOfARolloutLosesNothingAndReplacesOnlyTheGateway(t *testing.T) {
 	t.Parallel()
 	w := start(t)
+	next := w.nextBuild() // now, for the rollout does not wait for it
 	f := w.newFire()
 	file := f.file(strategy("{steps: [50], beta: 0.3, margin: {ratio: 5, absolute: 0.2}, warmup: 100ms, minStep: 8s, rollbackWindow: 3s}"))
 	w.deploy(0, f.version(behaviour{Version: "v1"}), file)
@@ -43,7 +44,6 @@ func TestAnUpgradeInTheMiddleOfARolloutLosesNothingAndReplacesOnlyTheGateway(t *
 	gateway, shim := w.gateway()
 	shims := w.shims()
 
-	next := w.nextBuild()
 	w.plane.kill()
 	w.build = next
 	w.up()
