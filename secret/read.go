@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/fairlead/fairlead"
+	"github.com/fairlead/fairlead/internal/disk"
 )
 
 // List returns the versions of an environment's secrets that were not removed, by
@@ -90,7 +91,7 @@ func (v *Vault) open(op string, known Version) ([]byte, error) {
 	if !known.Cipher.Valid() {
 		return nil, fairlead.Errorf(fairlead.Corrupt, op, "its row names no ciphertext")
 	}
-	cipher, err := os.ReadFile(v.path(known.Cipher))
+	cipher, err := disk.ReadFile(disk.OS{}, v.path(known.Cipher))
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, fairlead.Errorf(fairlead.Corrupt, op, "its ciphertext is missing").WithHint("restore %s, or set the secret again", v.path(known.Cipher))
 	}

@@ -10,12 +10,12 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
 
 	"github.com/fairlead/fairlead"
+	"github.com/fairlead/fairlead/internal/keyfile"
 	"github.com/fairlead/fairlead/internal/unixsock"
 	"github.com/fairlead/fairlead/workload"
 )
@@ -56,9 +56,9 @@ func (c *Client) WithToken(token string) *Client {
 }
 
 // ReadToken returns the administrator's token of a state directory, or "" when
-// there is none or it may not be read.
+// there is none, it may not be read, or others may read it too.
 func ReadToken(stateDir string) string {
-	data, err := os.ReadFile(filepath.Join(stateDir, TokenName))
+	data, err := keyfile.Read(filepath.Join(stateDir, TokenName))
 	if err != nil {
 		return ""
 	}

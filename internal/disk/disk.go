@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"syscall"
 )
 
 // Disk makes, opens and names files. An OS disk is safe for concurrent use.
@@ -52,14 +53,25 @@ func ReadFile(d Disk, path string) ([]byte, error) {
 	return data, errors.Join(err, file.Close())
 }
 
+// ErrNotRegular is the error of what stands where a file should.
+var ErrNotRegular = errors.New("it is not a regular file")
+
 // OS is the machine's disk.
 type OS struct{}
 
-// Open opens a file.
+// Open opens a regular file. Anything else is ErrNotRegular: a pipe could be waited
+// for, and a device read, without end.
 func (OS) Open(path string, flag int, mode fs.FileMode) (File, error) {
-	file, err := os.OpenFile(path, flag, mode)
+	file, err := os.OpenFile(path, flag|syscall.O_NONBLOCK, mode) // a pipe is not waited for
 	if err != nil {
 		return nil, err // not a File that holds a nil *os.File
+	}
+	info, err := file.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = &fs.PathError{Op: "open", Path: path, Err: ErrNotRegular}
+	}
+	if err != nil {
+		return nil, errors.Join(err, file.Close())
 	}
 	return file, nil
 }

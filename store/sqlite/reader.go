@@ -13,6 +13,7 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 
 	"github.com/fairlead/fairlead"
+	"github.com/fairlead/fairlead/internal/disk"
 	"github.com/fairlead/fairlead/ledger"
 	"github.com/fairlead/fairlead/ledger/verify"
 )
@@ -92,7 +93,7 @@ func (r *Reader) Close() error {
 // VerifierKey returns the key in dir/ledger.vkey. It comes from the place that
 // is to be verified: who does not trust that place brings a copy from elsewhere.
 func (r *Reader) VerifierKey() (string, error) {
-	key, err := os.ReadFile(filepath.Join(r.dir, "ledger.vkey"))
+	key, err := disk.ReadFile(disk.OS{}, filepath.Join(r.dir, "ledger.vkey"))
 	return strings.TrimSpace(string(key)), failed("read the ledger's verifier key", err)
 }
 

@@ -5,12 +5,12 @@ import (
 	"database/sql"
 	"errors"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"strings"
 
 	"github.com/fairlead/fairlead"
 	"github.com/fairlead/fairlead/internal/atomicfile"
+	"github.com/fairlead/fairlead/internal/disk"
 	"github.com/fairlead/fairlead/internal/keyfile"
 	"github.com/fairlead/fairlead/ledger"
 )
@@ -73,7 +73,7 @@ func keepVerifier(ctx context.Context, dir string, db *sql.DB, verifier string) 
 		return err
 	}
 	path := filepath.Join(dir, "ledger.vkey")
-	if old, err := os.ReadFile(path); err == nil && strings.TrimSpace(string(old)) == verifier {
+	if old, err := disk.ReadFile(disk.OS{}, path); err == nil && strings.TrimSpace(string(old)) == verifier {
 		return nil
 	}
 	return atomicfile.Write(path, []byte(verifier+"\n"), 0o644)

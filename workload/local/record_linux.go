@@ -14,6 +14,7 @@ import (
 
 	"github.com/fairlead/fairlead"
 	"github.com/fairlead/fairlead/internal/atomicfile"
+	"github.com/fairlead/fairlead/internal/disk"
 	"github.com/fairlead/fairlead/workload"
 )
 
@@ -111,7 +112,7 @@ func writeJSON(path string, v any) error {
 }
 
 func readJSON(path string, v any) error {
-	data, err := os.ReadFile(path)
+	data, err := disk.ReadFile(disk.OS{}, path)
 	if err != nil {
 		return err
 	}
