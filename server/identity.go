@@ -33,13 +33,13 @@ func newIdentity(file string, seal func(context.Context, string, string) (fairle
 	data, err := keyfile.ReadOrMake(file, newToken)
 	if errors.Is(err, keyfile.ErrExposed) {
 		return nil, fairlead.Errorf(fairlead.Forbidden, "read the administrator's token", "%w", err).
-			WithHint("chmod 600 %s; if others could have read it, remove it, and the next start makes another", file)
+			WithHint("chmod 600 %s; if others could have read it or it is no plain file, remove it, and the next start makes another", file)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("the administrator's token: %w", err)
 	}
 	token := strings.TrimSpace(string(data))
-	if len(token) < leastToken {
+	if len(token) < leastToken || strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' }) {
 		return nil, fairlead.Errorf(fairlead.Corrupt, "read the administrator's token", "%s does not hold a token", file).
 			WithHint("remove %s: the next start makes another", file)
 	}
@@ -47,6 +47,7 @@ func newIdentity(file string, seal func(context.Context, string, string) (fairle
 }
 
 // leastToken is how many characters a token has at least, so that none is guessed.
+// They are those that a header can carry.
 const leastToken = 32
 
 func newToken() ([]byte, error) {
