@@ -1,6 +1,7 @@
 package release
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -74,7 +75,8 @@ func (b Build) build(ctx context.Context, g fairlead.GitSource, dir string) ([]b
 	}
 	log, err := b.Run(ctx, dir, g.Build, g.Timeout.D())
 	if err != nil {
-		return nil, fairlead.Errorf(fairlead.Invalid, "build", "%w; the end of its output:\n%s", err, tail(log, 2000))
+		return nil, fairlead.Errorf(fairlead.Invalid, "build", "%w; the end of its output:\n%s", err, tail(log, 2000)).
+			WithHint("%s", cmp.Or(fairlead.HintOf(err), "try the command in a clean clone; spec.artifact.from.build names it"))
 	}
 	return log, nil
 }
@@ -95,14 +97,16 @@ func sealed(ctx context.Context, g fairlead.GitSource, c Cloned, seal Seal) (fai
 func inside(top, directory string) (string, error) {
 	real, err := filepath.EvalSymlinks(filepath.Join(top, directory))
 	if err != nil {
-		return "", fairlead.Errorf(fairlead.Invalid, "build", "the build made no directory %q: %w", directory, err)
+		return "", fairlead.Errorf(fairlead.Invalid, "build", "the build made no directory %q: %w", directory, err).
+			WithHint("name the directory that the build makes in spec.artifact.from.directory")
 	}
 	realTop, err := filepath.EvalSymlinks(top)
 	if err != nil {
 		return "", fmt.Errorf("find the clone: %w", err)
 	}
 	if rel, err := filepath.Rel(realTop, real); err != nil || !filepath.IsLocal(rel) {
-		return "", fairlead.Errorf(fairlead.Invalid, "build", "the directory %q leads out of the clone", directory)
+		return "", fairlead.Errorf(fairlead.Invalid, "build", "the directory %q leads out of the clone", directory).
+			WithHint("name one in the repository, not a link out of it, in spec.artifact.from.directory")
 	}
 	return real, nil
 }
