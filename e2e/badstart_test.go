@@ -1,61 +1,26 @@
 package e2e
 
 import (
-	"encoding/json"
+	"errors"
+	"fmt"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 
 	"github.com/fairlead/fairlead/api/client"
 )
 
-// failure is a command's error as JSON has it.
-type failure struct{ Code, Operation, Message, Hint string }
-
-func (f failure) String() string {
-	return f.Code + ": " + f.Operation + ": " + f.Message + "\n  hint: " + f.Hint
-}
-
-// failed runs a command that has to fail with an exit status and exactly one error,
-// which says what to do about it.
-func (w *world) failed(code int, args ...string) failure {
-	w.Helper()
-	r := w.run(append(args, "--output", "json")...)
-	var all []failure
-	for line := range strings.Lines(r.err) {
-		var e struct{ Error *failure }
-		if json.Unmarshal([]byte(line), &e) == nil && e.Error != nil {
-			all = append(all, *e.Error)
-		}
-	}
-	if r.code != code || len(all) != 1 || all[0].Message == "" || all[0].Hint == "" || r.out != "" {
-		w.Errorf("want exit status %d and one error with a hint: %s", code, r)
-	}
-	if len(all) == 0 {
-		return failure{}
-	}
-	return all[0]
-}
-
 // upFails says that a start fails with an error that has all words, and leaves
 // nothing behind but what the state directory keeps.
 func (w *world) upFails(code int, flags []string, words ...string) {
 	w.Helper()
-	said := w.failed(code, append([]string{"up", "--log-level", "error"}, flags...)...).String()
-	for _, word := range words {
-		if !strings.Contains(said, word) {
-			w.Errorf("%q is not in: %s", word, said)
-		}
-	}
+	w.says(w.refused(code, append([]string{"up", "--log-level", "error"}, flags...)...), words...)
 	w.nothingLeft()
 }
-
-var anyPort = []string{"--listen", "127.0.0.1:0", "--api", "127.0.0.1:0"}
 
 // harm is something that happened to a state directory, and what a start says of it.
 type harm struct {
@@ -66,18 +31,20 @@ type harm struct {
 
 func harms() map[string]harm {
 	return map[string]harm{
-		"a database without a byte":      {truncate("fairlead.db", 0), 1, []string{"corrupt", "fairlead.db: it is empty, but ledger.key says", "restore fairlead.db"}},
-		"a database that is cut off":     {truncate("fairlead.db", 8192+17), 1, []string{"corrupt", "fairlead.db: "}},
-		"a database with another header": {flip("fairlead.db", 0, "not SQLite"), 1, []string{"corrupt", "fairlead.db: file is not a database"}},
-		"a database with a broken page":  {flip("fairlead.db", 4096, strings.Repeat("\xa5", 4096)), 1, []string{"corrupt", "fairlead.db: "}},
-		"a database that is text":        {put("fairlead.db", "hello\n"), 1, []string{"corrupt", "fairlead.db: file is not a database"}},
-		"keys.db that is text":           {put("keys.db", "hello, this is no database\n"), 1, []string{"corrupt", "keys.db: "}},
-		"a ledger's key that is none":    {put("ledger.key", "x\n"), 1, []string{"corrupt", "signing key", "restore ledger.key"}},
-		"a vault's key that is none":     {put("vault.key", "x\n"), 1, []string{"corrupt", "vault.key does not hold a key"}},
-		"an evidence key that is none":   {put("evidence.key", "x\n"), 1, []string{"corrupt", "evidence.key does not hold a key", "gates run again"}},
-		"a token that is none":           {put("admin.token", "x\n"), 1, []string{"corrupt", "admin.token does not hold a token"}},
-		"a term that is none":            {put("run/term.json", "x\n"), 1, []string{"corrupt", "term.json", "remove "}},
-		"a key that others may read":     {func(w *world, state string) { chmod(w, filepath.Join(state, "vault.key"), 0o644) }, 5, []string{"forbidden", "others may read it", "chmod 600"}},
+		"a database without a byte":               {truncate("fairlead.db", 0), 1, []string{"corrupt", "fairlead.db: it is empty, but ledger.key says", "restore fairlead.db"}},
+		"a database that is cut off":              {truncate("fairlead.db", 8192+17), 1, []string{"corrupt", "fairlead.db: "}},
+		"a database with another header":          {flip("fairlead.db", 0, "not SQLite"), 1, []string{"corrupt", "fairlead.db: file is not a database"}},
+		"a database with a broken page":           {flip("fairlead.db", 4096, strings.Repeat("\xa5", 4096)), 1, []string{"corrupt", "fairlead.db: "}},
+		"a database that is text":                 {put("fairlead.db", "hello\n"), 1, []string{"corrupt", "fairlead.db: file is not a database"}},
+		"keys.db that is text":                    {put("keys.db", "hello, this is no database\n"), 1, []string{"corrupt", "keys.db: "}},
+		"a ledger's key that is none":             {put("ledger.key", "x\n"), 1, []string{"corrupt", "signing key", "restore ledger.key"}},
+		"a vault's key that is none":              {put("vault.key", "x\n"), 1, []string{"corrupt", "vault.key does not hold a key"}},
+		"an evidence key that is none":            {put("evidence.key", "x\n"), 1, []string{"corrupt", "evidence.key does not hold a key", "gates run again"}},
+		"a token that is none":                    {put("admin.token", "x\n"), 1, []string{"corrupt", "admin.token does not hold a token"}},
+		"a token of bytes that no header carries": {put("admin.token", strings.Repeat("\x00\xff", 40)), 1, []string{"corrupt", "admin.token does not hold a token"}},
+		"a pipe for a token":                      {pipe("admin.token"), 5, []string{"forbidden", "admin.token has the mode prw", "remove it"}},
+		"a term that is none":                     {put("run/term.json", "x\n"), 1, []string{"corrupt", "term.json", "remove "}},
+		"a key that others may read":              {func(w *world, state string) { chmod(w, filepath.Join(state, "vault.key"), 0o644) }, 5, []string{"forbidden", "others may read it", "chmod 600"}},
 		"a ledger of another user": {func(w *world, state string) {
 			if os.Getuid() != 0 {
 				w.Skip("only root can give a file away")
@@ -105,6 +72,14 @@ func harms() map[string]harm {
 
 func put(name, text string) func(*world, string) {
 	return func(w *world, state string) { write(w, filepath.Join(state, name), text) }
+}
+
+func pipe(name string) func(*world, string) {
+	return func(w *world, state string) {
+		if err := errors.Join(os.Remove(filepath.Join(state, name)), syscall.Mkfifo(filepath.Join(state, name), 0o600)); err != nil {
+			w.Fatal(err)
+		}
+	}
 }
 
 func truncate(name string, size int64) func(*world, string) {
@@ -192,46 +167,29 @@ func TestOfTwoStartsAtTheSameMomentOneRunsAndTheOtherSaysSo(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	for range 5 {
-		var begin sync.WaitGroup
-		begin.Add(1)
-		type ending struct {
-			r   result
-			cmd *exec.Cmd
+		both, ended := [2]*exec.Cmd{}, make(chan *exec.Cmd, 2)
+		for i := range both {
+			up := w.command(append([]string{"up", "--output", "json", "--log-level", "error"}, anyPort...)...)
+			up.Stdout, up.Stderr = &strings.Builder{}, &strings.Builder{}
+			if err := up.Start(); err != nil {
+				t.Fatal(err)
+			}
+			go func() { _ = up.Wait(); ended <- up }() // its state says how
+			both[i] = up
 		}
-		ended := make(chan ending, 2)
-		var commands []*exec.Cmd
-		var mu sync.Mutex
-		for range 2 {
-			go func() {
-				var out, errOut strings.Builder
-				cmd := w.command(append([]string{"up", "--output", "json", "--log-level", "error"}, anyPort...)...)
-				cmd.Stdout, cmd.Stderr = &out, &errOut
-				begin.Wait()
-				if err := cmd.Start(); err != nil {
-					w.Error(err)
-				}
-				mu.Lock()
-				commands = append(commands, cmd)
-				mu.Unlock()
-				_ = cmd.Wait() // the state says how
-				ended <- ending{result{[]string{"up"}, out.String(), errOut.String(), cmd.ProcessState.ExitCode()}, cmd}
-			}()
-		}
-		begin.Done()
 		loser := <-ended
-		if loser.r.code != 1 || strings.Count(loser.r.err, `"error":`) != 1 || !strings.Contains(loser.r.err, "another process has it open") || !strings.Contains(loser.r.err, `"hint":"`) {
-			t.Errorf("the one that does not run: %s", loser.r)
+		said := fmt.Sprint(loser.Stderr)
+		if loser.ProcessState.ExitCode() != 1 || strings.Count(said, `"error":`) != 1 || !strings.Contains(said, "another process has it open") || !strings.Contains(said, `"hint":"`) {
+			t.Errorf("the one that does not run: %s: %s", loser.ProcessState, said)
 		}
 		w.must("version")
-		mu.Lock()
-		for _, cmd := range commands {
-			if cmd != loser.cmd {
-				_ = cmd.Process.Signal(syscall.SIGTERM)
+		for _, up := range both {
+			if up != loser {
+				_ = up.Process.Signal(syscall.SIGTERM)
 			}
 		}
-		mu.Unlock()
-		if winner := <-ended; winner.r.code != 0 {
-			t.Errorf("the one that runs: %s", winner.r)
+		if winner := <-ended; winner.ProcessState.ExitCode() != 0 {
+			t.Errorf("the one that runs: %s: %s", winner.ProcessState, winner.Stderr)
 		}
 		w.must("ledger", "verify")
 	}

@@ -203,17 +203,6 @@ func TestAGateThatIsCutOffLeavesNothingAndIsRunAgain(t *testing.T) {
 	w.reaches("aborted", outcome(client.Aborted))
 }
 
-// having returns the processes of a world with some words in their command line.
-func (w *world) having(words string) []process {
-	var found []process
-	for _, p := range w.mine() {
-		if strings.Contains(p.line, words) {
-			found = append(found, p)
-		}
-	}
-	return found
-}
-
 func TestAStartThatIsToldToEndLeavesNothingUnlessItWasReady(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

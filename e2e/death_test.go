@@ -6,7 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/fairlead/fairlead/api/client"
 	"github.com/fairlead/fairlead/workload"
 )
 
@@ -134,7 +133,7 @@ func TestALeaseThatRunsOutUnattendedGivesTheTrafficBackAndHoldsTheRollout(t *tes
 	seen := l.by(1)
 	eventually(t, 5*time.Second, "all traffic on the old release", func() bool { return l.by(1) > seen+200 })
 	_ = w.plane.cmd.Process.Signal(syscall.SIGCONT)
-	held := w.reaches("held", func(r client.Rollout) bool { return r.Held == "lease expired" })
+	held := w.reaches("held", unattended)
 	if held.Weight != 0 || held.Outcome != "" {
 		t.Errorf("held at %s, outcome %q", held.Weight, held.Outcome)
 	}

@@ -111,8 +111,8 @@ func TestAFullDiskLosesNothingAndTheRolloutGoesOnWhenThereIsRoomAgain(t *testing
 	f.flows(400)
 	for _, command := range [][]string{{"deploy", "-f", another}, {"pause", w.named}} {
 		p := w.refused(1, command...)
-		if p.Title != "unavailable" || !strings.Contains(p.Hint, "room") && !strings.Contains(p.Hint, "space") {
-			t.Errorf("%v on a full disk says %+v", command, p)
+		if p.Code != "unavailable" || !strings.Contains(p.Hint, "room") && !strings.Contains(p.Hint, "space") {
+			t.Errorf("%v on a full disk says %s", command, p)
 		}
 	}
 	w.must("status")
@@ -144,7 +144,7 @@ func TestUnderFireAFullDiskThatOutlastsTheLeaseAndTheControlPlaneLosesNothing(t 
 	r.fill()
 	time.Sleep(time.Second) // of a full disk
 	w.plane.kill()
-	up := w.exits(1, "up", "--listen", "127.0.0.1:0", "--api", "127.0.0.1:0")
+	up := w.exits(1, append([]string{"up"}, anyPort...)...)
 	t.Logf("up on a full disk: %s", up.err)
 	if !strings.Contains(up.err, "room") && !strings.Contains(up.err, "space") {
 		t.Errorf("up on a full disk says %s", up.err)
@@ -165,7 +165,7 @@ func TestUnderFireAFullDiskThatOutlastsTheLeaseAndTheControlPlaneLosesNothing(t 
 	}
 	r.free()
 	w.up()
-	w.reaches("held", func(r client.Rollout) bool { return r.Held == "lease expired" })
+	w.reaches("held", unattended)
 	w.must("resume", w.named)
 	w.reaches("promoted", outcome(client.Promoted))
 	eventually(t, 20*time.Second, "the gateway's restart in the ledger", func() bool { return w.count("gateway.started") == 2 })

@@ -7,7 +7,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -70,16 +69,7 @@ func (s *storm) strike() (what string) {
 
 // pick returns one of the world's processes with some words.
 func (s *storm) pick(words ...string) (process, bool) {
-	var found []process
-	for _, p := range s.w.mine() {
-		fits := !strings.Contains(p.line, "nsenter")
-		for _, word := range words {
-			fits = fits && strings.Contains(p.line, word)
-		}
-		if fits {
-			found = append(found, p)
-		}
-	}
+	found := s.w.having(words...)
 	if len(found) == 0 {
 		return process{}, false
 	}
@@ -135,7 +125,7 @@ func TestUnderFireOnlyWhatWasInFlightInWhatWasKilledIsLost(t *testing.T) {
 func (w *world) calm(before string) {
 	w.Helper()
 	w.reaches("decided", func(r client.Rollout) bool {
-		if r.Held == "lease expired" {
+		if unattended(r) {
 			w.run("resume", w.named) // it may have gone on meanwhile
 		}
 		return r.ID != before && r.Outcome != ""
@@ -170,12 +160,7 @@ func TestUnderFireABuildThatACrashCutOffIsDoneAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually(t, 20*time.Second, "the build", func() bool {
-		for _, p := range w.mine() {
-			if strings.HasPrefix(p.line, "./app build") {
-				return true
-			}
-		}
-		return false
+		return len(w.having("./app build")) > 0
 	})
 	w.plane.kill()
 	if err := deploy.Wait(); err == nil {

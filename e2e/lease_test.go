@@ -95,7 +95,7 @@ func TestAKilledControlPlaneLeavesTheTrafficToTheFallbackWhenItsLeaseHasRunOut(t
 	}
 
 	w.up()
-	held := w.reaches("held", func(r client.Rollout) bool { return r.Held == "lease expired" })
+	held := w.reaches("held", unattended)
 	if held.Weight != 0 || held.Outcome != "" || held.Canary.Requests < before.Canary.Requests {
 		t.Errorf("held at %s, outcome %q, with %d requests of the canary known after %d", held.Weight, held.Outcome, held.Canary.Requests, before.Canary.Requests)
 	}
@@ -154,7 +154,7 @@ func TestAGatewayThatRestartsWithoutAControlPlaneFallsBackAtOnce(t *testing.T) {
 	}
 	l.onlyBroken()
 	w.up()
-	if held := w.reaches("held", func(r client.Rollout) bool { return r.Held == "lease expired" }); held.Weight != 0 {
+	if held := w.reaches("held", unattended); held.Weight != 0 {
 		t.Errorf("held at %s", held.Weight)
 	}
 	w.must("abort", w.named, "--wait")
@@ -183,7 +183,7 @@ func TestARollingRolloutFreezesWhenNobodyAttendsIt(t *testing.T) {
 	}
 	l.onlyBroken()
 	w.up()
-	if held := w.reaches("held", func(r client.Rollout) bool { return r.Held == "lease expired" }); held.Weight != weight {
+	if held := w.reaches("held", unattended); held.Weight != weight {
 		t.Errorf("held at %s, frozen at %s", held.Weight, weight)
 	}
 	w.must("abort", w.named, "--wait")

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -80,19 +81,17 @@ func (w *world) mine() []process {
 	return mine
 }
 
+// having returns the world's processes whose command line has all words.
+func (w *world) having(words ...string) []process {
+	return slices.DeleteFunc(w.mine(), func(p process) bool {
+		return slices.ContainsFunc(words, func(word string) bool { return !strings.Contains(p.line, word) })
+	})
+}
+
 // one returns the only process whose command line has all words.
 func (w *world) one(words ...string) process {
 	w.Helper()
-	var found []process
-	for _, p := range w.mine() {
-		fits := true
-		for _, word := range words {
-			fits = fits && strings.Contains(p.line, word)
-		}
-		if fits {
-			found = append(found, p)
-		}
-	}
+	found := w.having(words...)
 	if len(found) != 1 {
 		w.Fatalf("want one process with %q, found %v", words, found)
 	}

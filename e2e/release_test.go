@@ -116,6 +116,9 @@ func (w *world) reaches(what string, holds func(client.Rollout) bool, env ...str
 
 func partial(r client.Rollout) bool { return r.Phase == "stepping" && r.Weight > 0 }
 
+// unattended holds where the gateway's lease ran out.
+func unattended(r client.Rollout) bool { return r.Held == "lease expired" }
+
 func outcome(o client.Outcome) func(client.Rollout) bool {
 	return func(r client.Rollout) bool { return r.Outcome == o }
 }

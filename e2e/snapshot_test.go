@@ -18,12 +18,7 @@ func TestAGatewayWhoseSnapshotIsUnreadableGetsAnotherFromTheControlPlane(t *test
 		t.Fatal(err)
 	}
 	w.kill(first)
-	eventually(t, 20*time.Second, "answers of the app", func() bool {
-		c := &connection{address: w.plane.at.Gateway}
-		defer c.close()
-		a, err := c.do(request(w.host(), "again", 1))
-		return err == nil && a.StatusCode == 200
-	})
+	eventually(t, 20*time.Second, "answers of the app", w.answers)
 	if next, same := w.gateway(); next.is(first) || !same.is(shim) {
 		t.Errorf("%s followed %s", next, first)
 	}

@@ -126,11 +126,14 @@ func (w *world) command(args ...string) *exec.Cmd {
 	return cmd
 }
 
+// anyPort has a control plane listen wherever there is room.
+var anyPort = []string{"--listen", "127.0.0.1:0", "--api", "127.0.0.1:0"}
+
 // up starts a control plane and returns when it says that it is ready.
 func (w *world) up(flags ...string) *plane {
 	w.Helper()
-	args := append([]string{"up", "--output", "json", "--listen", "127.0.0.1:0", "--api", "127.0.0.1:0"}, flags...)
-	p := &plane{cmd: w.command(args...), exited: make(chan struct{}), log: &journal{}}
+	args := append([]string{"up", "--output", "json"}, anyPort...)
+	p := &plane{cmd: w.command(append(args, flags...)...), exited: make(chan struct{}), log: &journal{}}
 	out, err := p.cmd.StdoutPipe()
 	if err != nil {
 		w.Fatal(err)
@@ -230,26 +233,6 @@ func (w *world) why() string {
 	}
 	log := w.plane.log.String()
 	return "up: " + log[max(0, len(log)-2000):]
-}
-
-// refused runs a command that has to fail with a status and one clear error: code,
-// message and hint.
-func (w *world) refused(code int, args ...string) client.Problem {
-	w.Helper()
-	r := w.exits(code, append(args, "--output", "json")...)
-	var failed struct {
-		Error struct {
-			Code      string
-			Operation string
-			Message   string
-			Hint      string
-		}
-	}
-	if err := json.Unmarshal([]byte(r.err), &failed); err != nil || failed.Error.Message == "" {
-		w.Fatalf("not one error in JSON: %v: %s", err, r)
-	}
-	e := failed.Error
-	return client.Problem{Code: "", Op: e.Operation, Detail: e.Message, Hint: e.Hint, Title: e.Code}
 }
 
 // see runs a command with --output json and decodes its answer.
