@@ -4,7 +4,7 @@ GO       ?= go
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null)
 export CGO_ENABLED = 0
 
-.PHONY: build demo test fire check race size bench clean
+.PHONY: build demo test soak fire check race size bench clean
 
 build:
 	$(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/fairlead ./cmd/fairlead
@@ -12,8 +12,14 @@ build:
 demo: build
 	bin/fairlead tour
 
+# The simulation has the machine to itself: it is as fast as the machine is free.
 test: build
-	$(GO) test ./...
+	$(GO) test $$($(GO) list ./... | grep -v /sim$$)
+	$(GO) test ./sim
+
+# Worlds that nobody has seen before, for an hour.
+soak:
+	$(GO) test ./sim -run TestEveryPromiseHoldsInEveryWorld -soak 1h -timeout 70m -v
 
 # What takes too long for every change: everything killed at random under traffic, and
 # deploy after deploy. Some five minutes.
