@@ -25,7 +25,7 @@ type Ended struct {
 // does not run any more, and records it. It holds the state directory's lock, so
 // that no control plane starts meanwhile.
 //
-// Errors: not_found where there is no ledger, conflict where a control plane runs,
+// Errors: not_found where there never was a ledger, conflict where a control plane runs,
 // and those of opening the ledger. With unrecorded a ledger that cannot be opened
 // is no error: all is ended without a record.
 func Down(ctx context.Context, c Config, unrecorded bool) (ended Ended, err error) {
@@ -33,7 +33,7 @@ func Down(ctx context.Context, c Config, unrecorded bool) (ended Ended, err erro
 	if err := errors.Join(c.check(), s.owned("down")); err != nil {
 		return ended, err
 	}
-	if _, err := os.Stat(filepath.Join(c.State, "fairlead.db")); errors.Is(err, fs.ErrNotExist) {
+	if !s.begun() {
 		return ended, fairlead.Errorf(fairlead.NotFound, "open state directory "+c.State, "there is no ledger")
 	}
 	held, err := s.openOrLock(unrecorded)
@@ -55,6 +55,17 @@ func Down(ctx context.Context, c Config, unrecorded bool) (ended Ended, err erro
 	s.fleet = fleet{Runtime: s.runtime}
 	s.keeper = s.newGatewayKeeper()
 	return ended, errors.Join(s.endAll(), s.clear(), s.sweepAll(ctx))
+}
+
+// begun reports whether there is a ledger, or was one: a key without it is left where
+// the ledger was lost, and what ran by it may run still.
+func (s *control) begun() bool {
+	for _, name := range []string{"fairlead.db", "ledger.key"} {
+		if _, err := os.Lstat(filepath.Join(s.State, name)); !errors.Is(err, fs.ErrNotExist) {
+			return true
+		}
+	}
+	return false
 }
 
 // openOrLock opens the ledger. With unrecorded, one that cannot be opened is locked
