@@ -98,8 +98,8 @@ func (w *world) census() []string {
 			add("cgroup", path)
 		}
 	})
-	below(w.temp(), func(path string, _ fs.DirEntry) { add("temporary file", path) })
-	below(w.state, func(path string, d fs.DirEntry) {
+	below(w.seen(w.temp()), func(path string, _ fs.DirEntry) { add("temporary file", path) })
+	below(w.seen(w.state), func(path string, d fs.DirEntry) {
 		if !slices.Contains(w.spared, path) && !kept.MatchString(path) || d.Type()&os.ModeSocket != 0 {
 			add("file", filepath.Join(w.state, path))
 		}
@@ -110,7 +110,7 @@ func (w *world) census() []string {
 // noteOutside remembers what instances and jobs have outside the state directory,
 // as they noted it down. It needs the lock.
 func (w *world) noteOutside() {
-	files, _ := filepath.Glob(filepath.Join(w.state, "run", "*", "*", "outside.json"))
+	files, _ := filepath.Glob(w.seen(filepath.Join(w.state, "run", "*", "*", "outside.json")))
 	for _, file := range files {
 		var noted struct {
 			Cgroups []string

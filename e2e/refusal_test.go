@@ -16,7 +16,12 @@ func (r refusal) String() string {
 // which says what to do about it.
 func (w *world) refused(code int, args ...string) refusal {
 	w.Helper()
-	r := w.run(append(args, "--output", "json")...)
+	return w.refusalOf(w.run(append(args, "--output", "json")...), code)
+}
+
+// refusalOf is the refusal that a command ended with.
+func (w *world) refusalOf(r result, code int) refusal {
+	w.Helper()
 	var all []refusal
 	for line := range strings.Lines(r.err) {
 		var e struct{ Error *refusal }
