@@ -64,7 +64,7 @@ func (inv *invocation) act(ctx context.Context, app, env, name string, a client.
 	if err != nil {
 		return client.Rollout{}, nil, err
 	}
-	site, err := inv.onlySite(ctx, c, name, app, env)
+	site, err := onlySite(ctx, c, name, app, env)
 	if err != nil {
 		return client.Rollout{}, nil, err
 	}

@@ -96,48 +96,55 @@ func (inv *invocation) localOnly(op string) (string, error) {
 	return inv.stateDir()
 }
 
-// site chooses the environment of an app to look at: the one that was asked for, or the only
-// one, or the last, which it says on standard error.
+// site chooses the environment of an app to look at: the one that was asked for, or
+// the only one, or the last, which it says on standard error.
 func (inv *invocation) site(ctx context.Context, c *client.Client, op, app, env string) (fairlead.Site, error) {
 	if env != "" {
 		return fairlead.Site{App: app, Env: env}, nil
 	}
-	a, err := c.App(ctx, app)
+	envs, err := environments(ctx, c, op, app)
 	if err != nil {
-		return fairlead.Site{}, during(op+" "+app, err)
+		return fairlead.Site{}, err
 	}
-	if len(a.Sites) == 0 {
-		return fairlead.Site{}, fairlead.Errorf(fairlead.NotFound, op+" "+app, "it has no environment yet").WithHint("deploy it first: fairlead deploy -f app.yaml")
-	}
-	last := a.Sites[len(a.Sites)-1].Env
-	if len(a.Sites) > 1 {
-		inv.note("environment %s, the last of %d (choose another with --env)", last, len(a.Sites))
+	last := envs[len(envs)-1]
+	if len(envs) > 1 {
+		inv.note("environment %s, the last of %d (choose another with --env)", last, len(envs))
 	}
 	return fairlead.Site{App: app, Env: last}, nil
 }
 
 // onlySite chooses the environment of an app in which something is to change: the
 // one that was asked for, or the only one. Of several none is guessed.
-func (inv *invocation) onlySite(ctx context.Context, c *client.Client, op, app, env string) (fairlead.Site, error) {
+func onlySite(ctx context.Context, c *client.Client, op, app, env string) (fairlead.Site, error) {
 	if env != "" {
 		return fairlead.Site{App: app, Env: env}, nil
 	}
+	envs, err := environments(ctx, c, op, app)
+	if err != nil {
+		return fairlead.Site{}, err
+	}
+	if len(envs) > 1 {
+		return fairlead.Site{}, usagef(fmt.Sprintf("name one: fairlead %s %s --env %s", op, app, envs[len(envs)-1]),
+			"%s %s: it is in %s", op, app, strings.Join(envs, ", "))
+	}
+	return fairlead.Site{App: app, Env: envs[0]}, nil
+}
+
+// environments returns those that an app was deployed to: one at least, in the
+// server's order.
+func environments(ctx context.Context, c *client.Client, op, app string) ([]string, error) {
 	a, err := c.App(ctx, app)
 	if err != nil {
-		return fairlead.Site{}, during(op+" "+app, err)
+		return nil, during(op+" "+app, err)
 	}
 	var envs []string
 	for _, site := range a.Sites {
 		envs = append(envs, site.Env)
 	}
-	switch len(envs) {
-	case 0:
-		return fairlead.Site{}, fairlead.Errorf(fairlead.NotFound, op+" "+app, "it has no environment yet").WithHint("deploy it first: fairlead deploy -f app.yaml")
-	case 1:
-		return fairlead.Site{App: app, Env: envs[0]}, nil
+	if len(envs) == 0 {
+		return nil, fairlead.Errorf(fairlead.NotFound, op+" "+app, "it has no environment yet").WithHint("deploy it first: fairlead deploy -f app.yaml")
 	}
-	return fairlead.Site{}, usagef(fmt.Sprintf("name one: fairlead %s %s --env %s", op, app, envs[len(envs)-1]),
-		"%s %s: it is in %s", op, app, strings.Join(envs, ", "))
+	return envs, nil
 }
 
 // completeApps offers the names of apps to the shell.

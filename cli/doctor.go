@@ -65,7 +65,7 @@ func showDiagnosis(w io.Writer, d workload.Diagnosis) error {
 		if i > 0 && !c.Enforced && reason == why(d.Checks[i-1]) {
 			reason = "NOT ENFORCED: as above"
 		}
-		for _, part := range wrap(reason, diagnosisWidth) {
+		for _, part := range progress.Wrap(reason, diagnosisWidth) {
 			line(name, holds, part, "")
 			name, holds = "", ""
 		}
@@ -77,7 +77,7 @@ func showDiagnosis(w io.Writer, d workload.Diagnosis) error {
 			line(name, holds, "", "")
 		}
 	}
-	fmt.Fprintf(&text, "\n%s\n", strings.Join(wrap(conclusion(d), 90), "\n"))
+	fmt.Fprintf(&text, "\n%s\n", strings.Join(progress.Wrap(conclusion(d), 90), "\n"))
 	_, err := io.WriteString(w, text.String())
 	return err
 }
@@ -144,18 +144,4 @@ func conclusion(d workload.Diagnosis) string {
 			". An app that asks for such a limit and requires the sandbox does not start here."
 	}
 	return tried + "All that sandbox: required needs holds."
-}
-
-// wrap breaks text into lines of at most width characters, where it has spaces.
-func wrap(text string, width int) []string {
-	var lines []string
-	for _, word := range strings.Fields(text) {
-		last := len(lines) - 1
-		if last < 0 || len([]rune(lines[last]))+1+len([]rune(word)) > width {
-			lines = append(lines, word)
-			continue
-		}
-		lines[last] += " " + word
-	}
-	return lines
 }

@@ -206,7 +206,7 @@ func ending(r client.Rollout, style Style) []string {
 // Paragraph writes text beside a name, wrapped, and nothing for no text.
 func Paragraph(name, text string, tone Tone, style Style) []string {
 	var lines []string
-	for i, part := range wrap(text, max(20, style.Width)-label) {
+	for i, part := range Wrap(text, max(20, style.Width)-label) {
 		if i > 0 {
 			name = ""
 		}

@@ -100,8 +100,8 @@ func (s Style) SplitBar(share float64, columns int) (full, rest string) {
 	return string(bar[:n]), string(bar[n:])
 }
 
-// wrap breaks text into lines of at most columns, at spaces where it can.
-func wrap(text string, columns int) []string {
+// Wrap breaks text into lines of at most columns, at spaces where it can.
+func Wrap(text string, columns int) []string {
 	var lines []string
 	line := ""
 	for _, word := range strings.Fields(Clean(text)) {
