@@ -37,11 +37,11 @@ type Snapshot struct {
 // one that it has.
 func NewSnapshot(routes []Route) (Snapshot, []RefusedRoute) {
 	s := Snapshot{Format: 1, Routes: []Route{}}
-	usable, refused := Usable(routes)
-	s.Routes = append(s.Routes, usable...)
+	good, refused := usable(routes)
+	s.Routes = append(s.Routes, good...)
 	for _, r := range refused {
 		s.Format = formatKeep
-		if !slices.ContainsFunc(usable, func(u Route) bool { return u.Site == r.Site }) && !slices.Contains(s.Keep, r.Site) {
+		if !slices.ContainsFunc(good, func(g Route) bool { return g.Site == r.Site }) && !slices.Contains(s.Keep, r.Site) {
 			s.Keep = append(s.Keep, r.Site)
 		}
 	}

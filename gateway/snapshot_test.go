@@ -175,7 +175,7 @@ func TestAFormatThatIsNotKnownIsRefusedWhole(t *testing.T) {
 func TestAPathOfAsManyCharactersAsAnAppFileAllowsIsUsable(t *testing.T) {
 	r := route(backend(1))
 	r.PathPrefix = "/" + strings.Repeat("\U00010000", 1023)
-	if _, refused := gateway.Usable([]gateway.Route{r}); len(refused) > 0 {
+	if _, refused := gateway.NewSnapshot([]gateway.Route{r}); len(refused) > 0 {
 		t.Error(refused)
 	}
 }

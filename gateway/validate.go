@@ -45,7 +45,7 @@ func (s *Snapshot) Validate() error {
 	if len(s.Keep) > 0 && s.Format < formatKeep {
 		return fmt.Errorf("snapshot format %d cannot keep routes", s.Format)
 	}
-	if _, refused := Usable(s.Routes); len(refused) > 0 {
+	if _, refused := usable(s.Routes); len(refused) > 0 {
 		return refused[0]
 	}
 	for _, site := range s.Keep {
@@ -68,9 +68,9 @@ func (r RefusedRoute) Error() string { return fmt.Sprintf("route of %s: %v", r.S
 // Unwrap returns what is wrong with it.
 func (r RefusedRoute) Unwrap() error { return r.Err }
 
-// Usable parts the routes that a snapshot may hold from those that would make the
-// whole of it refused. Of two that are in each other's way the first is usable.
-func Usable(routes []Route) (usable []Route, refused []RefusedRoute) {
+// usable parts the routes that a snapshot may hold from those that would make the
+// whole of it refused. Of two that are in each other's way the first is good.
+func usable(routes []Route) (good []Route, refused []RefusedRoute) {
 	sites, places := map[fairlead.Site]bool{}, map[[2]string]bool{}
 	for i := range routes {
 		r := &routes[i]
@@ -78,7 +78,7 @@ func Usable(routes []Route) (usable []Route, refused []RefusedRoute) {
 		place := [2]string{r.Host, strings.TrimSuffix(r.PathPrefix, "/")}
 		switch {
 		case err != nil:
-		case len(usable) == routesMost:
+		case len(good) == routesMost:
 			err = fmt.Errorf("a snapshot has at most %d routes", routesMost)
 		case sites[r.Site] || places[place]:
 			err = errors.New("its site, or its host and path prefix, is there twice")
@@ -88,9 +88,9 @@ func Usable(routes []Route) (usable []Route, refused []RefusedRoute) {
 			continue
 		}
 		sites[r.Site], places[place] = true, true
-		usable = append(usable, *r)
+		good = append(good, *r)
 	}
-	return usable, refused
+	return good, refused
 }
 
 func (r *Route) validate() error {

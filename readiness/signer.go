@@ -38,16 +38,22 @@ func OpenSigner(file string) (*Signer, error) {
 	if err != nil {
 		return nil, fairlead.Errorf(fairlead.Internal, op, "%w", err)
 	}
+	private, ok := parseKey(text)
+	if !ok {
+		return nil, fairlead.Errorf(fairlead.Corrupt, op, "%s does not hold a key of the kind Ed25519", file).
+			WithHint("remove %s: the next start makes another, and gates run again", file)
+	}
+	return &Signer{private: private}, nil
+}
+
+func parseKey(text []byte) (ed25519.PrivateKey, bool) {
 	block, _ := pem.Decode(text)
 	if block == nil {
-		return nil, fairlead.Errorf(fairlead.Corrupt, op, "%s does not hold a key", file).WithHint("remove %s: the next start makes another, and gates run again", file)
+		return nil, false
 	}
 	key, err := x509.ParsePKCS8PrivateKey(block.Bytes)
 	private, ok := key.(ed25519.PrivateKey)
-	if err != nil || !ok {
-		return nil, fairlead.Errorf(fairlead.Corrupt, op, "%s does not hold an Ed25519 key", file).WithHint("remove %s: the next start makes another, and gates run again", file)
-	}
-	return &Signer{private: private}, nil
+	return private, ok && err == nil
 }
 
 func newKey() ([]byte, error) {

@@ -75,8 +75,9 @@ func readKey(file string, mayMake bool) (*age.HybridIdentity, error) {
 	}
 	identity, err := age.ParseHybridIdentity(strings.TrimSpace(string(text)))
 	if err != nil {
-		return nil, fairlead.Errorf(fairlead.Corrupt, op, "%s does not hold a key", file). // the cause could quote the key
-													WithHint("bring the key back from where you keep it; without it the secrets must be set again in a new vault")
+		// Without the cause, which could quote the key.
+		return nil, fairlead.Errorf(fairlead.Corrupt, op, "%s does not hold a key", file).
+			WithHint("bring the key back from where you keep it; without it the secrets must be set again in a new vault")
 	}
 	return identity, nil
 }

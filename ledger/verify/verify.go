@@ -2,7 +2,8 @@
 // entry was changed, added, moved or taken away, that every kept checkpoint was
 // signed over exactly these entries, that state is what the entries say and
 // nothing else, that the facts on which decisions rest are all there as they were,
-// and that the place that keeps it all holds nothing besides. It trusts the verifier key that it is given, and nothing in the ledger.
+// and that the place that keeps it all holds nothing besides. It trusts the
+// verifier key that it is given, and nothing in the ledger.
 //
 // What it cannot see. Who can write the database and holds the signing key can
 // write another ledger from the start. Who can write the database can put back

@@ -6,6 +6,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/fairlead/fairlead/workload"
 )
 
 // refused is the result of one operation: without an error it succeeded. An error
@@ -35,10 +37,10 @@ func each(names []string, try func(name string) result) result {
 	var whole result
 	for _, name := range names {
 		r := try(name)
-		if r.outcome == "succeeded" {
+		if r.outcome == workload.Succeeded {
 			return succeeded(name + ": " + r.text)
 		}
-		if whole.outcome == "" || r.outcome == "untried" {
+		if whole.outcome == "" || r.outcome == workload.Untried {
 			whole = r
 		}
 	}
