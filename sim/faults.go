@@ -120,7 +120,7 @@ func (u *universe) endControl() {
 
 func (u *universe) fillDisk() {
 	u.world.say("the disk is full")
-	u.diskFull = true
+	u.diskFull, u.wasFull = true, true
 	u.world.after(u.world.between(time.Second, 20*time.Second), func() {
 		u.world.say("the disk has room again")
 		u.diskFull = false

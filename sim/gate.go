@@ -212,7 +212,11 @@ func (g *gate) ack(acks []gateway.Ack) error {
 			}
 			g.universe.promises.acknowledges(acks, kept)
 		}
-		return c.Ack(acks)
+		err := c.Ack(acks)
+		if err == nil && len(acks) > 0 {
+			g.universe.promises.obeysTerm(acks[0].Term)
+		}
+		return err
 	})
 }
 

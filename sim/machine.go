@@ -17,6 +17,7 @@ type machine struct {
 	sites     map[fairlead.Site]*site
 	instances map[string]*instance
 	term      uint64
+	ends      map[rollout.Place]int // how often instances ended by themselves and were restarted
 }
 
 // instance is one replica under its shim.
@@ -30,7 +31,7 @@ type instance struct {
 }
 
 func newMachine(w *world, sites []*site) *machine {
-	m := &machine{world: w, sites: map[fairlead.Site]*site{}, instances: map[string]*instance{}}
+	m := &machine{world: w, sites: map[fairlead.Site]*site{}, instances: map[string]*instance{}, ends: map[rollout.Place]int{}}
 	for _, s := range sites {
 		m.sites[s.id] = s
 	}
@@ -82,6 +83,7 @@ func (m *machine) boot(i *instance) {
 			m.become(i, workload.Refused)
 		case i.script.crashes:
 			i.status.Restarts = 5
+			m.ends[rollout.Place{Site: i.status.Site, Release: i.status.Release}] += 5
 			i.status.LastExit = "exit status 1"
 			m.become(i, workload.CrashLoop)
 		default:
@@ -139,6 +141,7 @@ func (m *machine) die(i *instance, withShim bool) {
 		return
 	}
 	i.status.Restarts++
+	m.ends[rollout.Place{Site: i.status.Site, Release: i.status.Release}]++
 	i.status.LastExit = "signal: killed"
 	m.become(i, workload.Backoff)
 	m.world.after(m.world.between(100*time.Millisecond, 2*time.Second), func() {

@@ -25,6 +25,9 @@ type promises struct {
 	epochs   map[string]map[uint32]rollout.Rollout // by rollout: as it was when the epoch was decided
 	taken    map[blockID]bool
 	canary   map[string]map[uint32]int // requests of the canary in recorded blocks, by rollout and epoch
+	tally    map[string]rollout.Tally  // of recorded blocks, by rollout
+	before   map[string][2]int         // restarts of the old release and the new one before a rollout
+	expired  map[string]bool           // rollouts whose lease ran out
 	cursor   uint64                    // of the gateway's journal
 
 	// As it is in the world.
@@ -57,6 +60,7 @@ func newPromises(u *universe) *promises {
 		intents: map[string]fairlead.Intent{}, epochs: map[string]map[uint32]rollout.Rollout{},
 		taken: map[blockID]bool{}, canary: map[string]map[uint32]int{},
 		evidence: map[fairlead.Digest]time.Time{}, fetched: map[blockID]int{}, newest: map[string]uint32{}, said: map[uint64]gateway.Event{},
+		tally: map[string]rollout.Tally{}, before: map[string][2]int{}, expired: map[string]bool{},
 		cells: map[cellID]*tally{}, last: map[blockID]uint64{}, gaps: map[blockID]bool{},
 		onCanary: map[string]map[string]bool{}, troubled: map[fairlead.Site]time.Duration{},
 	}
@@ -88,8 +92,11 @@ func (p *promises) committed(c fairlead.Change) {
 		for _, r := range e.Rows {
 			p.row(e, r)
 		}
-		if e.Kind == "traffic.shifted" {
+		switch e.Kind {
+		case "traffic.shifted":
 			p.shifted(e)
+		case "gateway.leaseExpired":
+			p.alone(e)
 		}
 	}
 }
@@ -106,6 +113,8 @@ func (p *promises) row(e fairlead.Entry, r fairlead.Row) {
 			p.transition(e, before, after)
 		} else {
 			p.u.report.Rollouts++
+			ends := p.u.machine.ends
+			p.before[after.ID] = [2]int{ends[rollout.Place{Site: after.Site, Release: after.From}], ends[rollout.Place{Site: after.Site, Release: after.To}]}
 		}
 	case rollout.LiveRow:
 		l := decode[rollout.Live](r)
@@ -114,8 +123,8 @@ func (p *promises) row(e fairlead.Entry, r fairlead.Row) {
 		p.intent(r, gone)
 	case rollout.EventsRow:
 		n := decode[struct{ N uint64 }](r).N
-		if n <= p.cursor {
-			p.breaks("the gateway's journal is taken in once", "event %d after event %d", n, p.cursor)
+		if n != p.cursor+1 {
+			p.breaks("the gateway's journal is taken in once, and whole", "event %d after event %d", n, p.cursor)
 		}
 		p.cursor = n
 	}
@@ -141,6 +150,7 @@ func (p *promises) intent(r fairlead.Row, gone bool) {
 	if !gone {
 		i := decode[fairlead.Intent](r)
 		p.intents[i.ID] = i
+		p.crowded(i)
 		return
 	}
 	if _, open := p.intents[r.Key]; !open && !p.u.faults.any {
@@ -173,9 +183,15 @@ type seen struct {
 		Site    fairlead.Site
 		Cells   []struct {
 			Epoch          uint32
-			Stable, Canary struct{ Requests int }
+			Stable, Canary seenArm
 		}
 	}
+	Old, New struct{ Restarts int }
+}
+
+type seenArm struct {
+	Requests uint64
+	Failed   [fairlead.Classes]uint64
 }
 
 // fact looks at a recorded input: each block is in it once, as the gateway gave it.
@@ -184,6 +200,7 @@ func (p *promises) fact(f fairlead.Fact) {
 	if err := json.Unmarshal(f.Body, &in); err != nil {
 		p.breaks("replayable", "input %d of %s: %v", f.N, f.Stream, err)
 	}
+	p.restarts(f, in)
 	for _, b := range in.Blocks {
 		id := blockID{b.Gateway, b.Site, b.Seq}
 		if p.taken[id] {
@@ -193,14 +210,24 @@ func (p *promises) fact(f fairlead.Fact) {
 		if p.canary[f.Stream] == nil {
 			p.canary[f.Stream] = map[uint32]int{}
 		}
-		requests := 0
+		requests, t := 0, p.tally[f.Stream]
 		for _, c := range b.Cells {
-			p.canary[f.Stream][c.Epoch] += c.Canary.Requests
-			requests += c.Stable.Requests + c.Canary.Requests
+			p.canary[f.Stream][c.Epoch] += int(c.Canary.Requests)
+			requests += int(c.Stable.Requests + c.Canary.Requests)
+			addTo(&t.Stable, c.Stable)
+			addTo(&t.Canary, c.Canary)
 		}
+		p.tally[f.Stream] = t
 		if given, ok := p.fetched[id]; !ok || given != requests {
 			p.breaks("evidence is what was seen", "block %v has %d requests in the record, and %d from the gateway", id, requests, given)
 		}
+	}
+}
+
+func addTo(t *rollout.ArmTally, a seenArm) {
+	t.Requests += a.Requests
+	for _, n := range a.Failed {
+		t.Failed += n
 	}
 }
 
@@ -228,6 +255,7 @@ func (p *promises) transition(e fairlead.Entry, before, after rollout.Rollout) {
 	}
 	p.grown(e, before, after)
 	p.advanced(e, d, before, after)
+	p.inTurn(e, before, after)
 	p.count(e, before, after)
 }
 
@@ -271,8 +299,9 @@ func (p *promises) advanced(e fairlead.Entry, d decided, before, after rollout.R
 		if n := p.canary[after.ID][before.Epoch]; n < 10 && p.u.siteOf(after.Site).script(after.From).sound() && !p.u.faults.hurtInstances() {
 			p.breaks("no silent pass", "entry %d advances %s after %d requests of the canary in epoch %d", e.Seq, after.ID, n, before.Epoch)
 		}
-		if e.Time.Sub(before.StepBegan) < after.Strategy.MinStep.D() {
-			p.breaks("no silent pass", "entry %d advances after %s of at least %s", e.Seq, e.Time.Sub(before.StepBegan), after.Strategy.MinStep)
+		given := p.epochs[after.ID][before.Epoch].Notes
+		if spent := e.Time.Sub(given[len(given)-1].Time); spent < after.Strategy.MinStep.D() {
+			p.breaks("no silent pass", "entry %d advances after %s of at least %s", e.Seq, spent, after.Strategy.MinStep)
 		}
 	case after.Outcome == rollout.Promoted && before.Outcome != rollout.Promoted:
 		earned := after.From == 0 || after.Kind == rollout.Back || before.Weight == before.Weights[len(before.Weights)-2]

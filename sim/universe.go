@@ -23,6 +23,7 @@ type universe struct {
 	controls int
 	wallOff  time.Duration // of the wall clock from the world's time
 	diskFull bool
+	wasFull  bool
 	settling bool // no more faults
 	over     bool
 	units    uint64

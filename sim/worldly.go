@@ -16,6 +16,10 @@ const leaseMost = 15 * time.Second
 // expiresWithin is how long after its end a lease may still be in force.
 const expiresWithin = time.Second
 
+// expiryNoted is how long after its end a lease that ran out is surely noted by a
+// control plane before it gives the gateway anything.
+const expiryNoted = 5 * time.Second
+
 // starts checks an order to start an instance.
 func (p *promises) starts(id string) {
 	if _, open := p.intents["start-"+id]; !open {
@@ -85,6 +89,9 @@ func (p *promises) acknowledges(acks []gateway.Ack, kept []fairlead.Block) {
 func (p *promises) applied(s gateway.Snapshot) {
 	p.u.world.say("snapshot %s is in force: %v", s.Order, summary{s})
 	p.obeys(s.Order)
+	for _, route := range s.Routes {
+		p.followed(p.splitOf(route.Site), route.Split)
+	}
 	p.force, p.renewedAt, p.attended = s, p.u.world.now, true
 	for _, route := range s.Routes {
 		p.route(route)
@@ -141,6 +148,13 @@ func (p *promises) obeys(order fairlead.Order) {
 		p.breaks("what is in charge stays in charge", "the gateway takes order %s after %s", order, p.order)
 	}
 	p.order = order
+}
+
+// obeysTerm checks an acknowledgement that the gateway has taken.
+func (p *promises) obeysTerm(term uint64) {
+	if term < p.order.Term {
+		p.breaks("what is in charge stays in charge", "the gateway takes an acknowledgement of term %d after order %s", term, p.order)
+	}
 }
 
 // restarted checks what a gateway knows after it was started again: its snapshot,
