@@ -30,10 +30,13 @@ type Wiring struct {
 	Version string // of this binary
 	Up      func(context.Context, UpOptions) error
 	Down    func(context.Context, DownOptions) (Ended, error)
-	Doctor  func(context.Context) (workload.Diagnosis, error)
-	Verify  func(ctx context.Context, stateDir string) (Verification, error)
-	Replay  func(ctx context.Context, stateDir string) (Replay, error)
-	Tour    func(context.Context, TourOptions, Std) error
+	// AwaitEnd returns when a control plane that no longer answers has let go of
+	// its state directory.
+	AwaitEnd func(ctx context.Context, stateDir string) error
+	Doctor   func(context.Context) (workload.Diagnosis, error)
+	Verify   func(ctx context.Context, stateDir string) (Verification, error)
+	Replay   func(ctx context.Context, stateDir string) (Replay, error)
+	Tour     func(context.Context, TourOptions, Std) error
 }
 
 // UpOptions is how `fairlead up` starts the control plane.

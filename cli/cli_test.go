@@ -61,9 +61,10 @@ func (w *world) runIn(ctx context.Context, args ...string) (int, string, string)
 
 func testWiring() Wiring {
 	return Wiring{
-		Version: "v9",
-		Up:      func(context.Context, UpOptions) error { return nil },
-		Down:    func(context.Context, DownOptions) (Ended, error) { return Ended{Gateway: true, Instances: 2}, nil },
+		Version:  "v9",
+		Up:       func(context.Context, UpOptions) error { return nil },
+		Down:     func(context.Context, DownOptions) (Ended, error) { return Ended{Gateway: true, Instances: 2}, nil },
+		AwaitEnd: func(context.Context, string) error { return nil },
 		Doctor: func(context.Context) (workload.Diagnosis, error) {
 			return workload.Diagnosis{Holds: true, Checks: []workload.Check{{Protection: workload.Protection{Name: "landlock", Enforced: true, Detail: "ABI 7"}}}}, nil
 		},

@@ -40,7 +40,7 @@ be opened; that is then not on record.`,
 				return inv.downAlone(cmd.Context(), force, err)
 			}
 			if err == nil {
-				err = gone(cmd.Context(), c)
+				err = inv.gone(cmd.Context(), c)
 			}
 			if err != nil {
 				return during("down", err)
@@ -101,14 +101,15 @@ func (inv *invocation) hasEnded(text string, all bool) error {
 	})
 }
 
-// gone returns when the server no longer answers.
-func gone(ctx context.Context, c *client.Client) error {
+// gone returns when the server no longer answers and, on this machine, has let go of
+// its state directory.
+func (inv *invocation) gone(ctx context.Context, c *client.Client) error {
 	ticker := time.NewTicker(100 * time.Millisecond)
 	defer ticker.Stop()
 	deadline := time.Now().Add(downPatience)
 	for {
 		if _, err := c.Version(ctx); errors.Is(err, client.ErrNoServer) {
-			return nil
+			return inv.released(ctx)
 		}
 		if time.Now().After(deadline) {
 			return fairlead.Errorf(fairlead.Unavailable, "down", "the server still answers after %s", downPatience).WithHint("look at its log")
@@ -119,4 +120,15 @@ func gone(ctx context.Context, c *client.Client) error {
 		case <-ticker.C:
 		}
 	}
+}
+
+func (inv *invocation) released(ctx context.Context) error {
+	if inv.remote() != "" {
+		return nil
+	}
+	dir, err := inv.stateDir()
+	if err != nil {
+		return err
+	}
+	return inv.wiring.AwaitEnd(ctx, dir)
 }

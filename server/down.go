@@ -36,7 +36,7 @@ func Down(ctx context.Context, c Config, unrecorded bool) (ended Ended, err erro
 	if !s.begun() {
 		return ended, fairlead.Errorf(fairlead.NotFound, "open state directory "+c.State, "there is no ledger")
 	}
-	held, err := s.openOrLock(unrecorded)
+	held, err := s.openOrLock(ctx, unrecorded)
 	if err != nil {
 		return ended, err
 	}
@@ -70,8 +70,8 @@ func (s *control) begun() bool {
 
 // openOrLock opens the ledger. With unrecorded, one that cannot be opened is locked
 // only, and there is no store. The caller closes what it returns.
-func (s *control) openOrLock(unrecorded bool) (io.Closer, error) {
-	store, err := sqlite.Open(s.State, sqlite.Options{Log: s.Log})
+func (s *control) openOrLock(ctx context.Context, unrecorded bool) (io.Closer, error) {
+	store, err := s.openStore(ctx)
 	if err == nil {
 		s.store = store
 		return store, nil

@@ -63,7 +63,7 @@ func Run(ctx context.Context, c Config) (err error) {
 	if err := s.owned("up"); err != nil {
 		return err
 	}
-	if s.store, err = sqlite.Open(c.State, sqlite.Options{Log: c.Log}); err != nil {
+	if s.store, err = s.openStore(ctx); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.store.Close()) }()

@@ -45,13 +45,14 @@ func runGateway(args []string) int {
 // wiring lends the command line what only the whole program has.
 func wiring() cli.Wiring {
 	return cli.Wiring{
-		Version: buildVersion(),
-		Up:      up,
-		Down:    down,
-		Doctor:  examine,
-		Verify:  verifyLedger,
-		Replay:  replayLedger,
-		Tour:    runTour,
+		Version:  buildVersion(),
+		Up:       up,
+		Down:     down,
+		AwaitEnd: server.AwaitEnd,
+		Doctor:   examine,
+		Verify:   verifyLedger,
+		Replay:   replayLedger,
+		Tour:     runTour,
 	}
 }
 
