@@ -61,17 +61,16 @@ func (p process) zombie() bool {
 	return strings.HasPrefix(state, "Z") && len(threads) <= 1
 }
 
+// oneAndTwo are environments with one replica and with two.
+var oneAndTwo = map[string]string{"OfTwo": twoReplicas, "TheOnlyOne": ""}
+
 func TestOnlyCallsInFlightInAKilledInstanceAreLost(t *testing.T) {
-	for name, replicas := range map[string]int{"OfTwo": 2, "TheOnlyOne": 1} {
+	for name, environments := range oneAndTwo {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := start(t)
 			f := w.newFire()
-			file := f.file(appFile{})
-			if replicas == 2 {
-				file.environments = twoReplicas
-			}
-			w.deploy(0, f.version(behaviour{Version: "v1"}), file)
+			w.deploy(0, f.version(behaviour{Version: "v1"}), f.file(appFile{environments: environments}))
 			f.start().flows(200, 1)
 			id := w.site().Instances[0].ID
 			app, _ := w.instance(id)
@@ -92,18 +91,15 @@ func TestOnlyCallsInFlightInAKilledInstanceAreLost(t *testing.T) {
 }
 
 func TestOnlyCallsInFlightInAnInstanceAreLostWithItsShim(t *testing.T) {
-	for name, replicas := range map[string]int{"OfTwo": 2, "TheOnlyOne": 1} {
+	for name, environments := range oneAndTwo {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := start(t)
 			f := w.newFire()
-			file := f.file(appFile{})
-			if replicas == 2 {
-				file.environments = twoReplicas
-			}
-			w.deploy(0, f.version(behaviour{Version: "v1"}), file)
+			w.deploy(0, f.version(behaviour{Version: "v1"}), f.file(appFile{environments: environments}))
 			f.start().flows(200, 1)
-			id := w.site().Instances[0].ID
+			before := w.site().Instances
+			id := before[0].ID
 			_, shim := w.instance(id)
 			gone := w.killedShim(shim)
 			f.flows(400, 1)
@@ -114,7 +110,7 @@ func TestOnlyCallsInFlightInAnInstanceAreLostWithItsShim(t *testing.T) {
 						ready++
 					}
 				}
-				return ready == replicas
+				return ready == len(before)
 			})
 			f.lostOnly(gone.excuses)
 			w.proven()

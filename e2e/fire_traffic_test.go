@@ -23,9 +23,7 @@ import (
 type fire struct {
 	w        *world
 	recorder net.Listener
-	queue    chan int
-	quit     chan struct{}
-	done     sync.WaitGroup
+	pace     *pace
 	streams  sync.WaitGroup
 
 	mu       sync.Mutex
@@ -57,8 +55,7 @@ func (w *world) newFire() *fire {
 		w.Fatal(err)
 	}
 	f := &fire{
-		w: w, recorder: l, queue: make(chan int, 1000), quit: make(chan struct{}),
-		answered: map[string]int{}, failed: map[string]int{}, executed: map[string][]string{},
+		w: w, recorder: l, answered: map[string]int{}, failed: map[string]int{}, executed: map[string][]string{},
 	}
 	w.Cleanup(func() { l.Close() })
 	go f.listen() // ends with the listener
@@ -106,55 +103,35 @@ func (f *fire) note(words []string) {
 
 // start starts the traffic.
 func (f *fire) start() *fire {
-	f.done.Go(f.schedule)
-	for range connections {
-		f.done.Go(f.work)
-	}
+	f.pace = startPace(f.w.plane.at.Gateway, f.begin, f.send, func(seq int) {
+		f.lose("fire-"+strconv.Itoa(seq), time.Now(), "too many wait")
+	})
 	f.w.Cleanup(f.end)
 	return f
 }
 
-func (f *fire) schedule() {
-	defer close(f.queue)
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	began := time.Now()
-	for seq := 0; ; {
-		select {
-		case <-f.quit:
-			return
-		case <-tick.C:
-		}
-		for due := int(time.Since(began).Seconds() * rate); seq < due; seq++ {
-			f.mu.Lock()
-			f.sent++
-			f.mu.Unlock()
-			switch {
-			case seq%rate == 0:
-				f.streams.Go(func() { f.stream(seq) })
-			case len(f.queue) == cap(f.queue):
-				f.lose(strconv.Itoa(seq), time.Now(), "too many wait")
-			default:
-				f.queue <- seq
-			}
-		}
+// begin counts a request, and reads a stream by itself.
+func (f *fire) begin(seq int) bool {
+	f.mu.Lock()
+	f.sent++
+	f.mu.Unlock()
+	if seq%rate == 0 {
+		f.streams.Go(func() { f.stream(seq) })
+		return false
 	}
+	return true
 }
 
-func (f *fire) work() {
-	c := &connection{address: f.w.plane.at.Gateway}
-	defer c.close()
-	for seq := range f.queue {
-		id, began := "fire-"+strconv.Itoa(seq), time.Now()
-		r, wanted := f.request(id, seq)
-		a, err := c.do(r)
-		if err != nil {
-			f.lose(id, began, err.Error())
-			continue
-		}
-		body, _ := io.ReadAll(a.Body)
-		f.take(id, r.Method, wanted, began, a, string(body))
+func (f *fire) send(c *connection, seq int) {
+	id, began := "fire-"+strconv.Itoa(seq), time.Now()
+	r, wanted := f.request(id, seq)
+	a, err := c.do(r)
+	if err != nil {
+		f.lose(id, began, err.Error())
+		return
 	}
+	body, _ := io.ReadAll(a.Body)
+	f.take(id, r.Method, wanted, began, a, string(body))
 }
 
 // request alternates POST and GET of one of many sessions. wanted is in the body of
@@ -252,12 +229,7 @@ func (f *fire) flows(more int, releases ...int) {
 }
 
 func (f *fire) end() {
-	select {
-	case <-f.quit:
-	default:
-		close(f.quit)
-	}
-	f.done.Wait()
+	f.pace.end()
 	f.streams.Wait()
 }
 

@@ -16,22 +16,15 @@ import (
 	"time"
 )
 
-const (
-	rate        = 200 // requests/s
-	connections = 24
-	sessions    = 5000
-)
+const sessions = 5000
 
 // load sends requests on a fixed schedule over kept connections, each with an id
 // that it checks off. It never sends one twice: whatever is not answered by the
 // app is lost.
 type load struct {
-	t       testing.TB
-	address string
-	host    string
-	queue   chan int
-	quit    chan struct{}
-	done    sync.WaitGroup
+	*pace
+	t    testing.TB
+	host string
 
 	mu       sync.Mutex
 	sent     int
@@ -42,56 +35,29 @@ type load struct {
 
 // startLoad starts traffic to an app behind the gateway. stop ends it.
 func (w *world) startLoad(host string) *load {
-	l := &load{
-		t: w, address: w.plane.at.Gateway, host: host, queue: make(chan int, 1000), quit: make(chan struct{}),
-		answered: map[string]int{}, failed: map[string]int{},
-	}
-	l.done.Go(l.schedule)
-	for range connections {
-		l.done.Go(l.work)
-	}
-	w.Cleanup(func() { l.end() })
+	l := &load{t: w, host: host, answered: map[string]int{}, failed: map[string]int{}}
+	l.pace = startPace(w.plane.at.Gateway, l.begin, l.send, func(seq int) { l.lose("%d could not be sent: too many wait", seq) })
+	w.Cleanup(l.end)
 	return l
 }
 
-func (l *load) schedule() {
-	defer close(l.queue)
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	began := time.Now()
-	for seq := 0; ; {
-		select {
-		case <-l.quit:
-			return
-		case <-tick.C:
-		}
-		for due := int(time.Since(began).Seconds() * rate); seq < due; seq++ {
-			l.mu.Lock()
-			l.sent++
-			l.mu.Unlock()
-			select {
-			case l.queue <- seq:
-			default:
-				l.lose("%d could not be sent: too many wait", seq)
-			}
-		}
-	}
+func (l *load) begin(int) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.sent++
+	return true
 }
 
-func (l *load) work() {
-	c := &connection{address: l.address}
-	defer c.close()
-	for seq := range l.queue {
-		id := "e2e-" + strconv.Itoa(seq)
-		a, err := c.do(request(l.host, id, seq))
-		switch {
-		case err != nil:
-			l.lose("%s: %v", id, err)
-		case a.Header.Get("X-Request-Id") != id || a.Header.Get("X-Release") == "":
-			l.lose("%s: %s from nobody", id, a.Status)
-		default:
-			l.take(a)
-		}
+func (l *load) send(c *connection, seq int) {
+	id := "e2e-" + strconv.Itoa(seq)
+	a, err := c.do(request(l.host, id, seq))
+	switch {
+	case err != nil:
+		l.lose("%s: %v", id, err)
+	case a.Header.Get("X-Request-Id") != id || a.Header.Get("X-Release") == "":
+		l.lose("%s: %s from nobody", id, a.Status)
+	default:
+		l.take(a)
 	}
 }
 
@@ -132,15 +98,6 @@ func (l *load) by(release int) int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.answered[strconv.Itoa(release)]
-}
-
-func (l *load) end() {
-	select {
-	case <-l.quit:
-	default:
-		close(l.quit)
-	}
-	l.done.Wait()
 }
 
 // stop ends the traffic and says that nothing was lost.
