@@ -42,13 +42,21 @@ func newLab(ctx context.Context, program, out string) (*lab, error) {
 	if l.temp, err = os.MkdirTemp(l.out, "run-"); err != nil {
 		return nil, err
 	}
+	if err := l.buildApp(ctx); err != nil {
+		l.close()
+		return nil, err
+	}
+	return l, nil
+}
+
+func (l *lab) buildApp(ctx context.Context) error {
 	l.app = filepath.Join(l.temp, "app")
 	build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", l.app, "./e2e/app")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if text, err := build.CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("build the app: %w\n%s", err, text)
+		return fmt.Errorf("build the app: %w\n%s", err, text)
 	}
-	return l, nil
+	return nil
 }
 
 // close ends what a run that failed has left, in order so that nothing remains of it

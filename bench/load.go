@@ -13,10 +13,10 @@ import (
 )
 
 const (
-	rate       = 200 // requests/s
-	senders    = 16
-	loadPulse  = 5 * time.Millisecond
-	sessionsOf = 5000
+	rate      = 200 // requests/s
+	senders   = 16
+	loadPulse = 5 * time.Millisecond
+	sessions  = 5000
 )
 
 // load sends requests to the app on a fixed schedule until it is stopped.
@@ -60,7 +60,11 @@ func (l *load) schedule(ctx context.Context, due chan<- struct{}) {
 		case <-ticker.C:
 		}
 		for ; n < int(time.Since(began).Seconds()*rate); n++ {
-			due <- struct{}{}
+			select {
+			case due <- struct{}{}:
+			case <-ctx.Done():
+				return
+			}
 		}
 	}
 }
@@ -73,7 +77,7 @@ func (l *load) send(client *http.Client, gateway string) {
 		return
 	}
 	r.Host = appName + ".localhost"
-	r.AddCookie(&http.Cookie{Name: "fairlead_session", Value: fmt.Sprint("s", rand.IntN(sessionsOf))})
+	r.AddCookie(&http.Cookie{Name: "fairlead_session", Value: fmt.Sprint("s", rand.IntN(sessions))})
 	answer, err := client.Do(r)
 	if err != nil {
 		l.unanswered.Add(1)

@@ -14,9 +14,8 @@ func (l *lab) layRelease(dir string, failures float64) error {
 	return errors.Join(copyFile(l.app, filepath.Join(dir, "app")), os.WriteFile(filepath.Join(dir, "config.json"), []byte(config), 0o644))
 }
 
-// strategy takes a release through two steps within seconds at 200 requests/s.
-// It is blue-green in that all instances are started before the first step, so that
-// no shift of traffic waits for a start.
+// strategy takes a release through two steps within seconds at 200 requests/s. With
+// one replica no shift of traffic waits for a start.
 const strategy = `{steps: [30, 60], beta: 0.3, margin: {ratio: 5, absolute: 0.2}, warmup: 100ms, minStep: 1s, rollbackWindow: 10m}`
 
 const appName = "bench"

@@ -72,9 +72,7 @@ func TestAClientThatStopsReadingGivesItsPlaceUp(t *testing.T) {
 func TestAClientOverHTTP2ThatStopsReadingGivesItsPlaceUp(t *testing.T) {
 	g := start(t, t.TempDir(), impatient)
 	g.apply(route(backend(1, app(t, "a", endless))))
-	var protocols http.Protocols
-	protocols.SetUnencryptedHTTP2(true)
-	transport := &http.Transport{Protocols: &protocols}
+	transport := &http.Transport{Protocols: cleartext2()}
 	defer transport.CloseIdleConnections()
 	resp, err := transport.RoundTrip(g.request(http.MethodGet, "/", nil))
 	if err != nil {
