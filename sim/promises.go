@@ -240,6 +240,9 @@ type decided struct {
 // transition checks one decision of a rollout.
 func (p *promises) transition(e fairlead.Entry, before, after rollout.Rollout) {
 	p.u.report.Decisions++
+	if before.Held == rollout.HeldLease && p.canary[after.ID] != nil {
+		p.canary[after.ID][after.Epoch] = 0 // evidence of safety starts afresh
+	}
 	var d decided
 	if err := json.Unmarshal(e.Data, &d); err != nil {
 		p.breaks("replayable", "entry %d: %v", e.Seq, err)
