@@ -9,29 +9,37 @@ import (
 	"github.com/fairlead/fairlead/api/client"
 )
 
-const defaultEnvHelp = `
+// How a command that changes something, and one that only shows it, finds its
+// environment.
+const (
+	actEnvHelp = `
 
 Where the app has several environments, --env must name one.`
+	showEnvHelp = `
+
+Where the app has several environments, it is the last one of its file that the app
+was deployed to, if --env names no other.`
+)
 
 func (inv *invocation) rollback() *cobra.Command {
 	return inv.action("rollback", "Go back to the release before", `Rollback gives the traffic back to the release that had it before. It waits for
 nothing and asks no gate: that release earned its traffic once. If a rollout is
-moving, it is turned back.`+defaultEnvHelp, "  fairlead rollback triage --reason 'wrong answers in German'", true)
+moving, it is turned back.`+actEnvHelp, "  fairlead rollback triage --reason 'wrong answers in German'", true)
 }
 
 func (inv *invocation) pause() *cobra.Command {
 	return inv.action("pause", "Stop a rollout from advancing", `Pause keeps a rollout at its present share. Judging goes on, and evidence of harm
-still turns the rollout back.`+defaultEnvHelp, "  fairlead pause triage --env production", false)
+still turns the rollout back.`+actEnvHelp, "  fairlead pause triage --env production", false)
 }
 
 func (inv *invocation) resume() *cobra.Command {
 	return inv.action("resume", "Let a held rollout go on", `Resume lets a rollout go on that a person paused, or that is held because it was
-inconclusive or its lease expired.`+defaultEnvHelp, "  fairlead resume triage", false)
+inconclusive or its lease expired.`+actEnvHelp, "  fairlead resume triage", false)
 }
 
 func (inv *invocation) abort() *cobra.Command {
 	return inv.action("abort", "Stop a rollout and return its traffic", `Abort ends a rollout: its traffic returns to the old release, and the outcome is
-recorded as a person's decision.`+defaultEnvHelp, "  fairlead abort triage --reason 'released by mistake'", true)
+recorded as a person's decision.`+actEnvHelp, "  fairlead abort triage --reason 'released by mistake'", true)
 }
 
 func (inv *invocation) action(name, short, long, example string, waits bool) *cobra.Command {

@@ -43,19 +43,26 @@ attack got past one that is said to be enforced.`,
 	}
 }
 
-// diagnosisLine is one line of doctor's table.
-const diagnosisLine = "%-18s %-6s %-39s %s\n"
+// The lines of doctor's table, 80 columns wide: of a protection, and of an attack.
+const (
+	protectionLine = "%-18s %-6s %s"
+	attackLine     = "    %-39s  %s"
+)
 
-// diagnosisWidth is the width of the two last columns, for text across them.
-const diagnosisWidth = 72
+// The widths of the table, and of the last column of a protection's line.
+const (
+	diagnosisWidth = 80
+	reasonWidth    = diagnosisWidth - 26
+)
 
 // showDiagnosis writes doctor's table, and what follows from it.
 func showDiagnosis(w io.Writer, d workload.Diagnosis) error {
 	var text strings.Builder
-	line := func(cells ...any) {
-		fmt.Fprintln(&text, strings.TrimRight(progress.Clean(strings.TrimSuffix(fmt.Sprintf(diagnosisLine, cells...), "\n")), " "))
+	line := func(layout string, cells ...any) {
+		fmt.Fprintln(&text, strings.TrimRight(progress.Clean(fmt.Sprintf(layout, cells...)), " "))
 	}
-	line("PROTECTION", "HOLDS", "HOW IT WAS TRIED", "WHAT HAPPENED")
+	line(protectionLine, "PROTECTION", "HOLDS", "BY WHAT, OR WHY NOT")
+	line(attackLine, "HOW IT WAS TRIED", "WHAT HAPPENED")
 	for i, c := range d.Checks {
 		name, holds := c.Name, "yes"
 		if !c.Enforced {
@@ -65,19 +72,17 @@ func showDiagnosis(w io.Writer, d workload.Diagnosis) error {
 		if i > 0 && !c.Enforced && reason == why(d.Checks[i-1]) {
 			reason = "NOT ENFORCED: as above"
 		}
-		for _, part := range progress.Wrap(reason, diagnosisWidth) {
-			line(name, holds, part, "")
+		for i, part := range append(progress.Wrap(reason, reasonWidth), "") {
+			if i == 0 || part != "" {
+				line(protectionLine, name, holds, part)
+			}
 			name, holds = "", ""
 		}
 		for _, row := range attemptRows(c.Attempts, len(d.Sandboxes)) {
-			line(name, holds, row[0], row[1])
-			name, holds = "", ""
-		}
-		if name != "" {
-			line(name, holds, "", "")
+			line(attackLine, row[0], row[1])
 		}
 	}
-	fmt.Fprintf(&text, "\n%s\n", strings.Join(progress.Wrap(conclusion(d), 90), "\n"))
+	fmt.Fprintf(&text, "\n%s\n", strings.Join(progress.Wrap(conclusion(d), diagnosisWidth), "\n"))
 	_, err := io.WriteString(w, text.String())
 	return err
 }

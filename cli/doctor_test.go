@@ -33,20 +33,22 @@ func broken() workload.Diagnosis {
 	}}
 }
 
-const brokenTable = `PROTECTION         HOLDS  HOW IT WAS TRIED                        WHAT HAPPENED
-user namespace     NO     NOT ENFORCED: this user may make no namespaces here; run as root, or
-                          allow it: sysctl kernel.unprivileged_userns_clone=1
+const brokenTable = `PROTECTION         HOLDS  BY WHAT, OR WHY NOT
+    HOW IT WAS TRIED                         WHAT HAPPENED
+user namespace     NO     NOT ENFORCED: this user may make no namespaces here;
+                          run as root, or allow it: sysctl
+                          kernel.unprivileged_userns_clone=1
 pid namespace      NO     NOT ENFORCED: as above
-                          signal a process outside                not tried: there is none
+    signal a process outside                 not tried: there is none
 landlock           yes    ABI 7
-                          read a file                             permission denied
+    read a file                              permission denied
 seccomp            NO     NOT ENFORCED: make a call, in a build: it was done
-                          make a call                             SUCCEEDED in build: it was done
+    make a call                              SUCCEEDED in build: it was done
 memory limit       NO     NOT ENFORCED: no right to make a cgroup
-                          use more memory                         SUCCEEDED: it took [31m256 MiB
+    use more memory                          SUCCEEDED: it took [31m256 MiB
 
-Attacked from inside: instance, gate, build. An app with sandbox: required does not start
-here, for want of user namespace, pid namespace, seccomp.
+Attacked from inside: instance, gate, build. An app with sandbox: required does
+not start here, for want of user namespace, pid namespace, seccomp.
 `
 
 // doctored runs doctor on a machine of which d is the diagnosis.
@@ -71,12 +73,12 @@ func TestDoctorSaysInOneLineWhatItComesTo(t *testing.T) {
 	for i := range d.Checks {
 		d.Checks[i].Required = d.Checks[i].Enforced
 	}
-	if _, out, _ := doctored(d, nil); !strings.Contains(out, "got past what is said to be\nenforced: seccomp.") {
+	if _, out, _ := doctored(d, nil); !strings.Contains(out, "got past what is said to\nbe enforced: seccomp.") {
 		t.Error(out)
 	}
 	d.Holds, d.Checks = true, broken().Checks[4:]
 	status, out, _ := doctored(d, nil)
-	if status != ExitDone || !strings.Contains(out, "All that sandbox: required needs holds. Not\nenforced: memory limit. An app that asks for such a limit") {
+	if status != ExitDone || !strings.Contains(out, "All that sandbox: required needs\nholds. Not enforced: memory limit. An app that asks for such a limit") {
 		t.Errorf("%d %s", status, out)
 	}
 }

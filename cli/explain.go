@@ -15,7 +15,7 @@ func (inv *invocation) explain() *cobra.Command {
 		Use:   "explain APP",
 		Short: "Why an app's rollout is where it is",
 		Long: `Explain says in sentences and numbers why an app is where it is in an
-environment: what is proven, what is missing, and what would change it.` + defaultEnvHelp,
+environment: what is proven, what is missing, and what would change it.` + showEnvHelp,
 		Example: "  fairlead explain triage\n  fairlead explain triage --env staging --output json",
 		Args:    exactly("APP"),
 		RunE: func(cmd *cobra.Command, args []string) error {

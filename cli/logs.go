@@ -35,7 +35,7 @@ func (inv *invocation) logs() *cobra.Command {
 		Long: `Logs prints what an app's instances wrote: time, instance, stream and text, in
 the order of time; with --tail 0 and with -f as each instance gives it. With -f it
 goes on. On a terminal control characters are left out. With --output json
-each line is an object.` + defaultEnvHelp,
+each line is an object.` + showEnvHelp,
 		Example: "  fairlead logs triage --tail 20\n  fairlead logs triage -f --env production",
 		Args:    exactly("APP"),
 		RunE: func(cmd *cobra.Command, args []string) error {
