@@ -9,17 +9,13 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"runtime"
 	"sync"
 	"time"
 
 	"github.com/fairlead/fairlead"
-	"github.com/fairlead/fairlead/api"
-	"github.com/fairlead/fairlead/api/client"
 	"github.com/fairlead/fairlead/artifact"
 	"github.com/fairlead/fairlead/gateway"
 	"github.com/fairlead/fairlead/internal/steadyclock"
-	"github.com/fairlead/fairlead/internal/unixsock"
 	"github.com/fairlead/fairlead/release"
 	"github.com/fairlead/fairlead/rollout"
 	"github.com/fairlead/fairlead/secret"
@@ -46,7 +42,7 @@ type control struct {
 	fleet    fleet
 	loop     *rollout.Loop
 	who      *identity
-	calls    sync.WaitGroup // under way
+	calls    calls
 	keeper   *gatewayKeeper
 	entrance string // where the gateway takes traffic, host:port
 	api      string // where the API listens, host:port
@@ -156,7 +152,7 @@ func (s *control) serve(ctx context.Context, listeners []net.Listener) error {
 	calls, endCalls := context.WithCancel(context.WithoutCancel(ctx))
 	defer endCalls()
 	httpServer := &http.Server{
-		Handler: s.counted(s.handler()), ConnContext: withConn, BaseContext: func(net.Listener) context.Context { return calls },
+		Handler: s.calls.counted(s.handler()), ConnContext: withConn, BaseContext: func(net.Listener) context.Context { return calls },
 		ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, ErrorLog: slog.NewLogLogger(s.Log.Handler(), slog.LevelDebug),
 	}
 	failed := make(chan error, len(listeners)+1)
@@ -181,7 +177,9 @@ func (s *control) serve(ctx context.Context, listeners []net.Listener) error {
 	}
 	closeErr := shut(httpServer, endCalls)
 	servers.Wait()
-	s.awaitCalls()
+	if !s.calls.await() {
+		s.Log.Warn("calls did not end; what they made is removed at the next start")
+	}
 	return errors.Join(err, closeErr)
 }
 
@@ -222,111 +220,4 @@ func (s *control) endAll() error {
 		return fairlead.Order{Term: s.term, Seq: seq}
 	}
 	return errors.Join(s.fleet.endAll(ctx, order), s.keeper.end(ctx, 5*time.Second))
-}
-
-// callsWithin is how long calls whose context has ended are waited for: what they
-// began, such as a build, is to leave nothing behind.
-const callsWithin = 10 * time.Second
-
-// counted notes the calls under way.
-func (s *control) counted(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		s.calls.Add(1)
-		defer s.calls.Done()
-		next.ServeHTTP(w, r)
-	})
-}
-
-// awaitCalls waits for the calls under way, but not for ever.
-func (s *control) awaitCalls() {
-	done := make(chan struct{})
-	go func() { // ends with the last call, or with the process
-		s.calls.Wait()
-		close(done)
-	}()
-	select {
-	case <-done:
-	case <-time.After(callsWithin):
-		s.Log.Warn("calls did not end; what they made is removed at the next start")
-	}
-}
-
-// listen opens the API's Unix socket and TCP address.
-func (s *control) listen() ([]net.Listener, error) {
-	if err := os.RemoveAll(s.socket()); err != nil { // of a control plane that crashed; the store's lock keeps a living one out
-		return nil, fmt.Errorf("remove the old control socket: %w", err)
-	}
-	local, err := unixsock.Listen(s.socket())
-	if err != nil {
-		return nil, fmt.Errorf("listen on the control socket: %w", err)
-	}
-	if err := os.Chmod(s.socket(), 0o600); err != nil {
-		return nil, errors.Join(fmt.Errorf("protect the control socket: %w", err), local.Close())
-	}
-	tcp, err := net.Listen("tcp", s.API)
-	if err != nil {
-		return nil, errors.Join((&fairlead.Error{Code: fairlead.Conflict, Op: "open the API", Err: err}).
-			WithHint("choose another address, such as: fairlead up --api 127.0.0.1:0, which takes a free port"), local.Close(), os.Remove(s.socket()))
-	}
-	s.api = tcp.Addr().String()
-	return []net.Listener{local, tcp}, nil
-}
-
-// unlisten closes what listen opened and removes the socket.
-func (s *control) unlisten(listeners []net.Listener) {
-	for _, l := range listeners {
-		_ = l.Close() // the HTTP server may have closed it
-	}
-	_ = os.Remove(s.socket()) // the next start would replace it
-}
-
-func (s *control) handler() http.Handler {
-	return api.New(api.Config{
-		Version: s.version, Engine: s.engine, Releases: s.releases,
-		Deployments: deployments{releases: s.releases, engine: s.engine, routes: &sync.Mutex{}, making: &sites{busy: map[fairlead.Site]bool{}}},
-		Blobs:       s.trees, Secrets: vaultFace{now: s.clock.Now, vault: s.vault, engine: s.engine, releases: s.releases}, Ledger: s.store, Instances: s.runtime,
-		Now: s.clock.Now, Open: s.openSealed, Seal: s.store.Sealer().Seal, Identify: s.who.identify, Hosts: s.hosts(),
-		Shutdown: s.shutdown,
-	})
-}
-
-// shutdown records who ends the control plane, and with all everything, before it
-// does.
-func (s *control) shutdown(ctx context.Context, all bool, by fairlead.Principal) error {
-	text := "the control plane ends; the gateway and the instances go on"
-	if all {
-		text = "the control plane, the gateway and all instances end"
-	}
-	err := record(ctx, s.store, s.clock.Now(), "server.ending", by.ID, map[string]any{"text": text, "all": all})
-	if err != nil {
-		return fmt.Errorf("record the end: %w", err)
-	}
-	select {
-	case s.end <- all:
-	default: // it ends already
-	}
-	return nil
-}
-
-func (s *control) hosts() []string {
-	hosts := []string{"fairlead", "localhost", "127.0.0.1", "::1"}
-	if host, _, err := net.SplitHostPort(s.api); err == nil {
-		hosts = append(hosts, host)
-	}
-	return hosts
-}
-
-func (s *control) openSealed(ctx context.Context, sealed fairlead.Sealed) string {
-	text, err := s.store.Sealer().Open(ctx, sealed)
-	if err != nil {
-		return "[unreadable]"
-	}
-	return text
-}
-
-func (s *control) version() client.Version {
-	return client.Version{
-		Version: s.Version, Go: runtime.Version(), Term: s.term, Started: s.started, Pid: os.Getpid(),
-		Gateway: s.entrance, API: s.api, State: s.State, ClockOff: s.clock.Off().Round(time.Second).Seconds(),
-	}
 }
