@@ -2,10 +2,10 @@ package server
 
 import (
 	"context"
-	"net"
 	"time"
 
 	"github.com/fairlead/fairlead"
+	"github.com/fairlead/fairlead/internal/unixsock"
 	"github.com/fairlead/fairlead/store/sqlite"
 )
 
@@ -25,7 +25,9 @@ func (s *control) openStore(ctx context.Context) (store *sqlite.Store, err error
 
 // silent reports whether no control plane takes calls for the state directory.
 func (s *control) silent() bool {
-	conn, err := net.DialTimeout("unix", s.socket(), time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	conn, err := unixsock.Dial(ctx, s.socket())
 	if err != nil {
 		return true
 	}
