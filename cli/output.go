@@ -80,6 +80,14 @@ func (inv *invocation) note(format string, args ...any) {
 	}
 }
 
+// failure is a command's error as it is written.
+type failure struct {
+	Code      fairlead.Code `json:"code"`
+	Operation string        `json:"operation"`
+	Message   string        `json:"message"` // with the operation before it
+	Hint      string        `json:"hint"`
+}
+
 // report writes a command's error to standard error. A command that has said
 // itself why it ends so is not repeated.
 func (inv *invocation) report(err error, asJSON bool) {
@@ -87,45 +95,45 @@ func (inv *invocation) report(err error, asJSON bool) {
 	if err == nil || errors.As(err, &said) {
 		return
 	}
-	op, message := "", err.Error()
-	var e *fairlead.Error
-	if errors.As(err, &e) {
-		op = e.Op
-	}
-	code, hint := fairlead.CodeOf(err), fairlead.HintOf(err)
-	switch {
-	case errors.Is(err, client.ErrNoServer):
-		message, hint = inv.noServer(op, err)
-	case disk.Full(err) && hint == "":
-		code, hint = fairlead.Unavailable, disk.FullHint
-	case code == fairlead.Unauthorized && inv.remote() != "":
-		hint = "name the token's file with --token-file; it is admin.token in the server's state directory"
-	}
-	if errors.Is(err, context.Canceled) {
-		code, message = "interrupted", "interrupted"
-	}
+	f := inv.failure(err)
 	if asJSON {
-		type failure struct {
-			Code      fairlead.Code `json:"code"`
-			Operation string        `json:"operation"`
-			Message   string        `json:"message"`
-			Hint      string        `json:"hint"`
+		if f.Operation != "" {
+			f.Message = strings.TrimPrefix(f.Message, f.Operation+": ")
 		}
-		if op != "" {
-			message = strings.TrimPrefix(once(op, message), op+": ")
-		}
-		data, _ := json.Marshal(map[string]failure{"error": {code, op, message, hint}})
+		data, _ := json.Marshal(map[string]failure{"error": f})
 		fmt.Fprintf(inv.std.Err, "%s\n", data)
 		return
 	}
 	indent := ""
-	for line := range strings.Lines("fairlead: " + once(op, message)) {
+	for line := range strings.Lines("fairlead: " + f.Message) {
 		fmt.Fprintln(inv.std.Err, indent+progress.Clean(strings.TrimSuffix(line, "\n")))
 		indent = "  "
 	}
-	if hint != "" {
-		fmt.Fprintf(inv.std.Err, "  hint: %s\n", progress.Clean(hint))
+	if f.Hint != "" {
+		fmt.Fprintf(inv.std.Err, "  hint: %s\n", progress.Clean(f.Hint))
 	}
+}
+
+// failure puts an error in words for who gave the command.
+func (inv *invocation) failure(err error) failure {
+	f := failure{Code: fairlead.CodeOf(err), Message: err.Error(), Hint: fairlead.HintOf(err)}
+	var e *fairlead.Error
+	if errors.As(err, &e) {
+		f.Operation = e.Op
+	}
+	switch {
+	case errors.Is(err, client.ErrNoServer):
+		f.Message, f.Hint = inv.noServer(f.Operation, err)
+	case disk.Full(err) && f.Hint == "":
+		f.Code, f.Hint = fairlead.Unavailable, disk.FullHint
+	case f.Code == fairlead.Unauthorized && inv.remote() != "":
+		f.Hint = "name the token's file with --token-file; it is admin.token in the server's state directory"
+	}
+	if errors.Is(err, context.Canceled) {
+		f.Code, f.Message = "interrupted", "interrupted"
+	}
+	f.Message = once(f.Operation, f.Message)
+	return f
 }
 
 // once returns message with the operation before it once: the server may name the

@@ -10,7 +10,7 @@ import (
 	"github.com/fairlead/fairlead/internal/unixsock"
 )
 
-// listen opens the API's Unix socket and TCP address.
+// listen opens the API's Unix socket, which its owner alone may use, and TCP address.
 func (s *control) listen() ([]net.Listener, error) {
 	if err := os.RemoveAll(s.socket()); err != nil { // of a control plane that crashed; the store's lock keeps a living one out
 		return nil, fmt.Errorf("remove the old control socket: %w", err)
@@ -18,9 +18,6 @@ func (s *control) listen() ([]net.Listener, error) {
 	local, err := unixsock.Listen(s.socket())
 	if err != nil {
 		return nil, fmt.Errorf("listen on the control socket: %w", err)
-	}
-	if err := os.Chmod(s.socket(), 0o600); err != nil {
-		return nil, errors.Join(fmt.Errorf("protect the control socket: %w", err), local.Close())
 	}
 	tcp, err := net.Listen("tcp", s.API)
 	if err != nil {
