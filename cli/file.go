@@ -45,5 +45,5 @@ func unreadable(path string, err error) error {
 	case errors.Is(err, syscall.EISDIR):
 		return fairlead.Errorf(fairlead.Invalid, "", "%s is a directory, not a file", path).WithHint("name a file in it")
 	}
-	return fairlead.Errorf(fairlead.Invalid, "", "%s cannot be read: %w", path, err)
+	return fairlead.Errorf(fairlead.Invalid, "", "%s cannot be read: %w", path, err).WithHint("look what it is: ls -l %s", path)
 }

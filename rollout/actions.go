@@ -152,7 +152,8 @@ type unrecorded struct{ error }
 // minute. A release does not answer for what could not be recorded.
 func (f failure) again(now time.Time, err error) failure {
 	if errors.As(err, &unrecorded{}) {
-		return failure{count: f.count, why: f.why, last: f.last, next: now.Add(recordPause)}
+		f.next = now.Add(recordPause)
+		return f
 	}
 	wait := min(time.Second<<min(f.count+1, 6), time.Minute)
 	return failure{count: f.count + 1, why: err.Error(), last: now, next: now.Add(wait)}
