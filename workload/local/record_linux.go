@@ -165,6 +165,14 @@ func flock(file *os.File) error {
 // takeOrder records order as the newest of the home h, whose lock the caller
 // holds, or refuses it with code conflict.
 func takeOrder(h home, order fairlead.Order) error {
+	if err := mayOrder(h, order); err != nil {
+		return err
+	}
+	return writeJSON(h.order(), order)
+}
+
+// mayOrder is takeOrder without the record.
+func mayOrder(h home, order fairlead.Order) error {
 	var newest fairlead.Order
 	if err := readJSON(h.order(), &newest); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -172,5 +180,5 @@ func takeOrder(h home, order fairlead.Order) error {
 	if !order.After(newest) {
 		return fairlead.Errorf(fairlead.Conflict, "", "order %s is not after %s, the newest taken", order, newest)
 	}
-	return writeJSON(h.order(), order)
+	return nil
 }

@@ -220,13 +220,15 @@ func halt[S any](ctx context.Context, order fairlead.Order, h home, grace time.D
 	}
 	last, over := settle(rec.Status)
 	if !over && rec.Shim.alive() {
-		lock.Close() // the shim takes the order
-		var ended S
-		err := ask(ctx, h, "POST", "/v1/stop", stopRequest{order, grace}, &ended)
-		if fairlead.CodeOf(err) == fairlead.Unavailable && !rec.Shim.alive() {
-			return nil // it ended meanwhile
+		if err := mayOrder(h, order); err != nil {
+			return err
 		}
-		return err
+		lock.Close() // the shim takes the order
+		hangs, err := stopByShim[S](ctx, order, h, grace, rec.Shim)
+		if !hangs || err != nil {
+			return err
+		}
+		return bury(ctx, h, settle)
 	}
 	if err := takeOrder(h, order); err != nil || over {
 		return err

@@ -196,6 +196,29 @@ func TestKillingAServicesShimKillsItsProcessAndFreesItsListeners(t *testing.T) {
 	listener.Close()
 }
 
+func TestAServiceWhoseShimHangsIsStoppedAllTheSame(t *testing.T) {
+	root := t.TempDir()
+	t.Cleanup(func() { nothingLeft(t, root) })
+	r := open(t, root)
+	startService(t, r, service(t, "one"))
+	status := awaitService(t, r, serves)
+	if err := syscall.Kill(shimPid(t, filepath.Join(root, "services", "gateway")), syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	stale := fairlead.Order{Term: 1, Seq: 1}
+	if err := r.StopService(t.Context(), stale, "gateway", 0); fairlead.CodeOf(err) != fairlead.Conflict {
+		t.Errorf("a stale stop: %v", err)
+	}
+	if err := r.StopService(t.Context(), workloadtest.Order(), "gateway", 0); err != nil {
+		t.Fatal(err)
+	}
+	awaitService(t, r, func(s local.ServiceStatus) bool { return s.State == workload.Exited && s.LastExit == "its shim died" })
+	workloadtest.Eventually(t, func() (bool, string) {
+		err := syscall.Kill(status.Pid, 0)
+		return errors.Is(err, syscall.ESRCH), fmt.Sprintf("process %d is left: %v", status.Pid, err)
+	})
+}
+
 func TestAServiceThatCannotBindIsNotStarted(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
