@@ -9,9 +9,10 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/fairlead/fairlead"
 	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
+
+	"github.com/fairlead/fairlead"
 )
 
 // Checkpoint is what a signed note says of a ledger: this many entries, this root.

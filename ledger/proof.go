@@ -3,8 +3,9 @@ package ledger
 import (
 	"fmt"
 
-	"github.com/fairlead/fairlead"
 	"golang.org/x/mod/sumdb/tlog"
+
+	"github.com/fairlead/fairlead"
 )
 
 // Inclusion proves that an entry stands at Seq in the ledger of a checkpoint. It

@@ -3,8 +3,9 @@ package ledger
 import (
 	"fmt"
 
-	"github.com/fairlead/fairlead"
 	"golang.org/x/mod/sumdb/tlog"
+
+	"github.com/fairlead/fairlead"
 )
 
 // levels bounds the height of a tree: 2^48 entries are enough.

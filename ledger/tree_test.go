@@ -5,10 +5,11 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/fairlead/fairlead"
-	"github.com/fairlead/fairlead/ledger"
 	"golang.org/x/mod/sumdb/tlog"
 	"pgregory.net/rapid"
+
+	"github.com/fairlead/fairlead"
+	"github.com/fairlead/fairlead/ledger"
 )
 
 // full is a tree that keeps every stored hash, in tlog's own order.

@@ -4,8 +4,9 @@ import (
 	"math"
 	"testing"
 
-	"github.com/fairlead/fairlead"
 	"pgregory.net/rapid"
+
+	"github.com/fairlead/fairlead"
 )
 
 // Any joint distribution of the hits of a block serves, as long as the means of
