@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/fairlead/fairlead"
 	"github.com/fairlead/fairlead/workload"
 )
 
@@ -37,5 +38,26 @@ func TestCountersGoOnFromWhatWasRecorded(t *testing.T) {
 	next.update(at(61), late)
 	if next.of(2).Restarts != 4 {
 		t.Errorf("counted twice: %+v", next.of(2))
+	}
+}
+
+// A person's command says nothing of the instances: what they did before the rollout
+// is no evidence in it, also when the command is the first thing that is recorded.
+func TestACommandCountsNoRestarts(t *testing.T) {
+	began := time.Unix(1_700_000_000, 0)
+	m := NewMachine(Rollout{ID: "ro", From: 2, To: 1, Kind: Back, Phase: Starting, Step: 1, Weights: []fairlead.Weight{fairlead.Whole}, Began: began})
+	if d, _, err := m.Take(Input{Now: began.Add(time.Second), Command: Pause}); err != nil || d.Kind == "" {
+		t.Fatalf("pause: %+v, %v", d, err)
+	}
+	engine := Engine{machines: map[string]*Machine{"ro": m}}
+	state, err := engine.Find(t.Context(), "ro")
+	if err != nil {
+		t.Fatal(err)
+	}
+	here := []workload.Status{{ID: "before", Release: 1, State: workload.Ready, Restarts: 3, Started: began.Add(-time.Hour)}}
+	c := newCounters(state, here)
+	c.update(began.Add(2*time.Second), here)
+	if got := c.of(1).Restarts; got != 0 {
+		t.Errorf("%d restarts from before the rollout count in it", got)
 	}
 }

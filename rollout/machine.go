@@ -20,7 +20,7 @@ type Machine struct {
 	old     Group             // totals of the newest recorded input
 	new     Group
 	ends    map[string]int // of the newest recorded input
-	at      time.Time      // of the newest recorded input
+	at      time.Time      // of the newest recorded input for which instances were looked at
 	facts   uint64         // inputs recorded
 	digest  fairlead.Digest
 	tally   Tally
@@ -145,7 +145,10 @@ func (t *ArmTally) add(a fairlead.Arm) {
 func (m *Machine) record(in Input, body []byte) {
 	m.facts++
 	m.digest = ledger.FactsNext(m.digest, body)
-	m.old, m.new, m.ends, m.at = in.Old, in.New, in.Ends, in.Now
+	m.old, m.new, m.ends = in.Old, in.New, in.Ends
+	if in.Command == "" { // else nobody looked: they are as they were
+		m.at = in.Now
+	}
 }
 
 // become takes over what was decided and tells the judge of a new step.

@@ -18,6 +18,7 @@ type faults struct {
 	replaced     time.Duration // mean time between replacements of the gateway
 	ended        time.Duration // mean time between ends of the control plane in order
 	full         time.Duration // mean time between full disks
+	cut          time.Duration // mean time between cuts of the way to the gateway
 	clock        bool          // the wall clock jumps
 }
 
@@ -52,6 +53,9 @@ func newFaults(w *world) faults {
 	if some(0.2) {
 		f.full = w.between(30*time.Second, 2*time.Minute)
 	}
+	if some(0.2) {
+		f.cut = w.between(30*time.Second, 2*time.Minute)
+	}
 	f.clock = some(0.3)
 	return f
 }
@@ -68,6 +72,7 @@ func (u *universe) harass() {
 	u.now(u.faults.replaced, u.gate.replace)
 	u.now(u.faults.ended, u.endControl)
 	u.now(u.faults.full, u.fillDisk)
+	u.now(u.faults.cut, u.cutWay)
 }
 
 // now and then does something, at random moments that are mean apart.
@@ -127,9 +132,19 @@ func (u *universe) fillDisk() {
 	})
 }
 
+// cutWay lets no command through to the gateway for a while.
+func (u *universe) cutWay() {
+	u.world.say("the way to the gateway is cut")
+	u.cut = true
+	u.world.after(u.world.between(time.Second, 40*time.Second), func() {
+		u.world.say("the way to the gateway is open again")
+		u.cut = false
+	})
+}
+
 // settle ends all faults, so that everything can come to rest.
 func (u *universe) settle() {
 	u.settling = true
 	u.faults = faults{}
-	u.diskFull = false
+	u.diskFull, u.cut = false, false
 }

@@ -89,6 +89,20 @@ func (m *machine) boot(i *instance) {
 		default:
 			i.status.ReadySince = m.world.time()
 			m.become(i, workload.Ready)
+			m.wear(i)
+		}
+	})
+}
+
+// wear lets an instance whose release is dying end some time after it is ready.
+func (m *machine) wear(i *instance) {
+	if i.script.dies == 0 {
+		return
+	}
+	since := i.status.ReadySince
+	m.world.after(time.Duration(m.world.chance.ExpFloat64()/i.script.dies*float64(time.Minute)), func() {
+		if i.status.State == workload.Ready && i.status.ReadySince.Equal(since) {
+			m.die(i, false)
 		}
 	})
 }

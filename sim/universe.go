@@ -24,6 +24,7 @@ type universe struct {
 	wallOff  time.Duration // of the wall clock from the world's time
 	diskFull bool
 	wasFull  bool
+	cut      bool // no command reaches the gateway
 	settling bool // no more faults
 	over     bool
 	units    uint64
