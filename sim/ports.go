@@ -78,19 +78,27 @@ func (g gates) Prove(_ context.Context, r fairlead.Release, env string) (rollout
 // traffic is a control plane's way to the gateway.
 type traffic struct{ control *control }
 
+func (t traffic) call(what string, deliver func() error) error {
+	if t.control.universe.cut {
+		t.control.world.sleep(2 * time.Second)
+		return errSilence
+	}
+	return t.control.call(what, deliver)
+}
+
 // Apply implements rollout.Traffic.
 func (t traffic) Apply(_ context.Context, s gateway.Snapshot) error {
-	return t.control.call("snapshot "+s.Order.String(), func() error { return t.control.universe.gate.apply(s) })
+	return t.call("snapshot "+s.Order.String(), func() error { return t.control.universe.gate.apply(s) })
 }
 
 // Renew implements rollout.Traffic.
 func (t traffic) Renew(_ context.Context, order fairlead.Order) error {
-	return t.control.call("renewal "+order.String(), func() error { return t.control.universe.gate.renew(order) })
+	return t.call("renewal "+order.String(), func() error { return t.control.universe.gate.renew(order) })
 }
 
 // Status implements rollout.Traffic.
 func (t traffic) Status(context.Context) (status gateway.Status, err error) {
-	err = t.control.call("status", func() error {
+	err = t.call("status", func() error {
 		status, err = t.control.universe.gate.status()
 		return err
 	})
@@ -99,7 +107,7 @@ func (t traffic) Status(context.Context) (status gateway.Status, err error) {
 
 // Blocks implements rollout.Traffic.
 func (t traffic) Blocks(context.Context, time.Duration) (blocks []fairlead.Block, err error) {
-	err = t.control.call("blocks", func() error {
+	err = t.call("blocks", func() error {
 		blocks, err = t.control.universe.gate.blocks()
 		return err
 	})
@@ -108,14 +116,14 @@ func (t traffic) Blocks(context.Context, time.Duration) (blocks []fairlead.Block
 
 // Ack implements rollout.Traffic.
 func (t traffic) Ack(_ context.Context, acks []gateway.Ack) error {
-	return t.control.call("ack", func() error {
+	return t.call("ack", func() error {
 		return t.control.universe.gate.ack(slices.Clone(acks))
 	})
 }
 
 // Events implements rollout.Traffic.
 func (t traffic) Events(_ context.Context, after uint64) (events []gateway.Event, err error) {
-	err = t.control.call("events", func() error {
+	err = t.call("events", func() error {
 		events, err = t.control.universe.gate.events(after)
 		return err
 	})
