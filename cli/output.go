@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"strings"
+	"syscall"
 	"text/tabwriter"
 
 	"github.com/fairlead/fairlead"
@@ -126,6 +127,8 @@ func (inv *invocation) failure(err error) failure {
 		f.Message, f.Hint = inv.noServer(f.Operation, err)
 	case disk.Full(err) && f.Hint == "":
 		f.Code, f.Hint = fairlead.Unavailable, disk.FullHint
+	case f.Hint == "" && notAsMade(err):
+		f.Hint = "something else stands there: look at it with ls -l, move it away, and try again"
 	case f.Code == fairlead.Unauthorized && inv.remote() != "":
 		f.Hint = "name the token's file with --token-file; it is admin.token in the server's state directory"
 	}
@@ -134,6 +137,17 @@ func (inv *invocation) failure(err error) failure {
 	}
 	f.Message = once(f.Operation, f.Message)
 	return f
+}
+
+// notAsMade reports whether an error comes of a link, a pipe or the like in the place
+// of a file or a directory of Fairlead's own.
+func notAsMade(err error) bool {
+	for _, cause := range []error{fs.ErrExist, syscall.ENOTDIR, syscall.EISDIR, syscall.ELOOP, disk.ErrNotRegular} {
+		if errors.Is(err, cause) {
+			return true
+		}
+	}
+	return false
 }
 
 // once returns message with the operation before it once: the server may name the

@@ -42,9 +42,16 @@ func harms() map[string]harm {
 		"an evidence key that is none":            {put("evidence.key", "x\n"), 1, []string{"corrupt", "evidence.key does not hold a key", "gates run again"}},
 		"a token that is none":                    {put("admin.token", "x\n"), 1, []string{"corrupt", "admin.token does not hold a token"}},
 		"a token of bytes that no header carries": {put("admin.token", strings.Repeat("\x00\xff", 40)), 1, []string{"corrupt", "admin.token does not hold a token"}},
-		"a pipe for a token":                      {pipe("admin.token"), 5, []string{"forbidden", "admin.token has the mode prw", "remove it"}},
-		"a term that is none":                     {put("run/term.json", "x\n"), 1, []string{"corrupt", "term.json", "remove "}},
-		"a key that others may read":              {func(w *world, state string) { chmod(w, filepath.Join(state, "vault.key"), 0o644) }, 5, []string{"forbidden", "others may read it", "chmod 600"}},
+		"a pipe for a lock":                       {pipe("lock"), 1, []string{"unavailable", "lock it", "local disk"}},
+		"a link to nowhere for the vault": {func(w *world, state string) {
+			vault := filepath.Join(state, "vault")
+			if err := errors.Join(os.RemoveAll(vault), os.Symlink(filepath.Join(w.dir, "nowhere"), vault)); err != nil {
+				w.Fatal(err)
+			}
+		}, 1, []string{"open the secret vault", "file exists", "something else stands there"}},
+		"a pipe for a token":         {pipe("admin.token"), 5, []string{"forbidden", "admin.token has the mode prw", "remove it"}},
+		"a term that is none":        {put("run/term.json", "x\n"), 1, []string{"corrupt", "term.json", "remove "}},
+		"a key that others may read": {func(w *world, state string) { chmod(w, filepath.Join(state, "vault.key"), 0o644) }, 5, []string{"forbidden", "others may read it", "chmod 600"}},
 		"a ledger of another user": {func(w *world, state string) {
 			if os.Getuid() != 0 {
 				w.Skip("only root can give a file away")

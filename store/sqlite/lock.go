@@ -32,7 +32,7 @@ func lockDir(dir string) (*os.File, error) {
 	if err == nil {
 		return f, nil
 	}
-	holder, _ := io.ReadAll(io.LimitReader(f, 20)) // only for the message
+	holder, _ := io.ReadAll(io.NewSectionReader(f, 0, 20)) // only for the message; a pipe has no such section
 	_ = f.Close()                                  // nothing was written
 	if errors.Is(err, unix.EWOULDBLOCK) {
 		return nil, fairlead.Errorf(fairlead.Conflict, op, "another process has it open (pid %s)", strings.TrimSpace(string(holder))).
