@@ -110,7 +110,7 @@ func TestAGatewayWhoseShimDiedIsStartedAgainAtTheSameAddress(t *testing.T) {
 func TestALeaseThatRunsOutUnattendedGivesTheTrafficBackAndHoldsTheRollout(t *testing.T) {
 	t.Parallel()
 	w := start(t)
-	slow := appFile{environments: "    - {name: production, strategy: {steps: [50], maxStep: 10m}}\n"}
+	slow := appFile{environments: half}
 	w.deploy(0, behaviour{Version: "v1"}, slow)
 	l := w.startLoad(w.host())
 	w.begin(behaviour{Version: "v2"}, slow)
