@@ -106,11 +106,11 @@ func (u *universe) losePower() {
 		u.promises.disturbed(i.status.Site)
 		u.machine.die(i, true)
 	}
-	if u.control != nil {
-		u.control.kill("no power")
-	}
 	if u.gate.core != nil {
 		u.gate.die("no power", true)
+	}
+	if u.control != nil {
+		u.control.kill("no power") // which does not return to its own threads
 	}
 }
 

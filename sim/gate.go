@@ -40,7 +40,7 @@ type died struct{ power bool }
 func (g *gate) fault(op crashdisk.Op, path string) error {
 	u := g.universe
 	if u.world.likely(u.faults.gatewayCrash) {
-		panic(died{})
+		panic(died{power: u.world.likely(0.3)})
 	}
 	if u.diskFull && op != crashdisk.OpRemove && op != crashdisk.OpSyncDir {
 		u.world.say("the disk is full: %s %s", op, path)
@@ -103,8 +103,11 @@ func (g *gate) alive(do func() error) (err error) {
 		switch r := recover().(type) {
 		case nil:
 		case died:
-			g.die("in the middle of a write", r.power)
 			err = errSilence
+			g.die("in the middle of a write", r.power)
+			if r.power {
+				g.universe.losePower()
+			}
 		default:
 			panic(r)
 		}
