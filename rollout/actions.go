@@ -5,6 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -67,20 +70,22 @@ func (a *actions) spawn(task func()) {
 	})
 }
 
-// withPending adds the instances whose start is under way to those that exist.
-func (a *actions) withPending(have []workload.Status) []workload.Status {
+// underway returns the instances whose start is under way, sorted by ID.
+func (a *actions) underway() []workload.Status {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	exists := map[string]bool{}
-	for _, s := range have {
-		exists[s.ID] = true
-	}
-	for id, s := range a.pending {
-		if !exists[id] {
-			have = append(have, s)
+	return slices.SortedFunc(maps.Values(a.pending), func(x, y workload.Status) int { return strings.Compare(x.ID, y.ID) })
+}
+
+// withUnderway adds the instances whose start was under way before a list was asked
+// for to those that it shows: a start that ends meanwhile is in one or the other.
+func withUnderway(underway, listed []workload.Status) []workload.Status {
+	for _, s := range underway {
+		if !slices.ContainsFunc(listed, func(l workload.Status) bool { return l.ID == s.ID }) {
+			listed = append(listed, s)
 		}
 	}
-	return have
+	return listed
 }
 
 // cannotStart returns why no instance of a release can be started, or "". What

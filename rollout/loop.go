@@ -238,11 +238,12 @@ func (l *Loop) stale(s scene) bool { return l.Now().Sub(s.now) > freshFor }
 
 func (l *Loop) observe(ctx context.Context) (scene, error) {
 	s := scene{now: l.Now(), blocks: l.inbox.waiting()}
+	underway := l.actions.underway()
 	have, err := l.Fleet.List(ctx)
 	if err != nil {
 		return s, fmt.Errorf("list instances: %w", err)
 	}
-	s.have = l.actions.withPending(have)
+	s.have = withUnderway(underway, have)
 	if s.gateway, err = l.Traffic.Status(ctx); err == nil {
 		err = l.journal.ingest(ctx, s.now, len(s.gateway.Expired) > 0)
 	}

@@ -30,7 +30,7 @@ func (f fleet) Start(_ context.Context, order fairlead.Order, id string, p rollo
 	c := f.control
 	c.point("before start")
 	c.world.sleep(c.world.between(0, 300*time.Millisecond))
-	c.universe.promises.starts(id)
+	c.universe.promises.starts(id, p)
 	err := c.universe.machine.start(order, id, p, c.clock.Now())
 	c.point("after start")
 	return err

@@ -8,6 +8,7 @@ import (
 	"github.com/fairlead/fairlead"
 	"github.com/fairlead/fairlead/gateway"
 	"github.com/fairlead/fairlead/rollout"
+	"github.com/fairlead/fairlead/workload"
 )
 
 // leaseMost is the longest lease that a partial split may have.
@@ -21,9 +22,25 @@ const expiresWithin = time.Second
 const expiryNoted = 5 * time.Second
 
 // starts checks an order to start an instance.
-func (p *promises) starts(id string) {
+func (p *promises) starts(id string, place rollout.Place) {
+	p.enough(id, place)
 	if _, open := p.intents["start-"+id]; !open {
 		p.breaks("no record, no change", "instance %s is started, and no open intent says so", id)
+	}
+}
+
+// enough checks that no more instances of a release are coming up than it may have.
+func (p *promises) enough(id string, place rollout.Place) {
+	coming := 0
+	for _, i := range p.u.machine.running() {
+		_, leaving := p.intents["stop-"+i.status.ID]
+		if i.status.ID != id && !leaving && i.status.Site == place.Site && i.status.Release == place.Release &&
+			i.status.State == workload.Starting && i.status.ReadySince.IsZero() {
+			coming++
+		}
+	}
+	if most := p.u.siteOf(place.Site).script(place.Release).environment.Replicas; coming >= most {
+		p.breaks("the world is as decided", "instance %s is started beside %d that are coming up; %d are wanted", id, coming, most)
 	}
 }
 
