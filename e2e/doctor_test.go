@@ -211,3 +211,20 @@ func TestTheNextDoctorRemovesWhatAKilledOneLeft(t *testing.T) {
 	}
 	p.examined(0)
 }
+
+func TestTheDoctorSaysWhatToDoWithoutADirectoryForTemporaryFiles(t *testing.T) {
+	t.Parallel()
+	p := newPatient(t, 0)
+	p.temp = filepath.Join(p.temp, "nowhere")
+	var said strings.Builder
+	command := p.doctor()
+	command.Stderr = &said
+	if out, err := command.Output(); command.ProcessState.ExitCode() != 1 || len(out) > 0 {
+		t.Errorf("it says %q, %v", out, err)
+	}
+	for _, word := range []string{p.temp, "set TMPDIR to a directory"} {
+		if !strings.Contains(said.String(), word) {
+			t.Errorf("%q is not in: %s", word, &said)
+		}
+	}
+}

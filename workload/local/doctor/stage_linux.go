@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/fairlead/fairlead"
 	"github.com/fairlead/fairlead/internal/unixsock"
 	"github.com/fairlead/fairlead/workload/local/doctor/attack"
 )
@@ -50,7 +51,8 @@ const programFile = "attacker"
 func NewStage(program string) (*Stage, error) {
 	dir, err := os.MkdirTemp("", stagePrefix)
 	if err != nil {
-		return nil, err
+		return nil, fairlead.Errorf(fairlead.Unavailable, "", "%w", err).
+			WithHint("set TMPDIR to a directory where this user may write and run programs")
 	}
 	s := &Stage{dir: dir}
 	s.later(func() error { return os.RemoveAll(dir) })
