@@ -86,7 +86,7 @@ func confine(s setup) ([]workload.Protection, error) {
 		return unix.CloseRange(execStream, ^uint(0)>>1, unix.CLOSE_RANGE_CLOEXEC)
 	})
 	take(NoCoreDumps, "RLIMIT_CORE 1", func() error { return setLimit(unix.RLIMIT_CORE, mostCore) })
-	take(FileLimit, fmt.Sprintf("RLIMIT_NOFILE %d", MostFiles), limitFiles)
+	take(FileLimit, fmt.Sprintf("RLIMIT_NOFILE %d", mostFiles()), limitFiles)
 	if s.Processes > 0 {
 		take(ProcessLimit, fmt.Sprintf("RLIMIT_NPROC %d", s.Processes), func() error { return setLimit(unix.RLIMIT_NPROC, uint64(s.Processes)) })
 	}
@@ -125,6 +125,16 @@ func dropRights(s setup, take func(name, detail string, restrict func() error)) 
 // program (core_pattern begins with |) the kernel ignores a limit of 0 and honours
 // only 1, see core(5); no dump of any kind fits into it.
 const mostCore = 1
+
+// mostFiles is how many files a process may open here: the machine may allow less
+// than MostFiles.
+func mostFiles() uint64 {
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		return MostFiles
+	}
+	return min(limit.Max, MostFiles)
+}
 
 // limitFiles lowers the limit of open files; it never raises one.
 func limitFiles() error {

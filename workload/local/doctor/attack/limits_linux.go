@@ -168,8 +168,8 @@ func useProcessors(s *scene) result {
 	switch {
 	case used > allowed+allowed/2:
 		return succeeded(text)
-	case used < allowed*3/4: // the machine had no more to give
-		return untried(text)
+	case used < allowed*3/4:
+		return untried("the machine was too busy")
 	}
 	return stopped(text)
 }
