@@ -93,6 +93,31 @@ func (p *promises) gave(blocks []fairlead.Block) {
 	}
 }
 
+// leaves notes the blocks that a gateway which dies has written and keeps; without
+// power they may be lost.
+func (p *promises) leaves(blocks []fairlead.Block, power bool) {
+	p.left = nil
+	for _, b := range blocks {
+		if !power {
+			p.left = append(p.left, blockID{b.Gateway, b.Site, b.Seq})
+		}
+	}
+}
+
+// found checks that a gateway which starts has the blocks that the one before left.
+func (p *promises) found(blocks []fairlead.Block) {
+	has := map[blockID]bool{}
+	for _, b := range blocks {
+		has[blockID{b.Gateway, b.Site, b.Seq}] = true
+	}
+	for _, id := range p.left {
+		if !has[id] {
+			p.breaks("evidence is not lost", "block %v was written and is gone after a restart", id)
+		}
+	}
+	p.left = nil
+}
+
 // told takes off what a block tells of a cell; nothing is left of one that is complete.
 func (p *promises) told(id cellID, c fairlead.Cell, whole bool) {
 	known := p.cells[id]

@@ -77,6 +77,7 @@ func (g *gate) start() {
 	}
 	w.say("the gateway is up: %s", boot)
 	g.universe.promises.restarted(g.core.Status(), g.core.Events(0))
+	g.universe.promises.found(g.unacknowledged())
 	g.live(boot, 200*time.Millisecond, func(c *gateway.Core) { c.Expire(g.now()) })
 	g.live(boot, 10*time.Second, func(c *gateway.Core) { c.Tidy(g.now()) })
 	g.live(boot, time.Second, func(c *gateway.Core) { g.writeBlocks(c, false) })
@@ -127,6 +128,7 @@ func (g *gate) ask(do func(c *gateway.Core) error) error {
 func (g *gate) die(why string, power bool) {
 	w := g.universe.world
 	w.say("the gateway dies: %s (power %t)", why, power)
+	g.universe.promises.leaves(g.unacknowledged(), power)
 	g.core = nil
 	if power {
 		g.disk.Crash(w.chance)
@@ -136,6 +138,18 @@ func (g *gate) die(why string, power bool) {
 	g.universe.promises.gatewayDied()
 	g.dropCalls()
 	w.after(w.between(50*time.Millisecond, 3*time.Second), g.start)
+}
+
+// unacknowledged returns the blocks that the gateway keeps.
+func (g *gate) unacknowledged() []fairlead.Block {
+	if g.core == nil {
+		return nil
+	}
+	blocks, err := g.core.Blocks(1 << 20)
+	if err != nil {
+		g.universe.promises.breaks("evidence is not lost", "the gateway cannot read its blocks: %v", err)
+	}
+	return blocks
 }
 
 // replace stops the gateway in order and starts it again at once.

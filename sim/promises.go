@@ -38,6 +38,7 @@ type promises struct {
 	gaps      map[blockID]bool              // a block of a site in a boot was lost
 	ordered   gateway.Snapshot              // newest that the gateway was given, whether it took it or not
 	force     gateway.Snapshot              // in force
+	left      []blockID                     // that the gateway kept when it died
 	order     fairlead.Order                // newest that the gateway has taken
 	said      map[uint64]gateway.Event      // what the gateway's journal was heard to say
 	newest    map[string]uint32             // epoch of a rollout that was in force
