@@ -167,6 +167,9 @@ func (inv *invocation) noServer(op string, silence error) (message, hint string)
 		where, hint = "at "+url, "is the address right, and does it run there?"
 	}
 	message = client.ErrNoServer.Error() + " " + where
+	if errors.Is(silence, context.DeadlineExceeded) {
+		message, hint = message+", though one is there", "it hangs or is stopped: look at its log and at its process"
+	}
 	if errors.Is(silence, fs.ErrPermission) {
 		message, hint = message+", which this user may not enter", "run it as the user who owns it, or use --server URL --token-file FILE"
 	}

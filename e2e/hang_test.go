@@ -29,3 +29,17 @@ func TestDownEndsAlsoWhatHangs(t *testing.T) {
 		})
 	}
 }
+
+func TestACommandDoesNotWaitForAServerThatHangs(t *testing.T) {
+	t.Parallel()
+	w := start(t)
+	if err := w.plane.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	w.says(w.refused(6, "status"), "though one is there", "it hangs or is stopped")
+	w.says(w.refused(1, "down"), "another process has it open")
+	if err := w.plane.cmd.Process.Signal(syscall.SIGCONT); err != nil {
+		t.Fatal(err)
+	}
+	w.plane.awaitEnd() // it was told to end
+}

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/fairlead/fairlead"
 	"github.com/fairlead/fairlead/internal/keyfile"
@@ -196,7 +197,15 @@ func call[T any](ctx context.Context, c *Client, method, path string, in any) (T
 		}
 		body = bytes.NewReader(data)
 	}
-	resp, err := c.send(ctx, method, path, body, "application/json")
+	within, cancel := ctx, context.CancelFunc(func() {})
+	if method == http.MethodGet || strings.HasPrefix(path, "/v1/shutdown") { // others may build or upload
+		within, cancel = context.WithTimeout(ctx, answerWithin)
+	}
+	defer cancel()
+	resp, err := c.send(within, method, path, body, "application/json")
+	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
+		return out, noServer(err)
+	}
 	if err != nil {
 		return out, err
 	}
@@ -234,6 +243,10 @@ func (c *Client) send(ctx context.Context, method, path string, body io.Reader, 
 	}
 	return resp, nil
 }
+
+// answerWithin is how long a server may take over a question. One that takes longer
+// hangs, or is stopped.
+const answerWithin = 10 * time.Second
 
 // ErrNoServer is in the chain of errors for a control plane that does not answer.
 var ErrNoServer = errors.New("no Fairlead server answers")
