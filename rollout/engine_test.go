@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"testing"
 	"time"
 
@@ -405,5 +406,34 @@ func TestTheRouteAndReplicasOfAReleaseCountOnlyOnceItIsPromoted(t *testing.T) {
 	b.until(r.ID, 0.005, 0.5, ended)
 	if live := b.engine.Sites()[0].Live; live.Route != before.Route || live.Replicas != before.Replicas || live.Stable != 1 {
 		t.Errorf("live is %+v after the rollback in the watch, want %+v", live, before)
+	}
+}
+
+func TestBlocksOfAnotherRolloutAreNoGap(t *testing.T) {
+	b := newBench(t)
+	b.first()
+	id := b.begin(2).ID
+	b.until(id, 0.005, 0.005, func(r rollout.Rollout) bool { return r.Phase == rollout.Stepping })
+	b.second(id, 0.005, 0.005)
+	b.seq++
+	late := fairlead.Block{Gateway: "boot", Seq: b.seq, Site: site, Rollout: "ro-before", Cells: []fairlead.Cell{{Second: b.now.Unix() - 9, Epoch: 4,
+		Stable: fairlead.Arm{Failed: [fairlead.Classes]uint32{1}}}}}
+	elsewhere := fairlead.Block{Gateway: "boot", Seq: b.seq + 7, Site: fairlead.Site{App: "other", Env: site.Env}}
+	b.feed(id, rollout.Input{Blocks: []fairlead.Block{late, elsewhere}})
+	b.second(id, 0.005, 0.005)
+	state, err := b.engine.Find(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(string(state.Report), "missing") || state.Verdict.Blocked != "" {
+		t.Errorf("a block of the rollout before is a gap: %s", state.Report)
+	}
+	if state.Tally.Stable.Failed > 2 {
+		t.Errorf("its failures count: %+v", state.Tally)
+	}
+	b.seq++ // now one is missing
+	b.second(id, 0.005, 0.005)
+	if state, err = b.engine.Find(t.Context(), id); err != nil || !strings.Contains(string(state.Report), "missing") {
+		t.Errorf("a gap is not said: %s, %v", state.Report, err)
 	}
 }

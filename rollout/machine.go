@@ -67,16 +67,23 @@ func (m *Machine) Verdict() fairlead.Verdict {
 	return m.judge.Verdict()
 }
 
-// Fresh returns the blocks that the machine has not taken yet and that belong to
-// its rollout, oldest first.
+// Fresh returns the blocks of its site that the machine has not taken yet, oldest
+// first. Of those that belong to another rollout, or to none, the judge is told that
+// they were there, without their cells: a gateway counts the blocks of a site, and
+// what is missing among them is a gap.
 func (m *Machine) Fresh(blocks []fairlead.Block) []fairlead.Block {
 	var fresh []fairlead.Block
 	newest := map[string]uint64{}
 	for _, b := range blocks {
-		if b.Rollout == m.rollout.ID && b.Seq > max(m.seen[b.Gateway], newest[b.Gateway]) {
-			fresh = append(fresh, b)
-			newest[b.Gateway] = b.Seq
+		own := b.Rollout == m.rollout.ID
+		if b.Site != m.rollout.Site || !own && m.judge == nil || b.Seq <= max(m.seen[b.Gateway], newest[b.Gateway]) {
+			continue
 		}
+		if !own {
+			b.Rollout, b.Cells = "", nil
+		}
+		fresh = append(fresh, b)
+		newest[b.Gateway] = b.Seq
 	}
 	return fresh
 }

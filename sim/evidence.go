@@ -93,6 +93,16 @@ func (p *promises) gave(blocks []fairlead.Block) {
 	}
 }
 
+// missing reports whether blocks of a site were ever lost.
+func (p *promises) missing(site fairlead.Site) bool {
+	for boot, gap := range p.gaps {
+		if gap && boot.site == site {
+			return true
+		}
+	}
+	return false
+}
+
 // leaves notes the blocks that a gateway which dies has written and keeps; without
 // power they may be lost.
 func (p *promises) leaves(blocks []fairlead.Block, power bool) {

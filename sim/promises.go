@@ -182,6 +182,7 @@ type seen struct {
 		Gateway string
 		Seq     uint64
 		Site    fairlead.Site
+		Rollout string
 		Cells   []struct {
 			Epoch          uint32
 			Stable, Canary seenArm
@@ -204,6 +205,9 @@ func (p *promises) fact(f fairlead.Fact) {
 	p.restarts(f, in)
 	for _, b := range in.Blocks {
 		id := blockID{b.Gateway, b.Site, b.Seq}
+		if b.Rollout != f.Stream && len(b.Cells) == 0 {
+			continue // it tells no more than that it was there
+		}
 		if p.taken[id] {
 			p.breaks("evidence counts once", "block %v is recorded twice, now in input %d of %s", id, f.N, f.Stream)
 		}
@@ -250,6 +254,9 @@ func (p *promises) transition(e fairlead.Entry, before, after rollout.Rollout) {
 	}
 	if n := uint64(len(p.u.store.facts[after.ID])); d.Facts.N != n {
 		p.breaks("replayable", "entry %d commits to %d inputs of %d", e.Seq, d.Facts.N, n)
+	}
+	if strings.Contains(d.Verdict.Blocked, "are missing") && !p.missing(after.Site) {
+		p.breaks("evidence is what happened", "entry %d: %s, and none is", e.Seq, d.Verdict.Blocked)
 	}
 	if before.Phase == rollout.Ended {
 		p.breaks("what ended stays ended", "entry %d: %s of %s", e.Seq, e.Kind, after.ID)
