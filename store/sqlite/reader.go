@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"golang.org/x/mod/sumdb/tlog"
+	"golang.org/x/sys/unix"
 
 	"github.com/fairlead/fairlead"
 	"github.com/fairlead/fairlead/internal/disk"
@@ -43,8 +44,11 @@ func OpenReadOnly(dir string) (*Reader, error) {
 	if err != nil {
 		return nil, failed(op, err)
 	}
-	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+	switch err := readable(path); {
+	case errors.Is(err, fs.ErrNotExist):
 		return nil, fairlead.Errorf(fairlead.NotFound, op, "%w", err).WithHint("name the state directory that fairlead up was started with")
+	case errors.Is(err, fs.ErrPermission):
+		return nil, fairlead.Errorf(fairlead.Forbidden, op, "%w", err).WithHint("run it as the user who runs fairlead up there")
 	}
 	// Without a log of writes nobody has it open. A read-only connection would then
 	// make one and leave it; another one that may write, and does not, takes it away.
@@ -64,6 +68,19 @@ func OpenReadOnly(dir string) (*Reader, error) {
 	return r, nil
 }
 
+// readable returns why this user may not read the file at path, or nil. It opens
+// nothing: closing a descriptor of a file that SQLite has open in this process would
+// drop its locks.
+func readable(path string) error {
+	if _, err := os.Stat(path); err != nil {
+		return err
+	}
+	if err := unix.Access(path, unix.R_OK); err != nil {
+		return &fs.PathError{Op: "open", Path: path, Err: err}
+	}
+	return nil
+}
+
 // begin pins the moment that r reads: SQLite does so at the first query.
 func (r *Reader) begin(ctx context.Context) error {
 	var err error
@@ -76,7 +93,8 @@ func (r *Reader) begin(ctx context.Context) error {
 		return err
 	}
 	if version == 0 {
-		return fairlead.Errorf(fairlead.NotFound, "", "no ledger was begun here")
+		return fairlead.Errorf(fairlead.NotFound, "", "no ledger was begun here").
+			WithHint("name the state directory that fairlead up was started with")
 	}
 	return ledgerSchema.supports(version)
 }
