@@ -76,3 +76,9 @@ func (*Runtime) Services(context.Context) ([]ServiceStatus, error) { return nil,
 func (*Runtime) ServiceLogs(context.Context, string, workload.LogOptions, io.Writer) error {
 	return unsupported()
 }
+
+// NewestTerm is unsupported here.
+func (*Runtime) NewestTerm() (uint64, error) { return 0, unsupported() }
+
+// BeginTerm is unsupported here.
+func (*Runtime) BeginTerm(uint64) error { return unsupported() }
