@@ -78,6 +78,7 @@ func (g *gate) start() {
 	w.say("the gateway is up: %s", boot)
 	g.universe.promises.restarted(g.core.Status(), g.core.Events(0))
 	g.universe.promises.found(g.unacknowledged())
+	g.universe.promises.refuses(g.core.Renew(g.now(), g.universe.promises.order))
 	g.live(boot, 200*time.Millisecond, func(c *gateway.Core) { c.Expire(g.now()) })
 	g.live(boot, 10*time.Second, func(c *gateway.Core) { c.Tidy(g.now()) })
 	g.live(boot, time.Second, func(c *gateway.Core) { g.writeBlocks(c, false) })

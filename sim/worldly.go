@@ -174,6 +174,14 @@ func (p *promises) obeysTerm(term uint64) {
 	}
 }
 
+// refuses checks that a gateway which was started again refuses the newest order that
+// was taken before.
+func (p *promises) refuses(err error) {
+	if err == nil && p.order != (fairlead.Order{}) {
+		p.breaks("what is in charge stays in charge", "the gateway takes order %s again after its restart", p.order)
+	}
+}
+
 // restarted checks what a gateway knows after it was started again: its snapshot,
 // and what its journal was heard to say, with a new event after that.
 func (p *promises) restarted(s gateway.Status, journal []gateway.Event) {
