@@ -31,6 +31,9 @@ func (p *promises) starts(id string, place rollout.Place) {
 
 // enough checks that no more instances of a release are coming up than it may have.
 func (p *promises) enough(id string, place rollout.Place) {
+	if p.u.machine.instances[id] != nil {
+		return // it was started before, and is not again
+	}
 	coming := 0
 	for _, i := range p.u.machine.running() {
 		_, leaving := p.intents["stop-"+i.status.ID]
