@@ -33,7 +33,7 @@ func lockDir(dir string) (*os.File, error) {
 		return f, nil
 	}
 	holder, _ := io.ReadAll(io.NewSectionReader(f, 0, 20)) // only for the message; a pipe has no such section
-	_ = f.Close()                                  // nothing was written
+	_ = f.Close()                                          // nothing was written
 	if errors.Is(err, unix.EWOULDBLOCK) {
 		return nil, fairlead.Errorf(fairlead.Conflict, op, "another process has it open (pid %s)", strings.TrimSpace(string(holder))).
 			WithHint("stop the other fairlead first, or choose another state directory")
