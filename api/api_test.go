@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/fairlead/fairlead"
@@ -159,14 +160,19 @@ func TestAnUnknownPathIsAProblem(t *testing.T) {
 }
 
 // tornLedger has three entries, and cannot read beyond the second.
-type tornLedger struct{ asked []uint64 }
+type tornLedger struct {
+	mu    sync.Mutex
+	asked []uint64
+}
 
 func (l *tornLedger) Size() uint64 { return 3 }
 
 func (l *tornLedger) Wait(context.Context, uint64) error { return nil }
 
 func (l *tornLedger) Entries(_ context.Context, from uint64, _ int) ([]fairlead.Entry, error) {
+	l.mu.Lock()
 	l.asked = append(l.asked, from)
+	l.mu.Unlock()
 	if from >= 2 {
 		return nil, fairlead.Errorf(fairlead.Corrupt, "read the ledger", "it is torn")
 	}
