@@ -13,10 +13,17 @@ import (
 // stopped answering: it writes its last records.
 const endingPatience = 5 * time.Second
 
+// childPatience is how long a process may hold the state directory though its socket
+// can be dialed: a child that a control plane was about to start when it was killed
+// has its lock and its socket until it becomes another program.
+const childPatience = time.Second
+
 // openStore opens the ledger. A process that has it open and answers no calls is
 // about to end, or has just begun, and is waited for.
 func (s *control) openStore(ctx context.Context) (store *sqlite.Store, err error) {
-	err = untilFree(ctx, s.silent, func() error {
+	began := time.Now()
+	worth := func() bool { return time.Since(began) < childPatience || s.silent() }
+	err = untilFree(ctx, worth, func() error {
 		store, err = sqlite.Open(s.State, sqlite.Options{Log: s.Log})
 		return err
 	})
