@@ -33,22 +33,41 @@ func shiftOf(intent fairlead.Intent) (shift, error) {
 	return s, nil
 }
 
-// loadShifts reads which weights were decided and not known to be in force.
-func (e *Engine) loadShifts(ctx context.Context) error {
-	e.shifting = map[string]uint32{}
-	intents, err := readRows[fairlead.Intent](ctx, e.store, IntentRow, "")
+// openShift is a shift that was decided and is not known to be in force.
+type openShift struct {
+	shift
+	intent fairlead.Intent
+}
+
+// openShifts reads the shifts whose intents are open.
+func openShifts(ctx context.Context, store Store) ([]openShift, error) {
+	intents, err := readRows[fairlead.Intent](ctx, store, IntentRow, "")
 	if err != nil {
-		return err
+		return nil, err
 	}
+	var open []openShift
 	for _, intent := range intents {
 		if intent.Action != shiftAction {
 			continue
 		}
 		s, err := shiftOf(intent)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		e.shifting[intent.Target] = max(e.shifting[intent.Target], s.Epoch)
+		open = append(open, openShift{s, intent})
+	}
+	return open, nil
+}
+
+// loadShifts reads which weights were decided and not known to be in force.
+func (e *Engine) loadShifts(ctx context.Context) error {
+	e.shifting = map[string]uint32{}
+	open, err := openShifts(ctx, e.store)
+	if err != nil {
+		return err
+	}
+	for _, s := range open {
+		e.shifting[s.intent.Target] = max(e.shifting[s.intent.Target], s.Epoch)
 	}
 	return nil
 }
@@ -66,25 +85,18 @@ func (e *Engine) Shifted(id string, epoch uint32) {
 // closeShifts commits the outcome of every shift of traffic that the gateway has
 // in force, or that a newer one has overtaken.
 func (a *actions) closeShifts(ctx context.Context, epochs map[string]uint32) error {
-	intents, err := readRows[fairlead.Intent](ctx, a.loop.Store, IntentRow, "")
+	open, err := openShifts(ctx, a.loop.Store)
 	if err != nil {
 		return err
 	}
-	for _, intent := range intents {
-		if intent.Action != shiftAction {
+	for _, s := range open {
+		if !a.inForce(ctx, s.intent.Target, s.Epoch, epochs) {
 			continue
 		}
-		s, err := shiftOf(intent)
-		if err != nil {
+		if err := a.end(ctx, s.intent, "traffic.shifted", nil, nil); err != nil {
 			return err
 		}
-		if !a.inForce(ctx, intent.Target, s.Epoch, epochs) {
-			continue
-		}
-		if err := a.end(ctx, intent, "traffic.shifted", nil, nil); err != nil {
-			return err
-		}
-		a.loop.Engine.Shifted(intent.Target, s.Epoch)
+		a.loop.Engine.Shifted(s.intent.Target, s.Epoch)
 	}
 	return nil
 }
