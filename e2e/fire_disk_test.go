@@ -13,12 +13,8 @@ func TestAFullDiskLosesNothingAndTheRolloutGoesOnWhenThereIsRoomAgain(t *testing
 	w, r := newRoom(t, "96m")
 	w.up()
 	f := w.newFire()
-	file := f.file(strategy("{steps: [50], beta: 0.3, margin: {ratio: 5, absolute: 0.2}, warmup: 100ms, minStep: 5s, rollbackWindow: 3s}"))
-	w.deploy(0, f.version(behaviour{Version: "v1"}), file)
-	f.start().flows(200, 1)
-	w.begin(f.version(behaviour{Version: "v2"}), file)
-	w.reaches("partial", partial)
-	f.flows(100, 2)
+	file := f.file(lenient("50", "5s", "3s"))
+	f.splits(file)
 	another := w.lay(f.version(behaviour{Version: "v3"}), file)
 
 	r.fill(0)
@@ -46,12 +42,8 @@ func TestUnderFireAFullDiskThatOutlastsTheLeaseAndTheControlPlaneLosesNothing(t 
 	w, r := newRoom(t, "96m")
 	w.up()
 	f := w.newFire()
-	file := f.file(strategy("{steps: [50], beta: 0.3, margin: {ratio: 5, absolute: 0.2}, warmup: 100ms, minStep: 5s, rollbackWindow: 3s}"))
-	w.deploy(0, f.version(behaviour{Version: "v1"}), file)
-	f.start().flows(200, 1)
-	w.begin(f.version(behaviour{Version: "v2"}), file)
-	w.reaches("partial", partial)
-	f.flows(100, 2)
+	file := f.file(lenient("50", "5s", "3s"))
+	f.splits(file)
 
 	serving := w.site().Instances[0].ID
 

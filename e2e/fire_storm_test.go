@@ -87,7 +87,7 @@ func TestUnderFireOnlyWhatWasInFlightInWhatWasKilledIsLost(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	s := &storm{w: w, f: f, random: rand.New(rand.NewPCG(seed, 0)), builds: [2]string{built.fairlead, w.nextBuild()}}
-	file := f.file(strategy("{steps: [25, 50], beta: 0.3, margin: {ratio: 5, absolute: 0.2}, warmup: 100ms, minStep: 1s, rollbackWindow: 2s}"))
+	file := f.file(lenient("25, 50", "1s", "2s"))
 	w.deploy(0, f.version(behaviour{Version: "v0"}), file)
 	f.start().flows(200)
 	strikes := map[string]int{}
@@ -138,8 +138,7 @@ func TestUnderFireABuildThatACrashCutOffIsDoneAgain(t *testing.T) {
 	w := start(t)
 	f := w.newFire()
 	file := f.file(appFile{environments: twoReplicas})
-	w.deploy(0, f.version(behaviour{Version: "v1"}), file)
-	f.start().flows(200, 1)
+	f.serves(file)
 	b := f.version(behaviour{Version: "repo"})
 	b.Gate.Last = time.Second
 	w.lay(b, file)

@@ -74,6 +74,28 @@ func (f *fire) file(a appFile) appFile {
 	return a
 }
 
+// lenient is a canary that is promoted soon: its margins are wide.
+func lenient(steps, minStep, window string) appFile {
+	return strategy(fmt.Sprintf("{steps: [%s], beta: 0.3, margin: {ratio: 5, absolute: 0.2}, warmup: 100ms, minStep: %s, rollbackWindow: %s}",
+		steps, minStep, window))
+}
+
+// serves deploys the first release and sends it traffic.
+func (f *fire) serves(file appFile) {
+	f.w.Helper()
+	f.w.deploy(0, f.version(behaviour{Version: "v1"}), file)
+	f.start().flows(200, 1)
+}
+
+// splits brings traffic to a second release beside the first.
+func (f *fire) splits(file appFile) {
+	f.w.Helper()
+	f.serves(file)
+	f.w.begin(f.version(behaviour{Version: "v2"}), file)
+	f.w.reaches("partial", partial)
+	f.flows(100, 2)
+}
+
 func (f *fire) listen() {
 	for {
 		conn, err := f.recorder.Accept()
