@@ -120,15 +120,15 @@ func TestUnderFireOnlyWhatWasInFlightInWhatWasKilledIsLost(t *testing.T) {
 	w.proven()
 }
 
-// calm waits until a rollout after before is decided, and lets it go on if it is
-// held because nobody attended the gateway.
+// calm waits until a rollout after before is decided and makes room for another, and
+// lets it go on if it is held because nobody attended the gateway.
 func (w *world) calm(before string) {
 	w.Helper()
-	w.reaches("decided", func(r client.Rollout) bool {
+	w.reaches("decided and out of the way", func(r client.Rollout) bool {
 		if unattended(r) {
 			w.run("resume", w.named) // it may have gone on meanwhile
 		}
-		return r.ID != before && r.Outcome != ""
+		return r.ID != before && r.Outcome != "" && r.Phase != "returning"
 	})
 }
 
