@@ -39,6 +39,7 @@ type AppSpec struct {
 	Network      Network           `json:"network,omitempty"`      // what an instance may reach
 	Gates        []Gate            `json:"gates,omitempty"`        // what must be proven before traffic
 	Assignment   Assignment        `json:"assignment,omitempty"`   // what is assigned to a release as one
+	Signals      []SignalSpec      `json:"signals,omitempty"`      // what the app, graders or users report of its answers
 	Route        Route             `json:"route,omitempty"`        // which requests are the app's (default host NAME.localhost)
 	Environments []Environment     `json:"environments,omitempty"` // in order of promotion (default: production)
 }

@@ -5,25 +5,32 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 )
 
-// Signal is a per-unit outcome that the judge compares between the arms.
+// Signal is a per-unit outcome that the gateway sees by itself and the judge
+// compares between the arms. What an app or a grader reports is a [SignalSpec].
 type Signal uint8
 
 // The signals of a request. A unit counts once per rollout and signal.
 const (
-	Failures Signal = iota // a 5xx, a timeout or a reset
+	Failures Signal = iota // a 5xx, a timeout, a reset, or an error that the app declared
 	SlowP50                // slower than the old release's frozen median
 	SlowP90                // slower than its frozen 90th percentile
 	SlowP99                // slower than its frozen 99th percentile
+	FirstP50               // the first byte came later than the old release's frozen median of that
+	FirstP90               // likewise, 90th percentile
+	FirstP99               // likewise, 99th percentile
 	Signals                // how many there are
 )
 
 // String returns the signal's name as people and JSON see it.
 func (s Signal) String() string {
-	return [...]string{"failures", "latency p50", "latency p90", "latency p99"}[s]
+	return [...]string{
+		"failures", "latency p50", "latency p90", "latency p99", "first byte p50", "first byte p90", "first byte p99",
+	}[s]
 }
 
 // Class is why a request failed.
@@ -34,11 +41,12 @@ const (
 	ServerError Class = iota // the instance answered 5xx
 	Timeout                  // its deadline passed
 	Reset                    // the connection broke before the answer ended
+	Declared                 // the app itself said that its answer is an error: Fairlead-Signal: error=1
 	Classes                  // how many there are
 )
 
 // String returns the class's name.
-func (c Class) String() string { return [...]string{"5xx", "timeout", "reset"}[c] }
+func (c Class) String() string { return [...]string{"5xx", "timeout", "reset", "declared"}[c] }
 
 // Units is a set of units of assignment, each by its keyed 64-bit hash. In JSON
 // it is base64 of the big-endian hashes.
@@ -68,6 +76,68 @@ func (u *Units) UnmarshalJSON(data []byte) error {
 		(*u)[i] = binary.BigEndian.Uint64(raw[8*i:])
 	}
 	return nil
+}
+
+// Report is a value that was reported of a unit's request. The judge counts a unit
+// once per rollout and signal.
+type Report struct {
+	Unit  uint64
+	Value float64 // finite
+}
+
+// Reports are values of one signal in order of their coming. In JSON it is base64
+// of 16 bytes each: the unit, then the IEEE 754 bits of the value, big-endian.
+type Reports []Report
+
+// MarshalJSON writes r as base64.
+func (r Reports) MarshalJSON() ([]byte, error) {
+	raw := make([]byte, 0, 16*len(r))
+	for _, one := range r {
+		raw = binary.BigEndian.AppendUint64(raw, one.Unit)
+		raw = binary.BigEndian.AppendUint64(raw, math.Float64bits(one.Value))
+	}
+	return json.Marshal(base64.StdEncoding.EncodeToString(raw))
+}
+
+// UnmarshalJSON reads base64 of whole reports with finite values.
+func (r *Reports) UnmarshalJSON(data []byte) error {
+	var text string
+	if err := json.Unmarshal(data, &text); err != nil {
+		return err
+	}
+	raw, err := base64.StdEncoding.DecodeString(text)
+	if err != nil || len(raw)%16 != 0 {
+		return fmt.Errorf("reports: %d bytes are not whole 16-byte reports", len(raw))
+	}
+	*r = make(Reports, len(raw)/16)
+	for i := range *r {
+		one := Report{binary.BigEndian.Uint64(raw[16*i:]), math.Float64frombits(binary.BigEndian.Uint64(raw[16*i+8:]))}
+		if math.IsNaN(one.Value) || math.IsInf(one.Value, 0) {
+			return fmt.Errorf("reports: value %d is not finite", i)
+		}
+		(*r)[i] = one
+	}
+	return nil
+}
+
+// LateReport is a report that came after its request's cell: of a grader, or of a
+// user's feedback. It says which cell, arm and unit the request belongs to.
+type LateReport struct {
+	Signal   string  `json:"signal"`
+	Second   int64   `json:"second"` // of the request's arrival
+	Epoch    uint32  `json:"epoch"`
+	Canary   bool    `json:"canary,omitempty"`
+	Mirrored bool    `json:"mirrored,omitempty"` // of a request that both releases answered
+	Unit     uint64  `json:"unit"`
+	Value    float64 `json:"value"` // finite
+}
+
+// Pair is what both releases made of one mirrored request: the old one's answer
+// went to the client, the new one's nowhere.
+type Pair struct {
+	Unit   uint64  `json:"unit"`
+	Stable float64 `json:"stable"`
+	Canary float64 `json:"canary"`
 }
 
 // LatencyBuckets counts requests by latency. Bucket i holds latencies of up to
@@ -130,6 +200,8 @@ type Arm struct {
 	Latency  LatencyBuckets  `json:"latency"`            // of ended requests: to the last byte, for streams to the first
 	First    LatencyBuckets  `json:"first"`              // of ended requests: to the first byte
 	Ended    uint32          `json:"ended,omitempty"`    // requests that ended or passed their deadline
+
+	Reports map[string]Reports `json:"reports,omitempty"` // what its requests reported at once, by the name of the signal
 }
 
 // Cell is the traffic that arrived in one second of one epoch. Blocks carry what
@@ -140,6 +212,8 @@ type Cell struct {
 	Complete bool   `json:"complete,omitempty"` // all its requests ended or passed their deadline
 	Stable   Arm    `json:"stable"`             // requests assigned to the old release
 	Canary   Arm    `json:"canary"`             // requests assigned to the new one; empty when nothing is rolling out
+
+	Mirrored map[string][]Pair `json:"mirrored,omitempty"` // mirrored requests that ended, by signal; "failures" has 0 and 1
 }
 
 // Block is what a gateway saw of a site in about a second: new requests, and

@@ -46,6 +46,10 @@ type Strategy struct {
 	OnInconclusive string    `json:"onInconclusive,omitempty"` // hold, widen, rollback or promote (default hold)
 	RollbackWindow Duration  `json:"rollbackWindow,omitempty"` // time after promotion in which judging goes on (default 30m)
 	Holdback       *Percent  `json:"holdback,omitempty"`       // share that stays on the old release in the window (default 5)
+
+	Signals []SignalSpec `json:"signals,omitempty"` // what is reported and judged (default: the app's)
+	Guards  []Guard      `json:"guards,omitempty"`  // thresholds on numbers of your own, without a stated error
+	Mirror  *Mirror      `json:"mirror,omitempty"`  // copies of requests for the new release (default: none)
 }
 
 // Margin is harm that must be excluded before a release goes on.

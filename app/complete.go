@@ -96,6 +96,9 @@ func completeEnvironments(spec *fairlead.AppSpec) {
 		}
 		set(&env.Route.Host, host)
 		set(&env.Route.PathPrefix, spec.Route.PathPrefix)
+		if env.Strategy.Signals == nil {
+			env.Strategy.Signals = spec.Signals
+		}
 		completeStrategy(&env.Strategy)
 	}
 }
@@ -116,6 +119,16 @@ func completeStrategy(s *fairlead.Strategy) {
 		holdback := fairlead.Percent(5)
 		s.Holdback = &holdback
 	}
+	completeSignals(s)
+	completeGuards(s)
+	if s.Mirror != nil {
+		mirror := *s.Mirror
+		set(&mirror.Share, 10)
+		if len(mirror.Methods) == 0 {
+			mirror.Methods = []string{"GET", "HEAD"}
+		}
+		s.Mirror = &mirror
+	}
 	switch {
 	case s.Adaptive != nil:
 		adaptive := *s.Adaptive
@@ -124,5 +137,35 @@ func completeStrategy(s *fairlead.Strategy) {
 		s.Adaptive = &adaptive
 	case s.Type == fairlead.Canary && len(s.Steps) == 0:
 		s.Steps = []fairlead.Percent{10, 50}
+	}
+}
+
+// completeSignals gives what is reported its kind and margins. An amount and a
+// preference are not protected unless the file says so.
+func completeSignals(s *fairlead.Strategy) {
+	s.Signals = slices.Clone(s.Signals)
+	for i := range s.Signals {
+		signal := &s.Signals[i]
+		set(&signal.Kind, fairlead.StandardSignals()[signal.Name])
+		set(&signal.Kind, fairlead.KindFailure)
+		set(&signal.Margin.Ratio, s.Margin.Ratio)
+		set(&signal.Margin.Absolute, s.Margin.Absolute)
+		if signal.Protect == nil {
+			protect := signal.Kind != fairlead.KindAmount && signal.Kind != fairlead.KindPreference
+			signal.Protect = &protect
+		}
+	}
+}
+
+func completeGuards(s *fairlead.Strategy) {
+	s.Guards = slices.Clone(s.Guards)
+	for i := range s.Guards {
+		guard := &s.Guards[i]
+		if guard.Metric != "" {
+			set(&guard.Path, "/metrics")
+		}
+		set(&guard.Interval, seconds(15))
+		set(&guard.Failures, 3)
+		set(&guard.OnBreach, fairlead.OnInconclusiveHold)
 	}
 }

@@ -37,6 +37,7 @@ const (
 	repoPattern     = `^[^-\s\x00-\x1f\x7f][^\x00-\x1f\x7f]*$`
 	refPattern      = `^[^-\s\x00-\x1f\x7f][^\s\x00-\x1f\x7f]{0,254}$`
 	reachPattern    = `^(\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?):[1-9][0-9]{0,4}$`
+	httpPattern     = `^https?://[^\s?#]+$`
 	tokenPattern    = `^[A-Za-z0-9_-]{1,64}$`
 )
 
@@ -104,6 +105,21 @@ func rules() map[string]rule {
 		"Strategy.onInconclusive": {enum: []string{fairlead.OnInconclusiveHold, fairlead.OnInconclusiveWiden, fairlead.OnInconclusiveRollback, fairlead.OnInconclusivePromote}},
 		"Strategy.rollbackWindow": {min: 0.001, max: 30 * 24 * hour},
 		"Strategy.holdback":       {min: 0, max: 50},
+		"Strategy.signals":        {items: 20},
+		"Strategy.guards":         {items: 20},
+		"AppSpec.signals":         {items: 20},
+		"SignalSpec.name":         name,
+		"SignalSpec.kind":         {enum: []string{fairlead.KindFailure, fairlead.KindSuccess, fairlead.KindScore, fairlead.KindAmount, fairlead.KindPreference}},
+		"Guard.name":              name,
+		"Guard.prometheus":        {pattern: httpPattern, says: "the base URL of a server, such as http://127.0.0.1:9090", long: 1024},
+		"Guard.query":             {pattern: textPattern, says: "a PromQL expression", long: 4096},
+		"Guard.metric":            {pattern: textPattern, says: `a metric's name, with labels if need be: queue_depth{kind="gpu"}`, long: 1024},
+		"Guard.path":              {pattern: pathPattern, says: `a path that begins with "/"`, long: 1024},
+		"Guard.interval":          {min: 1, max: hour},
+		"Guard.failures":          {min: 1, max: 1000},
+		"Guard.onBreach":          {enum: []string{fairlead.OnInconclusiveHold, fairlead.OnInconclusiveRollback}},
+		"Mirror.share":            {min: 0.01, max: 100},
+		"Mirror.methods":          {items: 10, pattern: `^[A-Z]{1,20}$`, says: "a method in capital letters, such as POST"},
 		"Margin.ratio":            {min: 1, max: 1000, open: true},
 		"Margin.absolute":         {min: 0, max: 1, open: true},
 		"Adaptive.first":          {min: 0.01, max: 99.99},

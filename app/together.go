@@ -211,4 +211,39 @@ func (c *checking) strategy(field string, s fairlead.Strategy) {
 	if s.MaxStep < s.MinStep {
 		c.problem(field+".maxStep", "want at least minStep (%s), found %s", s.MinStep, s.MaxStep)
 	}
+	c.signals(field, s.Signals)
+	c.unique(field+".guards", "name", len(s.Guards), func(i int) string { return s.Guards[i].Name })
+	for i, guard := range s.Guards {
+		c.guard(fmt.Sprintf("%s.guards[%d]", field, i), guard)
+	}
+}
+
+func (c *checking) signals(field string, signals []fairlead.SignalSpec) {
+	c.unique(field+".signals", "name", len(signals), func(i int) string { return signals[i].Name })
+	for i, signal := range signals {
+		at := fmt.Sprintf("%s.signals[%d]", field, i)
+		if signal.Name == fairlead.ErrorSignal {
+			c.problem(at+".name", "%s is judged with the failures of requests and needs no declaration", signal.Name)
+		}
+		if standard := fairlead.StandardSignals()[signal.Name]; standard != "" && signal.Kind != standard {
+			c.problem(at+".kind", "%s is %s everywhere; give yours another name", signal.Name, standard)
+		}
+	}
+}
+
+func (c *checking) guard(field string, g fairlead.Guard) {
+	switch {
+	case (g.Query == "") == (g.Metric == ""):
+		c.problem(field, "want exactly one of query and metric")
+	case g.Query != "" && g.Prometheus == "":
+		c.problem(field+".query", "needs prometheus: the base URL of the server that answers it")
+	case g.Metric != "" && g.Prometheus != "":
+		c.problem(field+".prometheus", "is for query; a metric is read from the instances")
+	}
+	switch {
+	case g.Min == nil && g.Max == nil:
+		c.problem(field, "want min or max: the values that are good")
+	case g.Min != nil && g.Max != nil && *g.Min > *g.Max:
+		c.problem(field+".max", "want at least min (%g), found %g", *g.Min, *g.Max)
+	}
 }

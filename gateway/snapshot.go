@@ -92,6 +92,9 @@ type Split struct {
 	Canary     Backend         `json:"canary"`
 	Thresholds [3]float64      `json:"thresholds"` // stable's frozen p50, p90, p99 in milliseconds; 0 when not known yet
 	Lease      Lease           `json:"lease"`
+
+	First  [3]float64       `json:"first,omitzero"`   // likewise, of the time to the first byte
+	Mirror *fairlead.Mirror `json:"mirror,omitempty"` // copies of stable's requests for the canary
 }
 
 // Lease is what becomes of a partial split when nobody attends it.

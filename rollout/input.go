@@ -10,18 +10,22 @@ import (
 // that matter are recorded as facts of the rollout, in order, before what they
 // decide is done. Their one personal field, Why, is sealed and decides nothing.
 type Input struct {
-	Now     time.Time        `json:"now"`
-	Blocks  []fairlead.Block `json:"blocks,omitempty"` // new ones of this rollout
-	New     Group            `json:"new"`              // instances of the new release
-	Old     Group            `json:"old"`              // instances of the old one
-	Ends    map[string]int   `json:"ends,omitempty"`   // how often instances of the site ended by themselves, in this rollout or before it; zeroes are left out
-	Gates   GateState        `json:"gates"`
-	Frozen  [3]float64       `json:"frozen"`            // the old release's p50, p90, p99 of the last minutes, in milliseconds
-	Expired bool             `json:"expired,omitempty"` // the gateway reports that the split's lease ran out
-	Fallen  fairlead.Weight  `json:"fallen,omitempty"`  // the weight that it went to then
-	Applied uint32           `json:"applied,omitempty"` // newest epoch of this rollout that the gateway has in force
-	Command Command          `json:"command,omitempty"` // of a person
-	Why     fairlead.Sealed  `json:"why,omitempty"`     // the command's reason, in the person's words
+	Now     time.Time             `json:"now"`
+	Blocks  []fairlead.Block      `json:"blocks,omitempty"` // new ones of this rollout
+	New     Group                 `json:"new"`              // instances of the new release
+	Old     Group                 `json:"old"`              // instances of the old one
+	Ends    map[string]int        `json:"ends,omitempty"`   // how often instances of the site ended by themselves, in this rollout or before it; zeroes are left out
+	Gates   GateState             `json:"gates"`
+	Frozen  [3]float64            `json:"frozen"`            // the old release's p50, p90, p99 of the last minutes, in milliseconds
+	First   [3]float64            `json:"first,omitzero"`    // likewise, of the time to the first byte
+	Amounts map[string][3]float64 `json:"amounts,omitempty"` // likewise, of reported amounts by signal
+	Reports []fairlead.LateReport `json:"reports,omitempty"` // that came since the input before
+	Guards  []GuardState          `json:"guards,omitempty"`  // what the newest looks said, one for each guard of the strategy
+	Expired bool                  `json:"expired,omitempty"` // the gateway reports that the split's lease ran out
+	Fallen  fairlead.Weight       `json:"fallen,omitempty"`  // the weight that it went to then
+	Applied uint32                `json:"applied,omitempty"` // newest epoch of this rollout that the gateway has in force
+	Command Command               `json:"command,omitempty"` // of a person
+	Why     fairlead.Sealed       `json:"why,omitempty"`     // the command's reason, in the person's words
 }
 
 // Group is what is known of one release's instances at a site. Totals count from
@@ -38,6 +42,14 @@ type GateState struct {
 	Satisfied bool      `json:"satisfied,omitempty"`
 	Until     time.Time `json:"until,omitzero"`   // when the first evidence expires; zero for never
 	Failed    string    `json:"failed,omitempty"` // which gate failed and how
+}
+
+// GuardState is what the looks at a guard's number said so far.
+type GuardState struct {
+	Name  string   `json:"name"`
+	Value *float64 `json:"value,omitempty"` // of the newest look that got one
+	Bad   int      `json:"bad,omitempty"`   // consecutive looks up to now whose value was out of bounds
+	Blind string   `json:"blind,omitempty"` // why the newest look got no value
 }
 
 // holds reports whether every gate holds evidence that is fresh at now.

@@ -110,7 +110,7 @@ func (m *Machine) Take(in Input) (d Decision, recorded []byte, err error) {
 
 // evidential reports whether in holds anything that the judge has not seen.
 func (m *Machine) evidential(in Input) bool {
-	return len(in.Blocks) > 0 || m.judge != nil && (in.New.Restarts != m.new.Restarts || in.Old.Restarts != m.old.Restarts)
+	return len(in.Blocks)+len(in.Reports) > 0 || m.judge != nil && (in.New.Restarts != m.new.Restarts || in.Old.Restarts != m.old.Restarts)
 }
 
 func (m *Machine) weigh(in Input) {
@@ -125,6 +125,7 @@ func (m *Machine) weigh(in Input) {
 	if m.judge == nil {
 		return
 	}
+	m.judge.Late(in.Reports)
 	m.judge.Restarts(judge.Restarts{Stable: growth(m.old, in.Old), Canary: growth(m.new, in.New)})
 }
 
@@ -195,5 +196,20 @@ func judgeConfig(r Rollout) judge.Config {
 		MarginRatio:    r.Strategy.Margin.Ratio,
 		MarginAbsolute: r.Strategy.Margin.Absolute,
 		Latency:        r.Thresholds[2] > 0,
+		First:          r.First[2] > 0,
+		Reported:       reported(r),
+		Mirror:         r.Strategy.Mirror != nil,
 	}
+}
+
+// reported returns what the strategy declares as the judge knows it.
+func reported(r Rollout) []judge.Reported {
+	var all []judge.Reported
+	for _, s := range r.Strategy.Signals {
+		all = append(all, judge.Reported{
+			Name: s.Name, Kind: s.Kind, Protected: s.Protect != nil && *s.Protect,
+			MarginRatio: s.Margin.Ratio, MarginAbsolute: s.Margin.Absolute, Thresholds: r.Amounts[s.Name],
+		})
+	}
+	return all
 }

@@ -77,11 +77,14 @@ type Rollout struct {
 	Phase      Phase             `json:"phase"`
 	Outcome    Outcome           `json:"outcome,omitempty"`
 	Held       string            `json:"held,omitempty"`
-	Weights    []fairlead.Weight `json:"weights"`    // of the steps; the last is what a promotion gives
-	Step       int               `json:"step"`       // from 1; 0 before the first
-	Weight     fairlead.Weight   `json:"weight"`     // share of To, as ordered from the gateway
-	Epoch      uint32            `json:"epoch"`      // grows with each change of weight
-	Thresholds [3]float64        `json:"thresholds"` // From's frozen p50, p90, p99 in milliseconds; 0 if it had too little traffic
+	Weights    []fairlead.Weight `json:"weights"`        // of the steps; the last is what a promotion gives
+	Step       int               `json:"step"`           // from 1; 0 before the first
+	Weight     fairlead.Weight   `json:"weight"`         // share of To, as ordered from the gateway
+	Epoch      uint32            `json:"epoch"`          // grows with each change of weight
+	Thresholds [3]float64        `json:"thresholds"`     // From's frozen p50, p90, p99 in milliseconds; 0 if it had too little traffic
+	First      [3]float64        `json:"first,omitzero"` // likewise, of the time to the first byte
+
+	Amounts map[string][3]float64 `json:"amounts,omitempty"` // likewise, of reported amounts by signal; only of those with enough reports
 
 	Began        time.Time `json:"began"`
 	StepBegan    time.Time `json:"stepBegan,omitzero"`

@@ -34,6 +34,20 @@ type Config struct {
 	MarginRatio    float64 // odds ratio that must be excluded
 	MarginAbsolute float64 // risk difference that must be excluded, as a share
 	Latency        bool    // thresholds are known: latency is judged, and protected
+	First          bool    // likewise, the time to the first byte
+
+	Reported []Reported // what apps, graders and users report
+	Mirror   bool       // mirrored requests are compared in pairs
+}
+
+// Reported is a signal that is reported, as the strategy declares it.
+type Reported struct {
+	Name           string
+	Kind           string // fairlead.KindFailure and so on
+	Protected      bool   // each step must prove that it is not harmed
+	MarginRatio    float64
+	MarginAbsolute float64
+	Thresholds     [3]float64 // of an amount: the old release's frozen p50, p90, p99; all 0 where it had too few reports, and then it is not judged
 }
 
 // Judge is the evidence of one rollout. Make it with New.
