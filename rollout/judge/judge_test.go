@@ -272,6 +272,33 @@ func TestANewGatewayAfterAFinalBlockIsNoGap(t *testing.T) {
 	}
 }
 
+func TestSafetyGoesOnWhenGatewaysFollowEachOtherFasterThanTheyEnd(t *testing.T) {
+	j, w := proven(t)
+	seq := map[string]uint64{}
+	from := func(gateway string, change func(*fairlead.Block)) {
+		b := w.block()
+		seq[gateway]++
+		b.Gateway, b.Seq = gateway, seq[gateway]
+		if change != nil {
+			change(&b)
+		}
+		j.Observe(b)
+	}
+	unfinished := func(b *fairlead.Block) { b.Cells[0].Complete = false }
+	last := func(b *fairlead.Block) { b.Cells, b.Final = nil, true }
+	from("g2", nil)
+	from("g3", unfinished)
+	from("g2", last)
+	from("g4", nil) // while g3 has not ended
+	from("g3", last)
+	for range 200 {
+		from("g4", nil)
+	}
+	if r := j.Report(); r.Waiting > 1 || r.Safety.E <= 1 {
+		t.Errorf("%d seconds wait for outcomes, evidence of safety %g", r.Waiting, r.Safety.E)
+	}
+}
+
 func TestABlockCountsOnce(t *testing.T) {
 	w := newWorld(3, 100, 2500)
 	w.fails = risks(0.02, 0.04)

@@ -1,13 +1,20 @@
 package judge
 
-import "github.com/fairlead/fairlead"
+import (
+	"slices"
+
+	"github.com/fairlead/fairlead"
+)
 
 // streams follows the block numbers of gateways.
 type streams struct {
-	next  map[string]uint64 // by boot: the number to come
-	last  string            // boot of the newest block
-	final bool              // last stopped in order
+	next map[string]uint64 // by boot: the number to come
+	open []string          // boots without a final block, oldest first
 }
+
+// openMost is how many gateways are followed side by side: one takes over from
+// another, which may not have ended when a third one comes.
+const openMost = 3
 
 // cellKey names a cell: gateways see the same second apart from each other.
 type cellKey struct {
@@ -94,23 +101,19 @@ func (j *Judge) follow(b fairlead.Block) bool {
 		j.lose(func(boot string) bool { return boot == b.Gateway }, false)
 		j.gap("blocks %d to %d of gateway %s are missing", next, b.Seq-1, b.Gateway)
 	case known || first: // whatever went before the rollout does not matter
-	case !s.final:
-		j.gap("gateway %s ended without a final block", s.last)
+	case len(s.open) > 0:
+		j.gap("gateway %s ended without a final block", s.open[len(s.open)-1])
 	case b.Seq != 1:
 		j.gap("blocks 1 to %d of gateway %s are missing", b.Seq-1, b.Gateway)
 	}
 	if !known {
-		j.forget(s.last, b.Gateway)
+		s.open = append(s.open, b.Gateway)
+	}
+	if len(s.open) > openMost {
+		j.end(s.open[0])
 	}
 	s.next[b.Gateway] = b.Seq + 1
-	s.last, s.final = b.Gateway, b.Final
 	return true
-}
-
-// forget drops what is left of gateways other than the two newest boots, which
-// may run side by side while one takes over from the other.
-func (j *Judge) forget(keep ...string) {
-	j.lose(func(boot string) bool { return boot != keep[0] && boot != keep[1] }, true)
 }
 
 // lose notes that cells of gateways lost outcomes, and drops them if no more of
@@ -128,9 +131,10 @@ func (j *Judge) lose(of func(boot string) bool, drop bool) bool {
 	return any
 }
 
-// end closes the cells of a gateway that stopped in order. Outcomes it did not
-// wait for are lost.
+// end closes the cells of a gateway that stopped. Outcomes it did not wait for are
+// lost.
 func (j *Judge) end(boot string) {
+	j.streams.open = slices.DeleteFunc(j.streams.open, func(b string) bool { return b == boot })
 	if j.lose(func(b string) bool { return b == boot }, true) {
 		j.gap("gateway %s stopped before all of its requests had ended", boot)
 	}
