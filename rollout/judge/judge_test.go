@@ -287,6 +287,7 @@ func TestSafetyGoesOnWhenGatewaysFollowEachOtherFasterThanTheyEnd(t *testing.T) 
 	unfinished := func(b *fairlead.Block) { b.Cells[0].Complete = false }
 	last := func(b *fairlead.Block) { b.Cells, b.Final = nil, true }
 	from("g2", nil)
+	from("g3", nil)
 	from("g3", unfinished)
 	from("g2", last)
 	from("g4", nil) // while g3 has not ended
