@@ -129,7 +129,8 @@ type LateReport struct {
 	Canary   bool    `json:"canary,omitempty"`
 	Mirrored bool    `json:"mirrored,omitempty"` // of a request that both releases answered
 	Unit     uint64  `json:"unit"`
-	Value    float64 `json:"value"` // finite
+	Request  uint64  `json:"request,omitempty"` // tells requests of a rollout apart: a request counts once for each signal and arm
+	Value    float64 `json:"value"`             // finite
 }
 
 // Pair is what both releases made of one mirrored request: the old one's answer

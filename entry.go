@@ -55,6 +55,7 @@ type Role string
 
 // The roles.
 const (
+	Reporter Role = "reporter" // report values of requests, and nothing else: not even read
 	Viewer   Role = "viewer"   // read
 	Operator Role = "operator" // deploy, promote, roll back, pause
 	Admin    Role = "admin"    // secrets, principals, shutdown
@@ -68,6 +69,6 @@ type Principal struct {
 
 // May reports whether p has at least role.
 func (p Principal) May(role Role) bool {
-	rank := map[Role]int{Viewer: 1, Operator: 2, Admin: 3}
-	return rank[p.Role] >= rank[role]
+	rank := map[Role]int{Reporter: 1, Viewer: 2, Operator: 3, Admin: 4}
+	return rank[role] > 0 && rank[p.Role] >= rank[role]
 }

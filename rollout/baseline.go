@@ -12,11 +12,20 @@ type armKey struct {
 	release int
 }
 
-// baseline is a release's latency in the newest minutes, so that its quantiles
+// baseline is what a release showed in the newest minutes, so that its quantiles
 // can be frozen when another release comes beside it.
 type baseline struct {
-	minutes [baselineMinutes]fairlead.LatencyBuckets
-	at      [baselineMinutes]int64 // Unix minute of each
+	minutes [baselineMinutes]minute
+}
+
+// minute is one of them.
+type minute struct {
+	at      int64 // Unix minute
+	latency fairlead.LatencyBuckets
+	first   fairlead.LatencyBuckets // to the first byte
+	amounts map[string]amounts      // reported at once, by signal
+	ended   uint64                  // requests
+	failed  uint64
 }
 
 const (
@@ -28,7 +37,7 @@ const (
 // baselines are those of the releases that have traffic.
 type baselines map[armKey]*baseline
 
-// learn takes the latencies of blocks, and forgets releases without traffic.
+// learn takes what blocks show, and forgets releases without traffic.
 func (all baselines) learn(states []State, blocks []fairlead.Block) {
 	releases := map[fairlead.Site][2]int{}
 	for _, state := range states {
@@ -38,8 +47,8 @@ func (all baselines) learn(states []State, blocks []fairlead.Block) {
 	for _, b := range blocks {
 		arms := releases[b.Site]
 		for _, c := range b.Cells {
-			all.of(armKey{b.Site, arms[0]}).add(c.Second, c.Stable.Latency)
-			all.of(armKey{b.Site, arms[1]}).add(c.Second, c.Canary.Latency)
+			all.of(armKey{b.Site, arms[0]}).add(c.Second, c.Stable)
+			all.of(armKey{b.Site, arms[1]}).add(c.Second, c.Canary)
 		}
 	}
 	maps.DeleteFunc(all, func(k armKey, _ *baseline) bool {
@@ -55,41 +64,67 @@ func (all baselines) of(k armKey) *baseline {
 	return all[k]
 }
 
-func (b *baseline) add(second int64, latency fairlead.LatencyBuckets) {
-	minute := second / 60
-	slot := int(minute % baselineMinutes)
-	if b.at[slot] != minute {
-		b.at[slot], b.minutes[slot] = minute, fairlead.LatencyBuckets{}
+func (b *baseline) add(second int64, arm fairlead.Arm) {
+	m := &b.minutes[(second/60)%baselineMinutes]
+	if at := second / 60; m.at != at {
+		*m = minute{at: at}
 	}
-	for i, n := range latency {
-		b.minutes[slot][i] += n
+	sum(&m.latency, arm.Latency)
+	sum(&m.first, arm.First)
+	m.ended += uint64(arm.Ended)
+	for _, n := range arm.Failed {
+		m.failed += uint64(n)
+	}
+	for name, reports := range arm.Reports {
+		if m.amounts == nil {
+			m.amounts = map[string]amounts{}
+		}
+		if m.amounts[name] == nil {
+			m.amounts[name] = amounts{}
+		}
+		m.amounts[name].add(reports)
 	}
 }
 
-// frozen returns the p50, p90 and p99 of a release in milliseconds, as upper
-// bounds of buckets with baselineSlack; zeroes when it had too little traffic.
-func (all baselines) frozen(k armKey) [3]float64 {
+func sum(into *fairlead.LatencyBuckets, more fairlead.LatencyBuckets) {
+	for i, n := range more {
+		into[i] += n
+	}
+}
+
+// frozen returns the p50, p90 and p99 of a release's latency, and of the time to
+// its first byte, in milliseconds, as upper bounds of buckets with baselineSlack;
+// zeroes where it had too little traffic.
+func (all baselines) frozen(k armKey) (latency, first [3]float64) {
 	b := all[k]
 	if b == nil {
-		return [3]float64{}
+		return latency, first
 	}
-	var sum fairlead.LatencyBuckets
+	var latencies, firsts fairlead.LatencyBuckets
+	for _, m := range b.minutes {
+		sum(&latencies, m.latency)
+		sum(&firsts, m.first)
+	}
+	return limits(latencies), limits(firsts)
+}
+
+func limits(h fairlead.LatencyBuckets) [3]float64 {
 	total := 0.0
-	for _, minute := range b.minutes {
-		for i, n := range minute {
-			sum[i] += n
-			total += float64(n)
-		}
-	}
-	if total < baselineLeast {
-		return [3]float64{}
+	for _, n := range h {
+		total += float64(n)
 	}
 	var limits [3]float64
-	for i, share := range []float64{0.5, 0.9, 0.99} {
-		limits[i] = quantile(sum, share*total) + baselineSlack
+	if total < baselineLeast {
+		return limits
+	}
+	for i, share := range shares {
+		limits[i] = quantile(h, share*total) + baselineSlack
 	}
 	return limits
 }
+
+// shares are of what is frozen: p50, p90 and p99.
+var shares = [3]float64{0.5, 0.9, 0.99}
 
 func quantile(h fairlead.LatencyBuckets, rank float64) float64 {
 	seen := 0.0
@@ -99,4 +134,30 @@ func quantile(h fairlead.LatencyBuckets, rank float64) float64 {
 		}
 	}
 	return fairlead.BucketBound(len(h) - 1)
+}
+
+// frozenAmounts returns the p50, p90 and p99 of the amounts that a release reported,
+// for those signals of the strategy that had enough reports.
+func (all baselines) frozenAmounts(k armKey, signals []fairlead.SignalSpec) map[string][3]float64 {
+	b := all[k]
+	if b == nil {
+		return nil
+	}
+	var frozen map[string][3]float64
+	for _, s := range signals {
+		if s.Kind != fairlead.KindAmount {
+			continue
+		}
+		whole := amounts{}
+		for _, m := range b.minutes {
+			whole.merge(m.amounts[s.Name])
+		}
+		if limits, enough := whole.limits(); enough {
+			if frozen == nil {
+				frozen = map[string][3]float64{}
+			}
+			frozen[s.Name] = limits
+		}
+	}
+	return frozen
 }

@@ -1,28 +1,76 @@
 package rollout
 
 import (
+	"math"
 	"testing"
 
 	"github.com/fairlead/fairlead"
 )
 
-func TestABaselineIsFrozenWithSlackAndOnlyOfEnoughRequests(t *testing.T) {
-	site := fairlead.Site{App: "triage", Env: "production"}
-	states := []State{{Live: Live{Site: site, Stable: 1}}}
+var baselineSite = fairlead.Site{App: "triage", Env: "production"}
+
+// learnt returns what a release showed in cells.
+func learnt(cells ...fairlead.Cell) baselines {
 	all := baselines{}
-	learn := func(bucket int, requests uint32) {
-		cell := fairlead.Cell{Second: 60}
-		cell.Stable.Latency[bucket] = requests
-		all.learn(states, []fairlead.Block{{Site: site, Cells: []fairlead.Cell{cell}}})
+	states := []State{{Live: Live{Site: baselineSite, Stable: 1}}}
+	all.learn(states, []fairlead.Block{{Site: baselineSite, Cells: cells}})
+	return all
+}
+
+func cellOf(change func(*fairlead.Arm)) fairlead.Cell {
+	cell := fairlead.Cell{Second: 60}
+	change(&cell.Stable)
+	return cell
+}
+
+func TestABaselineIsFrozenWithSlackAndOnlyOfEnoughRequests(t *testing.T) {
+	few := cellOf(func(a *fairlead.Arm) { a.Latency[4], a.First[2] = 900, 900 })
+	if latency, first := learnt(few).frozen(armKey{baselineSite, 1}); latency != [3]float64{} || first != [3]float64{} {
+		t.Errorf("frozen after 900 requests: %v and %v, want nothing", latency, first)
 	}
-	learn(4, 900)
-	if got := all.frozen(armKey{site, 1}); got != [3]float64{} {
-		t.Errorf("frozen after 900 requests: %v, want nothing", got)
+	more := cellOf(func(a *fairlead.Arm) {
+		a.Latency[10], a.Latency[20] = 85, 15
+		a.First[3] = 100
+	})
+	latency, first := learnt(few, more).frozen(armKey{baselineSite, 1})
+	bound := fairlead.BucketBound
+	if want := [3]float64{bound(4) + 2, bound(4) + 2, bound(20) + 2}; latency != want {
+		t.Errorf("frozen latency: %v, want %v", latency, want)
 	}
-	learn(10, 85)
-	learn(20, 15)
-	want := [3]float64{fairlead.BucketBound(4) + 2, fairlead.BucketBound(4) + 2, fairlead.BucketBound(20) + 2}
-	if got := all.frozen(armKey{site, 1}); got != want {
-		t.Errorf("frozen: %v, want %v", got, want)
+	if want := [3]float64{bound(2) + 2, bound(2) + 2, bound(3) + 2}; first != want {
+		t.Errorf("frozen first byte: %v, want %v", first, want)
+	}
+}
+
+func TestAmountsOfTheOldReleaseAreFrozenToWithinFivePercent(t *testing.T) {
+	reports := map[string]fairlead.Reports{}
+	for i := range 1000 {
+		reports["tokens"] = append(reports["tokens"], fairlead.Report{Unit: uint64(i), Value: float64(i + 1)})
+		reports["undeclared"] = append(reports["undeclared"], fairlead.Report{Unit: uint64(i), Value: 1})
+	}
+	reports["cost"] = fairlead.Reports{{Unit: 1, Value: 0.01}}
+	all := learnt(cellOf(func(a *fairlead.Arm) { a.Reports = reports }))
+	amount := func(name string) fairlead.SignalSpec {
+		return fairlead.SignalSpec{Name: name, Kind: fairlead.KindAmount}
+	}
+	frozen := all.frozenAmounts(armKey{baselineSite, 1}, []fairlead.SignalSpec{amount("tokens"), amount("cost")})
+	for i, want := range []float64{500, 900, 990} {
+		if got := frozen["tokens"][i]; got < want || got > want*1.0501 {
+			t.Errorf("quantile %d of tokens: %v, want %v to 5 %%", i, got, want)
+		}
+	}
+	if len(frozen) != 1 {
+		t.Errorf("frozen %v: cost has one report only, and the third is not declared", frozen)
+	}
+}
+
+func TestAmountsOfAnySizeFallIntoABoundedNumberOfBuckets(t *testing.T) {
+	for _, v := range []float64{0, -1, 5e-324, 1e-9, 1, 1e12, math.MaxFloat64} {
+		if b := amountBucket(v); b < amountFirst || b > amountLast {
+			t.Errorf("%v falls into bucket %d", v, b)
+		}
+	}
+	if amountBucket(1) != 0 || amountBucket(1.05) != 1 || amountBucket(1.06) != 2 {
+		t.Errorf("1, 1.05 and 1.06 are in %d, %d and %d", amountBucket(1), amountBucket(1.05), amountBucket(1.06))
 	}
 }

@@ -186,7 +186,7 @@ func (d *decision) starting() {
 		return
 	}
 	if d.r.FirstTraffic.IsZero() {
-		d.r.FirstTraffic, d.r.Thresholds = d.in.Now, d.in.Frozen
+		d.r.FirstTraffic, d.r.Thresholds, d.r.First, d.r.Amounts = d.in.Now, d.in.Frozen, d.in.First, d.in.Amounts
 	}
 	if d.r.Step == len(d.r.Weights) {
 		d.promote()

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/fairlead/fairlead"
+	"github.com/fairlead/fairlead/gateway/trace"
 )
 
 // Engine holds all rollouts and is the only writer of their rows. Its methods
@@ -27,8 +28,9 @@ type Engine struct {
 	live     map[fairlead.Site]Live
 	machines map[string]*Machine // of the current rollouts, by id; see current
 	newest   map[fairlead.Site]string
-	shifting map[string]uint32 // epochs that the gateway does not have in force yet, by rollout
-	changed  chan struct{}     // closed and replaced after each change
+	traces   map[trace.ID]string // which of the rollouts that were at hand made a trace
+	shifting map[string]uint32   // epochs that the gateway does not have in force yet, by rollout
+	changed  chan struct{}       // closed and replaced after each change
 }
 
 // Open returns the engine of a store, with every current rollout as its records say.
@@ -44,7 +46,7 @@ func Open(ctx context.Context, store Store, now func() time.Time, random io.Read
 
 func (e *Engine) load(ctx context.Context) error {
 	e.live, e.newest = map[fairlead.Site]Live{}, map[fairlead.Site]string{}
-	e.machines = map[string]*Machine{}
+	e.machines, e.traces = map[string]*Machine{}, map[trace.ID]string{}
 	lives, err := readRows[Live](ctx, e.store, LiveRow, "")
 	if err != nil {
 		return err
@@ -67,6 +69,7 @@ func (e *Engine) load(ctx context.Context) error {
 		if e.machines[id], err = e.restore(ctx, r); err != nil {
 			return err
 		}
+		e.traces[trace.IDOf(r.Salt)] = id
 	}
 	return nil
 }
@@ -181,6 +184,7 @@ func (e *Engine) Begin(ctx context.Context, b Beginning) (Rollout, error) {
 	}
 	delete(e.machines, superseded) // it has ended
 	e.live[b.Site], e.newest[b.Site], e.machines[r.ID] = live, r.ID, NewMachine(r)
+	e.traces[trace.IDOf(r.Salt)] = r.ID
 	e.signal()
 	return r, nil
 }
@@ -274,17 +278,21 @@ func heldWords(r Rollout) string {
 }
 
 // Feed takes what was observed of a rollout, and goes on until nothing more is
-// decided. It reports whether anything was.
+// decided. It reports whether anything was. Reports for a rollout that has ended are
+// an error of code conflict; that of one without reports is nil.
 func (e *Engine) Feed(ctx context.Context, id string, in Input) (bool, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	decided := false
 	for {
 		m, err := e.machine(ctx, id)
-		if err != nil || m == nil || m.rollout.Phase == Ended {
+		if err != nil {
 			return decided, err
 		}
-		in.Blocks = m.Fresh(in.Blocks)
+		if m == nil || m.rollout.Phase == Ended {
+			return decided, tooLate(id, in.Reports)
+		}
+		in.Blocks, in.Reports = m.Fresh(in.Blocks), m.late.fresh(in.Reports)
 		d, err := e.take(ctx, m, in, "system:rollout")
 		if err != nil {
 			return decided, err
@@ -292,7 +300,7 @@ func (e *Engine) Feed(ctx context.Context, id string, in Input) (bool, error) {
 		if d.Kind == "" {
 			return decided, nil
 		}
-		decided, in.Blocks = true, nil
+		decided, in.Blocks, in.Reports = true, nil, nil
 	}
 }
 

@@ -71,6 +71,7 @@ type Loop struct {
 	mu         sync.Mutex
 	wake       chan struct{}
 	inbox      inbox
+	mail       mail
 	actions    *actions
 	departures map[string]*departure
 	ended      map[string]time.Time // instances that are over, since when
@@ -278,10 +279,16 @@ func (l *Loop) decide(ctx context.Context, s scene) error {
 			continue
 		}
 		l.proveGates(ctx, *r, s.now)
-		if _, err := l.Engine.Feed(ctx, r.ID, l.input(state, s)); err != nil {
-			problems = append(problems, err)
+		in, letters := l.input(state, s), l.mail.of(r.ID)
+		in.Reports = reportsOf(letters)
+		_, err := l.Engine.Feed(ctx, r.ID, in)
+		if err == nil || fairlead.CodeOf(err) == fairlead.Conflict {
+			l.mail.settle(letters, err)
+			continue
 		}
+		problems = append(problems, err)
 	}
+	l.mail.returnEnded(l.Engine.moving)
 	return errors.Join(problems...)
 }
 
@@ -305,7 +312,11 @@ func (l *Loop) input(state State, s scene) Input {
 	in := Input{
 		Now: s.now, Blocks: s.blocks, Gates: l.gates.state(r.ID), Applied: l.pushed.epochs[r.ID], Ends: count.ends(here),
 		New: groupOf(r.To, r.Began, here, l.leaving), Old: groupOf(r.From, r.Began, here, l.leaving),
-		Frozen: l.baselines.frozen(armKey{r.Site, r.From}),
+	}
+	if r.FirstTraffic.IsZero() {
+		old := armKey{r.Site, r.From}
+		in.Frozen, in.First = l.baselines.frozen(old)
+		in.Amounts = l.baselines.frozenAmounts(old, r.Strategy.Signals)
 	}
 	in.New.take(count.of(r.To))
 	in.Old.take(count.of(r.From))

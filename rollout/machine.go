@@ -17,6 +17,8 @@ type Machine struct {
 	rollout Rollout
 	judge   *judge.Judge      // nil before the first traffic
 	seen    map[string]uint64 // newest block taken, by gateway boot
+	late    lateReports       // taken
+	guards  []GuardState      // of the newest input, recorded or not: for reading only
 	old     Group             // totals of the newest recorded input
 	new     Group
 	ends    map[string]int // of the newest recorded input
@@ -30,7 +32,7 @@ type Machine struct {
 
 // NewMachine returns the machine of a rollout that has just begun.
 func NewMachine(r Rollout) *Machine {
-	return &Machine{rollout: r, seen: map[string]uint64{}, digest: ledger.FactsStart(r.ID)}
+	return &Machine{rollout: r, seen: map[string]uint64{}, late: lateReports{}, digest: ledger.FactsStart(r.ID)}
 }
 
 // Rollout returns the rollout as of the newest input. The caller must not change
@@ -122,6 +124,7 @@ func (m *Machine) weigh(in Input) {
 			m.judge.Observe(b)
 		}
 	}
+	m.late.take(in.Reports)
 	if m.judge == nil {
 		return
 	}

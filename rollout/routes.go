@@ -48,7 +48,8 @@ func arms(s State) (stable, canary int) {
 
 func split(r Rollout, canary gateway.Backend, oldReady int) *gateway.Split {
 	s := &gateway.Split{
-		Rollout: r.ID, Salt: r.Salt, Epoch: r.Epoch, Weight: r.Weight, Canary: canary, Thresholds: r.Thresholds,
+		Rollout: r.ID, Salt: r.Salt, Epoch: r.Epoch, Weight: r.Weight, Canary: canary,
+		Thresholds: r.Thresholds, First: r.First, Mirror: r.Strategy.Mirror,
 	}
 	if partial(r) {
 		s.Lease = gateway.Lease{TTL: fairlead.Duration(leaseTTL), Fallback: Fallback(r, oldReady, len(canary.Instances))}
