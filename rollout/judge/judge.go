@@ -82,6 +82,7 @@ type Judge struct {
 	share     *share
 	incident  incident
 	progress  progress
+	traffic   traffic
 	totals    totals
 	estimates [fairlead.Signals]estimate
 }
@@ -130,7 +131,6 @@ func (j *Judge) startSafety(from int64) {
 	for s := range j.safe {
 		j.safe[s] = newSafety(j.config)
 	}
-	j.progress.forget()
 }
 
 // Restarts is how often instances ended by themselves in each arm since the last

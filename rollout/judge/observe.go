@@ -50,6 +50,7 @@ func (j *Judge) Observe(b fairlead.Block) {
 	} else if j.newest-j.onset >= onsetPeriod {
 		j.beginOnset()
 	}
+	j.traffic.add(b, j.first)
 	var counts requests
 	for i := range b.Cells {
 		if c := &b.Cells[i]; c.Epoch >= j.first {
@@ -79,7 +80,7 @@ func (j *Judge) Observe(b fairlead.Block) {
 	}
 	j.share.test()
 	j.incident.add(counts)
-	j.progress.add(point{b.At, j.logHarm(), j.logSafety()})
+	j.progress.add(point{b.At, j.logHarm()})
 	j.conclude()
 }
 

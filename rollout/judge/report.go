@@ -1,8 +1,6 @@
 package judge
 
 import (
-	"math"
-
 	"github.com/fairlead/fairlead"
 )
 
@@ -13,7 +11,8 @@ type Report struct {
 	Weight   fairlead.Weight  `json:"weight"`
 	Harm     Evidence         `json:"harm"`               // the average over signals, of the whole rollout
 	Safety   Evidence         `json:"safety"`             // the least protected signal's, of this step
-	Expected *float64         `json:"expected,omitempty"` // seconds until the verdict's evidence is enough, if it grows as now
+	Expected *float64         `json:"expected,omitempty"` // seconds until a verdict, if it goes on as now; nil when unknown
+	Forecast Forecast         `json:"forecast"`           // of this step's proof of safety
 	Blocked  string           `json:"blocked,omitempty"`  // why safe cannot be concluded whatever the evidence
 	Afresh   string           `json:"afresh,omitempty"`   // why evidence of safety was started afresh in this step
 	Gaps     int              `json:"gaps,omitempty"`     // losses of blocks or outcomes in this rollout
@@ -55,6 +54,7 @@ type SignalReport struct {
 	OddsRatio *Interval  `json:"oddsRatio,omitempty"` // canary to stable, if it is constant
 	Harm      float64    `json:"harm"`                // e-value for "worse than the tolerance"
 	Safety    SafetyPart `json:"safety"`
+	Expected  *float64   `json:"expected,omitempty"` // seconds until it is proven safe in this step; nil when unknown or not to be expected
 }
 
 // SafetyPart is a signal's evidence of safety in this step: E is the mean of the
@@ -100,7 +100,6 @@ func (j *Judge) Report() Report {
 		Stable: j.totals.arm(stable), Canary: j.totals.arm(canary),
 		Restarts: RestartReport{j.totals.restarts.Stable, j.totals.restarts.Canary, capped(j.harm.log(restartsIndex))},
 	}
-	r.Expected = j.expected(r.Verdict)
 	if j.share != nil {
 		r.Share = Share{j.share.units[stable], j.share.units[canary], capped(j.share.logE()), 1 / shareError, j.share.mismatch}
 	}
@@ -109,6 +108,7 @@ func (j *Judge) Report() Report {
 			r.Signals = append(r.Signals, j.signalReport(signal))
 		}
 	}
+	j.foresee(&r)
 	return r
 }
 
@@ -119,16 +119,4 @@ func (j *Judge) signalReport(s fairlead.Signal) SignalReport {
 		OddsRatio: j.estimates[s].ratio(), Harm: capped(j.harm.log(int(s))),
 		Safety: SafetyPart{capped(safe.log()), capped(safe.ratio.log()), capped(safe.absolute.logE)},
 	}
-}
-
-// expected returns the seconds until the verdict's evidence reaches its
-// threshold, nil when unknown or when the verdict stands.
-func (j *Judge) expected(v fairlead.Verdict) *float64 {
-	if v.Finding != fairlead.Inconclusive || j.blocked() != "" {
-		return nil
-	}
-	if v.Needed == 1/j.config.Alpha && v.E == capped(j.logHarm()) {
-		return j.progress.left(func(p point) float64 { return p.harm }, -math.Log(j.config.Alpha))
-	}
-	return j.progress.left(func(p point) float64 { return p.safe }, -math.Log(j.config.Beta))
 }

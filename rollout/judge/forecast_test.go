@@ -1,0 +1,137 @@
+package judge
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"testing"
+
+	"github.com/fairlead/fairlead"
+)
+
+// TestAForecastOfAStepsFirstTenthIsWithinAFactorOfTwo compares, for good releases
+// with four protected signals, the forecast made after a tenth of the usual time
+// with the usual time. JUDGE_RUNS=3 takes all cells, and a minute or two.
+func TestAForecastOfAStepsFirstTenthIsWithinAFactorOfTwo(t *testing.T) {
+	for _, c := range []struct {
+		rate   float64
+		weight fairlead.Weight
+		base   float64
+		pool   int  // sessions that come back
+		long   bool // only with JUDGE_RUNS
+	}{
+		{1, 1000, 0.005, 0, true}, {1, 5000, 0.005, 0, true}, {1, 5000, 0.05, 0, false},
+		{10, 500, 0.005, 0, true}, {10, 1000, 0.005, 0, false}, {10, 5000, 0.005, 0, false}, {10, 1000, 0.03, 0, true}, {10, 1000, 0, 0, false},
+		{100, 100, 0.005, 0, true}, {100, 1000, 0.005, 0, false}, {100, 5000, 0.005, 0, false}, {100, 1000, 0.03, 0, false}, {100, 1000, 0.005, 5000, false},
+	} {
+		t.Run(fmt.Sprintf("%g rps, %s, %g failures, %d sessions", c.rate, c.weight, c.base, c.pool), func(t *testing.T) {
+			if c.long && scaled(1) == 1 {
+				t.Skip("takes long: JUDGE_RUNS=3 runs it")
+			}
+			step := func(seed uint64, at int) (took, said float64) {
+				w := newWorld(seed, c.rate, c.weight)
+				w.fails, w.late, w.pool = risks(c.base, c.base), lates(1), c.pool
+				return foresee(w, at)
+			}
+			runs := scaled(10)
+			var took, said []float64
+			for seed := range uint64(runs) {
+				n, _ := step(seed, 0)
+				took = append(took, n)
+			}
+			median, good := middle(took), 0
+			for seed := range uint64(runs) {
+				_, s := step(seed+1000, max(1, int(median/10)))
+				if said = append(said, s); s > median/2 && s < 2*median {
+					good++
+				}
+			}
+			t.Logf("%.0f s (median); by the forecast of its first tenth %.0f (%.0f to %.0f), %d of %d within a factor of 2",
+				median, middle(said), slices.Min(said), slices.Max(said), good, runs)
+			if good < runs/2 || middle(said) > 2*median || middle(said) < median/2 {
+				t.Errorf("the forecast is not to be relied on")
+			}
+		})
+	}
+}
+
+// foresee runs a step and returns the seconds that it took, and how many it was to
+// take by the forecast after at of them: infinitely many where that saw no end.
+func foresee(w *world, at int) (took, said float64) {
+	c := onlySafety()
+	c.Latency = true
+	j := New(c)
+	j.Step(1, w.weight, 0)
+	said = math.Inf(1)
+	for i := 1; i <= 40_000; i++ {
+		j.Observe(w.block())
+		if i == at {
+			if f := j.Forecast(); f.Seconds != nil {
+				said = float64(i) + *f.Seconds
+			}
+		}
+		if j.Verdict().Finding == fairlead.Safe {
+			return float64(i), said
+		}
+	}
+	return 40_000, said
+}
+
+func middle(x []float64) float64 {
+	x = slices.Clone(x)
+	slices.Sort(x)
+	return x[len(x)/2]
+}
+
+func TestAForecastNamesTheSignalThatTakesLongestAndEndsWithTheStep(t *testing.T) {
+	w := newWorld(3, 200, 5000)
+	w.fails, w.late = risks(0.005, 0.005), lates(1)
+	c := onlySafety()
+	c.Latency = true
+	j := New(c)
+	j.Step(1, 5000, 60e9) // a minute of warm-up, in which latency is not judged
+	for range 10 {
+		j.Observe(w.block())
+	}
+	r := j.Report()
+	if r.Expected == nil || r.Forecast.Signal == "failures" || *r.Expected < 50 || *r.Expected > 300 {
+		t.Errorf("in the warm-up the forecast is %+v, want latency after the rest of it", r.Forecast)
+	}
+	for range 600 {
+		j.Observe(w.block())
+	}
+	if f := j.Forecast(); f.Seconds == nil || *f.Seconds != 0 {
+		t.Errorf("once all is proven the forecast is %+v, want none left", f)
+	}
+}
+
+func TestAForecastSeesNoEndForAReleaseAtTheMarginsNorWithoutTraffic(t *testing.T) {
+	w := newWorld(5, 300, 5000)
+	w.fails = risks(0.05, 0.11)
+	j := New(onlySafety())
+	j.Step(1, 5000, 0)
+	if f := j.Forecast(); f.Seconds != nil || f.Units != 0 {
+		t.Errorf("before any block the forecast is %+v, want none", f)
+	}
+	for range 120 {
+		j.Observe(w.block())
+	}
+	if f := j.Forecast(); f.Seconds != nil || f.Signal != "failures" || math.Abs(f.Requests-300) > 30 {
+		t.Errorf("the forecast is %+v, want that failures never come to be proven at 300 requests a second", f)
+	}
+}
+
+func BenchmarkForecast(b *testing.B) {
+	w := newWorld(1, 100, 1000)
+	w.fails, w.late = risks(0.005, 0.005), lates(1)
+	c := onlySafety()
+	c.Latency = true
+	j := New(c)
+	j.Step(1, 1000, 0)
+	for range 20 {
+		j.Observe(w.block())
+	}
+	for b.Loop() {
+		j.Forecast()
+	}
+}
