@@ -22,6 +22,7 @@ type book struct {
 	seq   uint64
 	cells map[cellKey]*cell // not complete
 	dirty []*cell           // with something new, complete ones too
+	pairs []*pairing        // not known
 	open  observation       // head of the ring of those that are not settled, oldest first
 }
 
@@ -33,8 +34,9 @@ type cellKey struct {
 
 type cell struct {
 	cellKey
-	arms     [2]armCount // stable, canary
-	open     int         // observations that are not settled
+	arms     [2]armCount                // stable, canary
+	open     int                        // observations that are not settled, and pairs that are not known
+	pairs    map[string][]fairlead.Pair // new ones
 	complete bool
 	dirty    bool
 }
@@ -234,6 +236,7 @@ func (b *book) pass(now time.Time, final bool) {
 			o.settle(age) // a long answer: from here it counts like a stream
 		}
 	}
+	b.passPairs(now)
 	current := b.clock.second(now)
 	for key, c := range b.cells {
 		if c.open == 0 && (key.second < current || final) {
@@ -248,8 +251,9 @@ func (b *book) pass(now time.Time, final bool) {
 func (c *cell) take() fairlead.Cell {
 	out := fairlead.Cell{
 		Second: c.second, Epoch: c.epoch, Complete: c.complete,
-		Stable: c.arms[0].fresh, Canary: c.arms[1].fresh,
+		Stable: c.arms[0].fresh, Canary: c.arms[1].fresh, Mirrored: c.pairs,
 	}
+	c.pairs = nil
 	c.arms[0].fresh, c.arms[1].fresh = fairlead.Arm{}, fairlead.Arm{}
 	c.dirty = false
 	return out

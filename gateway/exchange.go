@@ -35,6 +35,8 @@ type exchange struct {
 	cause      func() error // why the request's context ended, nil while it has not
 	deadline   deadline
 	body       *upload // nil without one
+	mirror     *mirror // nil without a copy for the new release
+	whole      bool    // the answer was read to its end
 }
 
 // serve forwards the request and copies the answer.
@@ -46,6 +48,7 @@ func (x *exchange) serve(w *paced, r *http.Request) {
 	defer cancel(nil)
 	x.cause = func() error { return context.Cause(ctx) }
 	if r.Body != nil && r.Body != http.NoBody && r.ContentLength != 0 {
+		r.Body = x.mirror.tee(r.Body)
 		x.body = newUpload(r, w.control, w.stall)
 		w.body = x.body
 	}
@@ -68,13 +71,19 @@ func (x *exchange) serve(w *paced, r *http.Request) {
 	forward.ServeHTTP(w, r.WithContext(ctx))
 }
 
+// end counts the request as ended, whatever became of it.
+func (x *exchange) end() {
+	x.mirror.answered(x.whole, nil)
+	x.End(time.Now())
+}
+
 // rewrite makes the request that an instance gets.
 func (x *exchange) rewrite(r *httputil.ProxyRequest) {
 	r.SetXForwarded()
 	r.Out.URL.Scheme, r.Out.URL.Host = "http", "instance"
 	r.Out.URL.RawQuery = r.In.URL.RawQuery // as it came, semicolons too
 	for name := range r.Out.Header {
-		if strings.HasPrefix(name, "Fairlead-") && name != x.unitHeader {
+		if strings.HasPrefix(name, "Fairlead-") && (name != x.unitHeader || name == mirroredHeader) {
 			delete(r.Out.Header, name)
 		}
 	}
@@ -88,6 +97,7 @@ func (x *exchange) rewrite(r *httputil.ProxyRequest) {
 // a request again only when a kept connection closed before any byte of it was
 // written, or when its method is idempotent.)
 func (x *exchange) RoundTrip(out *http.Request) (*http.Response, error) {
+	x.mirror.send(out)
 	for {
 		attempt := out
 		if x.body != nil {
@@ -201,7 +211,10 @@ func (d *download) Read(p []byte) (int, error) {
 		d.stream = false
 		d.x.observed.firstByte(time.Now(), true)
 	}
-	if err != nil && err != io.EOF {
+	switch {
+	case err == io.EOF:
+		d.x.whole = true
+	case err != nil:
 		d.x.broken()
 	}
 	return n, err

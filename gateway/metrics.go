@@ -25,6 +25,7 @@ func (c *Core) Metrics() []byte {
 	e.one("in_flight", "gauge", "Requests at an instance now.", float64(inFlight))
 	e.one("instances_ejected", "gauge", "Instances out of balance after failed connections.", float64(len(s.Ejected)))
 	e.one("ejections_total", "counter", "How often an instance was ejected.", float64(p.alone.ejections.Load()))
+	p.mirrors.expose(&e)
 	e.one("snapshot_term", "gauge", "Term of the snapshot in force: which start of the control plane gave it.", float64(s.Applied.Term))
 	e.one("snapshot_sequence", "gauge", "Sequence of the snapshot in force.", float64(s.Applied.Seq))
 	c.keeper.expose(&e)

@@ -25,6 +25,7 @@ type proxy struct {
 	log      *slog.Logger
 	quiet    *log.Logger // for net/http's own remarks
 	buffers  buffers
+	mirrors  *mirroring
 	seed     uint64 // of its draws
 	draws    atomic.Uint64
 	requests atomic.Uint64
@@ -42,7 +43,7 @@ type proxy struct {
 func newProxy(boot string, j *journal, l *slog.Logger) *proxy {
 	p := &proxy{
 		registry: newRegistry(), journal: j, patient: func(write func()) { write() }, seed: seedOf(boot), stall: stallMost,
-		log: l, quiet: slog.NewLogLogger(l.Handler(), slog.LevelDebug),
+		mirrors: newMirroring(), log: l, quiet: slog.NewLogLogger(l.Handler(), slog.LevelDebug),
 	}
 	p.buffers.pool.New = func() any { return new([32 << 10]byte) }
 	p.table.Store(newTable(&Snapshot{}, nil, p.registry))
@@ -96,7 +97,7 @@ func (p *proxy) ServeHTTP(client http.ResponseWriter, r *http.Request) {
 		writeProblem(w, http.StatusNotFound, "no route for this host and path")
 		return
 	}
-	defer func() { x.End(time.Now()) }()
+	defer x.end()
 	x.serve(w, r)
 }
 
@@ -117,6 +118,7 @@ func (p *proxy) admit(r *http.Request) *exchange {
 		x.cookie = sessionCookie(route.assignment, unit)
 	}
 	x.enter(route, unit, fresh, now)
+	x.mirror = p.mirror(x, route, r, now)
 	return x
 }
 

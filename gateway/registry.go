@@ -18,9 +18,10 @@ type registry struct {
 }
 
 type siteState struct {
-	book *book
-	runs *runs
-	up   atomic.Int64 // Unix nanoseconds of the newest connection to an instance, or of the start of a gateway that knew the site
+	book    *book
+	runs    *runs
+	mirrors atomic.Int64 // copies of its requests that are on their way
+	up      atomic.Int64 // Unix nanoseconds of the newest connection to an instance, or of the start of a gateway that knew the site
 }
 
 func newRegistry() *registry {

@@ -219,6 +219,7 @@ func (s *server) drain(stopWork func()) {
 	rest, cancelRest := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancelRest()
 	until(rest, func() bool { return s.proxy.active.Load() == 0 })
+	s.proxy.mirrors.stop()
 }
 
 // until polls done until it is true or ctx ends.

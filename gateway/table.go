@@ -38,6 +38,7 @@ type route struct {
 	book       *book
 	runs       *runs
 	up         *atomic.Int64 // see siteState
+	mirrors    *atomic.Int64 // see siteState
 }
 
 // split is a Split in force.
@@ -46,9 +47,10 @@ type split struct {
 	keys       *keyring
 	epoch      uint32          // 0 after the lease ran out: not comparable
 	weight     fairlead.Weight // the fallback after the lease ran out
-	expired    bool
+	expired    bool            // it had a weight when its lease ran out
 	canary     *backend
 	thresholds [3]float64
+	mirror     *fairlead.Mirror // nil without, and after the lease ran out
 }
 
 // backend is one release's instances.
@@ -79,6 +81,7 @@ func newRoute(c *Route, expired bool, reg *registry) *route {
 		unitHeader: http.CanonicalHeaderKey(unitHeader(c.Assignment)),
 		timeout:    c.Timeout.D(), runLimit: c.RunLimit.D(),
 		stable: newBackend(c.Stable, reg), book: state.book, runs: state.runs, up: &state.up,
+		mirrors: &state.mirrors,
 	}
 	if r.timeout <= 0 {
 		r.timeout = defaultTimeout
@@ -92,10 +95,10 @@ func newRoute(c *Route, expired bool, reg *registry) *route {
 	if s := c.Split; s != nil {
 		r.split = &split{
 			rollout: s.Rollout, keys: newKeyring(s.Salt), epoch: s.Epoch, weight: s.Weight,
-			canary: newBackend(s.Canary, reg), thresholds: s.Thresholds,
+			canary: newBackend(s.Canary, reg), thresholds: s.Thresholds, mirror: s.Mirror,
 		}
 		if expired {
-			r.split.epoch, r.split.weight, r.split.expired = 0, s.Lease.Fallback, true
+			r.split.epoch, r.split.weight, r.split.expired, r.split.mirror = 0, s.Lease.Fallback, s.Weight > 0, nil
 		}
 	}
 	return r

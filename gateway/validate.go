@@ -145,6 +145,8 @@ func (s *Split) validate() error {
 		return errors.New("epoch 0 is for splits whose lease ran out; begin at 1")
 	case s.Lease.TTL < 0:
 		return errors.New("its lease is negative")
+	case s.Mirror != nil && !(s.Mirror.Share > 0 && s.Mirror.Share <= 100):
+		return fmt.Errorf("a share of %g %% cannot be mirrored", float64(s.Mirror.Share))
 	}
 	return nil
 }
