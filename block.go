@@ -202,11 +202,21 @@ type Arm struct {
 	First    LatencyBuckets  `json:"first"`              // of ended requests: to the first byte
 	Ended    uint32          `json:"ended,omitempty"`    // requests that ended or passed their deadline
 
-	Reports map[string]Reports `json:"reports,omitempty"` // what its requests reported at once, by the name of the signal
+	// Reports are what answers to its requests reported at once, by the name of the
+	// signal: each signal at most once a request, 16 names at most a cell. Requests
+	// outside of a rollout report too, as unit 0. ErrorSignal is not among them: it is
+	// a hit of Failures and a failure of class Declared.
+	Reports map[string]Reports `json:"reports,omitempty"`
 }
 
 // Cell is the traffic that arrived in one second of one epoch. Blocks carry what
 // is new about a cell: a cell can come in several blocks until it is complete.
+//
+// A stream completes its cell by its first byte, and any answer by its deadline. What
+// becomes of them later, a reset or the reports of a trailer, maybe hours after, comes
+// in a cell of the same second and epoch again, which is complete once more and has
+// no new requests and units. Such reports are late ones (see [LateReport]) that took
+// the short way: they are evidence of the same rollout and epoch as those before.
 type Cell struct {
 	Second   int64  `json:"second"` // Unix time of arrival
 	Epoch    uint32 `json:"epoch"`

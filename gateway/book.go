@@ -46,17 +46,27 @@ type armCount struct {
 	fresh fairlead.Arm
 	units map[uint64]struct{}
 	hits  [fairlead.Signals]map[uint64]struct{}
+	names map[string]struct{} // of reported signals
 }
+
+// namesMost is how many reported signals an arm of a cell can have, so that no
+// instance fills the memory with names. One arm's do not crowd out the other's.
+const namesMost = 16
+
+// limits are what a request may take in milliseconds before it hits SlowP50 to
+// FirstP99, in their order: three latencies, then three times to the first byte. 0
+// is not known.
+type limits [6]float64
 
 // arrival says whose evidence a request is.
 type arrival struct {
-	rollout    string
-	epoch      uint32
-	canary     bool
-	unit       uint64
-	hasUnit    bool // false without a rollout
-	thresholds [3]float64
-	deadline   time.Duration // of the first byte
+	rollout  string
+	epoch    uint32
+	canary   bool
+	unit     uint64
+	hasUnit  bool // false without a rollout
+	limits   limits
+	deadline time.Duration // of the first byte
 }
 
 // observation is one counted request. Its methods may be called in any order and
@@ -69,7 +79,7 @@ type observation struct {
 	first   time.Duration // to the first byte; negative before it
 	settled bool          // its latency is known, or its deadline passed
 	failed  bool
-	slow    [3]bool // thresholds that passed
+	passed  [len(limits{})]bool
 
 	before, after *observation // in the book's ring, while not settled
 }
@@ -115,6 +125,27 @@ func (o *observation) fail(class fairlead.Class) {
 	o.arm().fresh.Failed[class]++
 	o.hit(fairlead.Failures)
 	o.book.touch(o.cell)
+}
+
+// report counts a value that the answer reported, also when its cell is complete:
+// the trailer of a stream may come much later. It reports whether there is room.
+func (o *observation) report(s signalValue) bool {
+	if o == nil {
+		return true
+	}
+	o.book.mu.Lock()
+	defer o.book.mu.Unlock()
+	arm := o.arm()
+	if _, known := arm.names[s.name]; !known && len(arm.names) == namesMost {
+		return false
+	}
+	addTo(&arm.names, s.name)
+	if arm.fresh.Reports == nil {
+		arm.fresh.Reports = map[string]fairlead.Reports{}
+	}
+	arm.fresh.Reports[s.name] = append(arm.fresh.Reports[s.name], fairlead.Report{Unit: o.unit, Value: s.value})
+	o.book.touch(o.cell)
+	return true
 }
 
 // firstByte notes the first byte of the answer. A stream is settled by it.
@@ -170,12 +201,17 @@ func (o *observation) settle(latency time.Duration) {
 	o.book.touch(o.cell)
 }
 
-// exceed counts the thresholds that a latency of at least d has passed.
+// exceed counts the limits that a latency of at least d has passed; before its first
+// byte, a request waits for that as long as for its end.
 func (o *observation) exceed(d time.Duration) {
-	for i, threshold := range o.thresholds {
-		if threshold > 0 && !o.slow[i] && milliseconds(d) > threshold {
-			o.slow[i] = true
-			o.hit(fairlead.SlowP50 + fairlead.Signal(i))
+	for i, limit := range o.limits {
+		s, took := fairlead.SlowP50+fairlead.Signal(i), d
+		if s >= fairlead.FirstP50 && o.first >= 0 {
+			took = o.first
+		}
+		if limit > 0 && !o.passed[i] && milliseconds(took) > limit {
+			o.passed[i] = true
+			o.hit(s)
 			o.book.touch(o.cell)
 		}
 	}
@@ -279,12 +315,13 @@ func (c *cellClock) second(now time.Time) int64 {
 	return c.last
 }
 
-func addTo(set *map[uint64]struct{}, unit uint64) bool {
+// addTo adds to a set, and reports whether it was not in it.
+func addTo[K comparable](set *map[K]struct{}, k K) bool {
 	if *set == nil {
-		*set = map[uint64]struct{}{}
+		*set = map[K]struct{}{}
 	}
 	before := len(*set)
-	(*set)[unit] = struct{}{}
+	(*set)[k] = struct{}{}
 	return len(*set) > before
 }
 

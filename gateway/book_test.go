@@ -89,7 +89,7 @@ func accountsOnce(t *rapid.T) {
 			want.requests++
 			live = append(live, arrived(b, now, arrival{
 				rollout: "r", epoch: uint32(rapid.IntRange(1, 2).Draw(t, "epoch")), canary: rapid.Bool().Draw(t, "canary"),
-				unit: uint64(rapid.IntRange(1, 3).Draw(t, "unit")), hasUnit: true, thresholds: [3]float64{100, 200, 300}, deadline: time.Second,
+				unit: uint64(rapid.IntRange(1, 3).Draw(t, "unit")), hasUnit: true, limits: limits{100, 200, 300}, deadline: time.Second,
 			}))
 		case kind == 2:
 			take(false)
@@ -131,7 +131,7 @@ func arrived(b *book, now time.Time, a arrival) *observation {
 }
 
 func arriveAt(b *book, now time.Time) *observation {
-	return arrived(b, now, arrival{rollout: "r", epoch: 1, canary: true, unit: 7, hasUnit: true, thresholds: [3]float64{10, 100, 1000}, deadline: 2 * time.Second})
+	return arrived(b, now, arrival{rollout: "r", epoch: 1, canary: true, unit: 7, hasUnit: true, limits: limits{10, 100, 1000}, deadline: 2 * time.Second})
 }
 
 func TestASlowRequestCountsWhenItsThresholdPassesNotWhenItEnds(t *testing.T) {

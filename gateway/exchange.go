@@ -90,6 +90,7 @@ func (x *exchange) rewrite(r *httputil.ProxyRequest) {
 	if id := r.Out.Header.Get("X-Request-Id"); id == "" || len(id) > 200 {
 		r.Out.Header.Set("X-Request-Id", rand.Text())
 	}
+	x.setTrace(r.Out.Header)
 }
 
 // RoundTrip sends the request. Only a request of which no byte was sent goes to
@@ -125,16 +126,18 @@ func (x *exchange) answered(a *http.Response) *http.Response {
 	if a.StatusCode >= 500 {
 		x.observed.fail(fairlead.ServerError)
 	}
+	x.hear(a.Header)
+	withoutReports(a.Trailer) // what is announced of it
 	now := time.Now()
 	switch duplex, ok := a.Body.(io.ReadWriteCloser); {
 	case a.StatusCode == http.StatusSwitchingProtocols && ok:
 		x.observed.firstByte(now, true)
 		a.Body = &upgraded{ReadWriteCloser: duplex, x: x}
 	case isStream(a.Header):
-		a.Body = &download{ReadCloser: a.Body, x: x, stream: true}
+		a.Body = &download{ReadCloser: a.Body, x: x, answer: a, stream: true}
 	default:
 		x.observed.firstByte(now, false)
-		a.Body = &download{ReadCloser: a.Body, x: x}
+		a.Body = &download{ReadCloser: a.Body, x: x, answer: a}
 	}
 	return a
 }
@@ -151,6 +154,7 @@ func (x *exchange) final(a *http.Response) error {
 		withoutCookie(a.Header, x.session)
 	}
 	x.setSession(a.Header)
+	x.setTrace(a.Header)
 	return nil
 }
 
@@ -201,10 +205,12 @@ func (x *exchange) broken() {
 type download struct {
 	io.ReadCloser
 	x      *exchange
+	answer *http.Response
 	stream bool // whose first byte is still to come
 }
 
-// Read reads as the body does, and counts the first byte and a broken end.
+// Read reads as the body does, and counts the first byte, what the trailer reports,
+// and a broken end.
 func (d *download) Read(p []byte) (int, error) {
 	n, err := d.ReadCloser.Read(p)
 	if d.stream && n > 0 {
@@ -214,6 +220,7 @@ func (d *download) Read(p []byte) (int, error) {
 	switch {
 	case err == io.EOF:
 		d.x.whole = true
+		d.x.hear(d.answer.Trailer)
 	case err != nil:
 		d.x.broken()
 	}

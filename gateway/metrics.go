@@ -22,6 +22,8 @@ func (c *Core) Metrics() []byte {
 	e.one("start_time_seconds", "gauge", "When the gateway started, in Unix time.", unixSeconds(c.started))
 	e.one("requests_total", "counter", "Requests of clients.", float64(s.Requests))
 	e.one("refused_total", "counter", "Requests that found no route or nothing ready.", float64(s.Refused))
+	e.one("signals_total", "counter", "Signals that answers reported by Fairlead-Signal.", float64(p.signals.Load()))
+	e.one("signals_ignored_total", "counter", "Reported signals that were left out: malformed, given twice, or too many.", float64(p.ignored.Load()))
 	e.one("in_flight", "gauge", "Requests at an instance now.", float64(inFlight))
 	e.one("instances_ejected", "gauge", "Instances out of balance after failed connections.", float64(len(s.Ejected)))
 	e.one("ejections_total", "counter", "How often an instance was ejected.", float64(p.alone.ejections.Load()))

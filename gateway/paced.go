@@ -31,6 +31,15 @@ func newPaced(w http.ResponseWriter, stall time.Duration) *paced {
 // Unwrap returns the writer beneath, for http.ResponseController.
 func (p *paced) Unwrap() http.ResponseWriter { return p.ResponseWriter }
 
+// WriteHeader writes a head of the answer. Those before the final one are as the
+// instance wrote them, and no place for reports.
+func (p *paced) WriteHeader(status int) {
+	if status < http.StatusOK && status != http.StatusSwitchingProtocols {
+		withoutReports(p.Header())
+	}
+	p.ResponseWriter.WriteHeader(status)
+}
+
 // Write writes a piece of the answer.
 func (p *paced) Write(b []byte) (int, error) {
 	p.limit()

@@ -46,6 +46,7 @@ func sendProblem(w http.ResponseWriter, p problem) {
 // is the ErrorHandler of the exchange's ReverseProxy.
 func (x *exchange) fail(w http.ResponseWriter, _ *http.Request, err error) {
 	x.setSession(w.Header())
+	x.setTrace(w.Header())
 	var why error
 	if x.cause != nil {
 		why = x.cause()

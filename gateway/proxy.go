@@ -28,6 +28,9 @@ type proxy struct {
 	mirrors  *mirroring
 	seed     uint64 // of its draws
 	draws    atomic.Uint64
+	nonces   atomic.Uint64 // given
+	signals  atomic.Uint64 // that answers reported
+	ignored  atomic.Uint64 // of no use, see Ticket.Report
 	requests atomic.Uint64
 	refused  atomic.Uint64
 	active   atomic.Int64  // requests being served, hijacked ones too
@@ -167,6 +170,9 @@ func (p *proxy) draw() uint64 {
 	z = (z ^ z>>27) * 0x94d049bb133111eb
 	return z ^ z>>31
 }
+
+// nonce returns a number that no other request of this boot has.
+func (p *proxy) nonce() uint64 { return p.seed + p.nonces.Add(1) }
 
 // seedOf returns where a boot's draws begin.
 func seedOf(boot string) uint64 {

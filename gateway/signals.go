@@ -2,11 +2,13 @@ package gateway
 
 import (
 	"math"
+	"net/http"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/fairlead/fairlead"
+	"github.com/fairlead/fairlead/gateway/trace"
 )
 
 // signalHeader is the header or trailer by which an instance reports on its answer.
@@ -30,7 +32,7 @@ type signalValue struct {
 // reading takes what one answer reports: each signal once, the first value of it. It
 // is for one goroutine at a time.
 type reading struct {
-	taken []string // names
+	taken []signalValue
 }
 
 // take reads the lines of a header or trailer, each of the form
@@ -40,7 +42,7 @@ type reading struct {
 // with names as [fairlead.ValidName] and decimal numbers. It returns what is new, and
 // how many signals are of no use: not of this form, too large, or too many.
 func (r *reading) take(lines []string) (fresh []signalValue, ignored int) {
-	room := signalTextMost
+	room, before := signalTextMost, len(r.taken)
 	for _, line := range lines {
 		if room -= len(line); room < 0 {
 			ignored++ // however many it says
@@ -52,15 +54,30 @@ func (r *reading) take(lines []string) (fresh []signalValue, ignored int) {
 				continue // RFC 9110 lets a list have empty elements
 			}
 			one, ok := parseSignal(item)
-			if !ok || len(r.taken) == signalsMost || slices.Contains(r.taken, one.name) {
+			if !ok || len(r.taken) == signalsMost || r.has(one.name) {
 				ignored++
 				continue
 			}
-			r.taken = append(r.taken, one.name)
-			fresh = append(fresh, one)
+			r.taken = append(r.taken, one)
 		}
 	}
-	return fresh, ignored
+	return r.taken[before:], ignored
+}
+
+func (r *reading) has(name string) bool {
+	return slices.ContainsFunc(r.taken, func(s signalValue) bool { return s.name == name })
+}
+
+// values returns all that was taken, by name; nil when there is nothing.
+func (r *reading) values() map[string]float64 {
+	if len(r.taken) == 0 {
+		return nil
+	}
+	all := map[string]float64{}
+	for _, s := range r.taken {
+		all[s.name] = s.value
+	}
+	return all
 }
 
 // parseSignal reads name=value.
@@ -77,4 +94,24 @@ func parseSignal(item string) (signalValue, bool) {
 		return signalValue{}, false
 	}
 	return signalValue{name, value}, true
+}
+
+// hear counts what an answer's header or trailer reports, and takes it out.
+func (x *exchange) hear(h http.Header) {
+	x.Report(h[signalHeader])
+	withoutReports(h)
+}
+
+// setTrace gives a request, or its answer, the receipt for late reports.
+func (x *exchange) setTrace(h http.Header) {
+	if token := x.traceOf(x.at.canary, x.mirror != nil); token != "" {
+		h[trace.Header] = []string{token}
+	}
+}
+
+// withoutReports takes out what an instance says to the gateway, and what only the
+// gateway says.
+func withoutReports(h http.Header) {
+	delete(h, signalHeader)
+	delete(h, trace.Header)
 }

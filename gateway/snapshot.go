@@ -20,7 +20,8 @@ import (
 // needs a new format, which a control plane writes only where it is needed.
 const (
 	formatKeep   = 2 // has Keep
-	formatNewest = 2
+	formatFirst  = 3 // has Split.First: limits that are passed over have no hits, which would look like safety
+	formatNewest = 3
 )
 
 // Snapshot is the gateway's whole configuration. A newer one replaces it at once
@@ -44,6 +45,9 @@ func NewSnapshot(routes []Route) (Snapshot, []RefusedRoute) {
 		if !slices.ContainsFunc(good, func(g Route) bool { return g.Site == r.Site }) && !slices.Contains(s.Keep, r.Site) {
 			s.Keep = append(s.Keep, r.Site)
 		}
+	}
+	if slices.ContainsFunc(good, Route.limitsFirst) {
+		s.Format = formatFirst
 	}
 	return s, refused
 }
@@ -69,6 +73,9 @@ func (r Route) Backends() []Backend {
 	}
 	return all
 }
+
+// limitsFirst reports whether the time to the first byte is judged.
+func (r Route) limitsFirst() bool { return r.Split != nil && r.Split.First != [3]float64{} }
 
 // Backend is one release's instances.
 type Backend struct {

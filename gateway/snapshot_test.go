@@ -164,10 +164,30 @@ func TestFieldsOfANewerControlPlaneArePassedOver(t *testing.T) {
 	}
 }
 
+// A gateway that passed over the limits would count no hit of them, and the judge would
+// take that for safety.
+func TestOnlyASnapshotThatLimitsTheFirstByteNeedsTheFormatOfThat(t *testing.T) {
+	r := route(backend(1))
+	r.Split = split(5000, 1, backend(2))
+	r.Split.Mirror = &fairlead.Mirror{Share: 10, Methods: []string{"GET"}} // a gateway without mirroring sends no pairs
+	s, _ := gateway.NewSnapshot([]gateway.Route{r})
+	if s.Format != 1 {
+		t.Errorf("without: format %d", s.Format)
+	}
+	r.Split.First = [3]float64{1, 2, 3}
+	s, _ = gateway.NewSnapshot([]gateway.Route{r, route(backend(1))}) // the second is in the way, which is format 2
+	if s.Format != 3 || s.Validate() != nil {
+		t.Errorf("with: format %d, %v", s.Format, s.Validate())
+	}
+	if s.Format = 2; s.Validate() == nil {
+		t.Error("an older format is taken")
+	}
+}
+
 func TestAFormatThatIsNotKnownIsRefusedWhole(t *testing.T) {
 	g := start(t, t.TempDir())
-	err := g.client.Apply(context.Background(), gateway.Snapshot{Format: 3, Order: fairlead.Order{Term: 1, Seq: 1}})
-	if fairlead.CodeOf(err) != fairlead.Invalid || !strings.Contains(err.Error(), "format 3") {
+	err := g.client.Apply(context.Background(), gateway.Snapshot{Format: 4, Order: fairlead.Order{Term: 1, Seq: 1}})
+	if fairlead.CodeOf(err) != fairlead.Invalid || !strings.Contains(err.Error(), "format 4") {
 		t.Errorf("got %v", err)
 	}
 }

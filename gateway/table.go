@@ -4,10 +4,12 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/fairlead/fairlead"
+	"github.com/fairlead/fairlead/gateway/trace"
 )
 
 // Defaults of routes that say nothing.
@@ -43,14 +45,15 @@ type route struct {
 
 // split is a Split in force.
 type split struct {
-	rollout    string
-	keys       *keyring
-	epoch      uint32          // 0 after the lease ran out: not comparable
-	weight     fairlead.Weight // the fallback after the lease ran out
-	expired    bool            // it had a weight when its lease ran out
-	canary     *backend
-	thresholds [3]float64
-	mirror     *fairlead.Mirror // nil without, and after the lease ran out
+	rollout string
+	keys    *keyring
+	epoch   uint32          // 0 after the lease ran out: not comparable
+	weight  fairlead.Weight // the fallback after the lease ran out
+	expired bool            // it had a weight when its lease ran out
+	canary  *backend
+	limits  limits
+	traces  func() *trace.Key // made when a request first needs it
+	mirror  *fairlead.Mirror  // nil without, and after the lease ran out
 }
 
 // backend is one release's instances.
@@ -95,7 +98,8 @@ func newRoute(c *Route, expired bool, reg *registry) *route {
 	if s := c.Split; s != nil {
 		r.split = &split{
 			rollout: s.Rollout, keys: newKeyring(s.Salt), epoch: s.Epoch, weight: s.Weight,
-			canary: newBackend(s.Canary, reg), thresholds: s.Thresholds, mirror: s.Mirror,
+			canary: newBackend(s.Canary, reg), limits: limits(slices.Concat(s.Thresholds[:], s.First[:])), mirror: s.Mirror,
+			traces: sync.OnceValue(func() *trace.Key { return trace.NewKey(s.Salt) }),
 		}
 		if expired {
 			r.split.epoch, r.split.weight, r.split.expired, r.split.mirror = 0, s.Lease.Fallback, s.Weight > 0, nil

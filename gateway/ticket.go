@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/fairlead/fairlead"
+	"github.com/fairlead/fairlead/gateway/trace"
 )
 
 // Ticket is one request on its way, whatever carries it: assigned to a release,
@@ -20,6 +21,9 @@ type Ticket struct {
 	up       *atomic.Int64 // see siteState
 	observed *observation  // nil when the request is not evidence
 	record   observation
+	reading  reading           // of what its answer reports
+	traces   func() *trace.Key // nil when it is not evidence of a rollout
+	nonce    uint64            // of its trace
 }
 
 // Admit assigns a request's unit to a release of the site's route, counts it, and
@@ -51,6 +55,9 @@ func (x *Ticket) enter(r *route, unit string, fresh bool, now time.Time) {
 	if x.at.counted {
 		x.observed = &x.record
 		r.book.arrive(x.observed, now, arrivalOf(r, x.at, unit))
+		if r.split != nil {
+			x.traces, x.nonce = r.split.traces, x.proxy.nonce()
+		}
 	}
 	x.up = r.up
 	x.place(r, now)
@@ -60,7 +67,7 @@ func (x *Ticket) enter(r *route, unit string, fresh bool, now time.Time) {
 func arrivalOf(r *route, at place, unit string) arrival {
 	a := arrival{deadline: r.timeout}
 	if s := r.split; s != nil {
-		a.rollout, a.epoch, a.canary, a.thresholds = s.rollout, s.epoch, at.canary, s.thresholds
+		a.rollout, a.epoch, a.canary, a.limits = s.rollout, s.epoch, at.canary, s.limits
 		a.unit, a.hasUnit = s.keys.id(unit), true
 	}
 	return a
@@ -102,6 +109,44 @@ func (x *Ticket) Instance() string {
 
 // Fail counts a failure, once a request.
 func (x *Ticket) Fail(class fairlead.Class) { x.observed.fail(class) }
+
+// Report counts what the answer reports: the lines of a Fairlead-Signal header or
+// trailer, which may come after everything else. What is of no use is left out and
+// counted in the metrics.
+func (x *Ticket) Report(lines []string) {
+	if x.observed == nil || len(lines) == 0 {
+		return
+	}
+	fresh, ignored := x.reading.take(lines)
+	for _, s := range fresh {
+		switch {
+		case s.name == fairlead.ErrorSignal:
+			if s.value == 1 {
+				x.observed.fail(fairlead.Declared)
+			}
+		case !x.observed.report(s):
+			ignored++
+		}
+	}
+	x.proxy.signals.Add(uint64(len(fresh)))
+	x.proxy.ignored.Add(uint64(ignored))
+}
+
+// Trace returns the receipt for late reports on the request's answer; "" when it is
+// not evidence of a rollout.
+func (x *Ticket) Trace() string { return x.traceOf(x.at.canary, false) }
+
+// traceOf returns the receipt for one release's answer to the request. It is the same
+// each time.
+func (x *Ticket) traceOf(canary, mirrored bool) string {
+	if x.traces == nil {
+		return ""
+	}
+	return x.traces().Seal(trace.Trace{
+		Second: x.record.cell.second, Epoch: x.record.cell.epoch,
+		Canary: canary, Mirrored: mirrored, Unit: x.record.unit, Nonce: x.nonce,
+	})
+}
 
 // FirstByte notes the first byte of the answer. A stream is settled by it: from
 // here on it may last.

@@ -45,6 +45,9 @@ func (s *Snapshot) Validate() error {
 	if len(s.Keep) > 0 && s.Format < formatKeep {
 		return fmt.Errorf("snapshot format %d cannot keep routes", s.Format)
 	}
+	if s.Format < formatFirst && slices.ContainsFunc(s.Routes, Route.limitsFirst) {
+		return fmt.Errorf("snapshot format %d cannot limit the time to the first byte", s.Format)
+	}
 	if _, refused := usable(s.Routes); len(refused) > 0 {
 		return refused[0]
 	}
