@@ -2,7 +2,8 @@
 // /openapi.json. It holds no rules: it authenticates, decodes, asks the domains,
 // and puts what they say on the wire in the types of package client.
 //
-// Nothing but /healthz is answered without a principal. A foreign Host or Origin
+// Nothing but /healthz is answered without a principal, and nothing but reports is
+// taken from one who may only report. A foreign Host or Origin
 // header is refused, so that a web page cannot reach the API through a browser.
 package api
 
@@ -69,6 +70,8 @@ type Config struct {
 	Secrets     Secrets
 	Ledger      Ledger
 	Instances   Instances
+	Reports     Reports
+	Tokens      Tokens
 	Now         func() time.Time                                    // by which records are made
 	Open        func(ctx context.Context, s fairlead.Sealed) string // personal text for display
 	Seal        func(ctx context.Context, subject, text string) (fairlead.Sealed, error)
@@ -80,11 +83,14 @@ type Config struct {
 	Shutdown func(ctx context.Context, all bool, by fairlead.Principal) error
 }
 
-type server struct{ Config }
+type server struct {
+	Config
+	pace pace
+}
 
 // New returns the API's handler.
 func New(c Config) http.Handler {
-	s := &server{c}
+	s := &server{Config: c, pace: pace{left: map[fairlead.Sealed]allowance{}}}
 	mux := http.NewServeMux()
 	config := huma.DefaultConfig("Fairlead", "v1")
 	config.DocsPath = ""
@@ -95,6 +101,8 @@ func New(c Config) http.Handler {
 	s.registerSites(api)
 	s.registerReleases(api)
 	s.registerSecrets(api)
+	s.registerSignals(api)
+	s.registerTokens(api)
 	s.registerServer(api)
 	mux.HandleFunc("PUT /v1/blobs/{digest}", s.putBlob)
 	mux.HandleFunc("GET /v1/blobs/{digest}", s.getBlob)

@@ -32,6 +32,10 @@ func (s *server) identified(next http.Handler) http.Handler {
 			refuse(w, err)
 			return
 		}
+		if !who.May(fairlead.Viewer) && (r.Method != http.MethodPost || r.URL.Path != signalsPath) {
+			refuse(w, fairlead.Errorf(fairlead.Forbidden, "", "the role %s may only report: POST %s", who.Role, signalsPath))
+			return
+		}
 		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), principalKey{}, who)))
 	})
 }

@@ -21,6 +21,7 @@ func (s *control) handler() http.Handler {
 		Version: s.version, Engine: s.engine, Releases: s.releases,
 		Deployments: deployments{releases: s.releases, engine: s.engine, routes: &sync.Mutex{}, making: &sites{busy: map[fairlead.Site]bool{}}},
 		Blobs:       s.trees, Secrets: vaultFace{now: s.clock.Now, vault: s.vault, engine: s.engine, releases: s.releases}, Ledger: s.store, Instances: s.runtime,
+		Reports: s.loop, Tokens: s.programs,
 		Now: s.clock.Now, Open: s.openSealed, Seal: s.store.Sealer().Seal, Identify: s.who.identify, Hosts: s.hosts(),
 		Shutdown: s.shutdown,
 	})

@@ -18,18 +18,19 @@ import (
 	"github.com/fairlead/fairlead/internal/keyfile"
 )
 
-// identity knows who calls: the bearer of the administrator's token, or the user
-// of a process that came through the Unix socket.
+// identity knows who calls: the bearer of the administrator's token or of a
+// program's, or the user of a process that came through the Unix socket.
 type identity struct {
-	token string
-	seal  func(ctx context.Context, subject, text string) (fairlead.Sealed, error)
+	token    string
+	programs *tokens
+	seal     func(ctx context.Context, subject, text string) (fairlead.Sealed, error)
 
 	mu    sync.Mutex
 	known map[string]fairlead.Sealed // by name
 }
 
 // newIdentity reads the administrator's token, and makes it on the first start.
-func newIdentity(file string, seal func(context.Context, string, string) (fairlead.Sealed, error)) (*identity, error) {
+func newIdentity(file string, programs *tokens, seal func(context.Context, string, string) (fairlead.Sealed, error)) (*identity, error) {
 	data, err := keyfile.ReadOrMake(file, newToken)
 	if errors.Is(err, keyfile.ErrExposed) {
 		return nil, fairlead.Errorf(fairlead.Forbidden, "read the administrator's token", "%w", err).
@@ -43,7 +44,7 @@ func newIdentity(file string, seal func(context.Context, string, string) (fairle
 		return nil, fairlead.Errorf(fairlead.Corrupt, "read the administrator's token", "%s does not hold a token", file).
 			WithHint("remove %s: the next start makes another", file)
 	}
-	return &identity{token: token, seal: seal, known: map[string]fairlead.Sealed{}}, nil
+	return &identity{token: token, programs: programs, seal: seal, known: map[string]fairlead.Sealed{}}, nil
 }
 
 // leastToken is how many characters a token has at least, so that none is guessed.
@@ -68,6 +69,9 @@ func withConn(ctx context.Context, c net.Conn) context.Context {
 func (i *identity) identify(r *http.Request) (fairlead.Principal, error) {
 	if api.BearerIs(r, i.token) {
 		return i.admin(r.Context(), "admin")
+	}
+	if who, known := i.programs.principal(r); known {
+		return who, nil
 	}
 	if conn, ok := r.Context().Value(connKey{}).(*net.UnixConn); ok && r.Header.Get("Authorization") == "" {
 		uid, err := samePeer(conn)

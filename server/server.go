@@ -42,6 +42,7 @@ type control struct {
 	fleet    fleet
 	loop     *rollout.Loop
 	who      *identity
+	programs *tokens
 	calls    calls
 	keeper   *gatewayKeeper
 	entrance string // where the gateway takes traffic, host:port
@@ -111,7 +112,10 @@ func (s *control) open(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	if s.who, err = newIdentity(s.token(), s.store.Sealer().Seal); err != nil {
+	if s.programs, err = openTokens(ctx, s.store, s.clock.Now, s.openSealed); err != nil {
+		return err
+	}
+	if s.who, err = newIdentity(s.token(), s.programs, s.store.Sealer().Seal); err != nil {
 		return err
 	}
 	s.loop = rollout.NewLoop(rollout.Config{

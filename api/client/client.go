@@ -127,6 +127,28 @@ func (c *Client) RemoveSecret(ctx context.Context, env, name string) error {
 	return err
 }
 
+// Report reports values of requests that were answered. What is taken is recorded,
+// and may be sent again: it counts once.
+func (c *Client) Report(ctx context.Context, in Signals) (SignalsTaken, error) {
+	return call[SignalsTaken](ctx, c, http.MethodPost, "/v1/signals", in)
+}
+
+// CreateToken makes a token for a program.
+func (c *Client) CreateToken(ctx context.Context, t NewToken) (MadeToken, error) {
+	return call[MadeToken](ctx, c, http.MethodPost, "/v1/tokens", t)
+}
+
+// Tokens lists the tokens of programs.
+func (c *Client) Tokens(ctx context.Context) ([]Token, error) {
+	return call[[]Token](ctx, c, http.MethodGet, "/v1/tokens", nil)
+}
+
+// RevokeToken makes a token worthless.
+func (c *Client) RevokeToken(ctx context.Context, name string) error {
+	_, err := call[struct{}](ctx, c, http.MethodDelete, "/v1/tokens/"+url.PathEscape(name), nil)
+	return err
+}
+
 // Shutdown ends the control plane. With all, instances and gateway end too;
 // otherwise they go on and are adopted by the next `fairlead up`.
 func (c *Client) Shutdown(ctx context.Context, all bool) error {

@@ -179,3 +179,53 @@ type SecretValue struct {
 	Value  []byte `json:"value"`
 	Rotate bool   `json:"rotate,omitempty"`
 }
+
+// Signals is posted to /v1/signals: one value, or several under Reports.
+type Signals struct {
+	Trace   string         `json:"trace,omitempty" maxLength:"200" doc:"the request's or answer's header Fairlead-Trace"`
+	Signal  string         `json:"signal,omitempty" maxLength:"100" doc:"a signal that the app's file declares"`
+	Value   *float64       `json:"value,omitempty"`
+	Reports []SignalReport `json:"reports,omitempty" doc:"up to 1000 values at once, instead of one"`
+}
+
+// SignalReport is a value of one request.
+type SignalReport struct {
+	Trace  string  `json:"trace" maxLength:"200"`
+	Signal string  `json:"signal" maxLength:"100"`
+	Value  float64 `json:"value"`
+}
+
+// SignalsTaken is the answer to Signals. What was taken is recorded.
+type SignalsTaken struct {
+	Taken    int             `json:"taken"`
+	Repeated int             `json:"repeated,omitempty"` // that have a value already, which stays
+	Refused  []SignalRefused `json:"refused,omitempty"`
+}
+
+// SignalRefused says why a value of several is not taken.
+type SignalRefused struct {
+	Index  int           `json:"index"` // in Reports, from 0
+	Code   fairlead.Code `json:"code"`
+	Detail string        `json:"detail"`
+	Hint   string        `json:"hint,omitempty"`
+}
+
+// NewToken asks for a token: posted to /v1/tokens.
+type NewToken struct {
+	Name string        `json:"name" maxLength:"40" doc:"of the program that will hold it"`
+	Role fairlead.Role `json:"role" doc:"what it may do: reporter"`
+}
+
+// Token is a token that a program acts by, without itself.
+type Token struct {
+	Name    string        `json:"name"`
+	Role    fairlead.Role `json:"role"`
+	Created time.Time     `json:"created"`
+	By      string        `json:"by"`
+}
+
+// MadeToken is a new token with its text, which nobody can read again.
+type MadeToken struct {
+	Token
+	Text string `json:"token"`
+}

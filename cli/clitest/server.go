@@ -30,14 +30,16 @@ type Server struct {
 	now   func() time.Time
 	speed float64
 
-	mu      sync.Mutex
-	envs    []string
-	app     string
-	plays   []*play
-	secrets map[string]int
-	blobs   map[fairlead.Digest][]byte
-	away    bool
-	done    chan struct{}
+	mu       sync.Mutex
+	envs     []string
+	app      string
+	plays    []*play
+	secrets  map[string]int
+	tokens   []client.Token
+	reported map[string]bool // trace and signal
+	blobs    map[fairlead.Digest][]byte
+	away     bool
+	done     chan struct{}
 }
 
 // play is a rollout that runs by a script.
@@ -56,7 +58,7 @@ func Start(stateDir string, speed float64, envs ...string) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{Gateway: "127.0.0.1:8080", now: time.Now, speed: speed, envs: envs, app: "triage", secrets: map[string]int{}, blobs: map[fairlead.Digest][]byte{}, done: make(chan struct{})}
+	s := &Server{Gateway: "127.0.0.1:8080", now: time.Now, speed: speed, envs: envs, app: "triage", secrets: map[string]int{}, reported: map[string]bool{}, blobs: map[fairlead.Digest][]byte{}, done: make(chan struct{})}
 	s.http = &http.Server{Handler: s.routes(), ReadHeaderTimeout: time.Second}
 	go func() {
 		_ = s.http.Serve(listener)
@@ -134,6 +136,10 @@ func (s *Server) routes() http.Handler {
 	handle("GET /v1/secrets/{env}", s.listSecrets)
 	handle("PUT /v1/secrets/{env}/{name}", s.setSecret)
 	handle("DELETE /v1/secrets/{env}/{name}", s.removeSecret)
+	handle("POST /v1/signals", s.signals)
+	handle("POST /v1/tokens", s.createToken)
+	handle("GET /v1/tokens", func(*http.Request) (any, error) { return s.tokens, nil })
+	handle("DELETE /v1/tokens/{name}", s.revokeToken)
 	handle("POST /v1/blobs/missing", s.missing)
 	handle("PUT /v1/blobs/{digest}", s.putBlob)
 	handle("GET /v1/events", newest)
