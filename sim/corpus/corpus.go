@@ -73,9 +73,9 @@ type Instances struct {
 // used again.
 type Second struct {
 	Now       time.Duration // end of the second, since the beginning of the rollout
-	Ended     []Request     // requests of both releases that ended in it, in order of their end
+	Ended     []Request     // requests of both releases that ended in it, in order of their arrival
 	Arrived   []Request     // that arrived in it, in order; without what is not known yet: latency, first byte, outcome, and all that is reported. Only if Rule.Live
-	Begun     []Request     // whose first byte came in it, in order; with First but without what is not known yet. Only if Rule.Live
+	Begun     []Request     // whose first byte came in it, in order of arrival; with First but without what is not known yet. Only if Rule.Live
 	Instances [2]Instances  // by arm
 }
 
@@ -100,14 +100,15 @@ type Decision struct {
 // Judge is one way of deciding about one rollout. Second is called once for each
 // second in order, beginning with second 1, and returns what holds from then on; a
 // judge that looks less often says the same until its next look. Before the first
-// call the weight is 0 and instances are ready.
+// call the weight is 0 and the first instance of the new release is ready (unless
+// the fault is that it never is); further ones are ready when the weight needs them.
 type Judge interface {
 	Second(s *Second) Decision
 }
 
 // Start is what a judge knows when a rollout begins.
 type Start struct {
-	History  []Request     // of the old release in the 10 minutes before, in order of their end; shared, read only
+	History  []Request     // of the old release in the 10 minutes before, in order of arrival; shared, read only
 	Deadline time.Duration // of a request
 	Reports  bool          // the application reports Wrong, Refused, BadTool, Quality and Cost of each answer
 	Replicas int           // instances that a release has at full weight; a canary has its share, rounded up
