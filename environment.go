@@ -38,7 +38,7 @@ type Strategy struct {
 	Beta           float64   `json:"beta,omitempty"`           // highest probability of promoting one worse than the margins (default 1/20)
 	Tolerance      float64   `json:"tolerance,omitempty"`      // odds ratio up to which a release counts as no worse (default 1)
 	Margin         Margin    `json:"margin,omitempty"`         // harm that must be excluded
-	Steps          []Percent `json:"steps,omitempty"`          // shares to earn before all traffic (default 10, 50)
+	Steps          []Percent `json:"steps,omitempty"`          // shares to earn before all traffic; 0 first is mirror alone (default 10, 50)
 	Adaptive       *Adaptive `json:"adaptive,omitempty"`       // instead of steps: shares that follow the evidence
 	Warmup         Duration  `json:"warmup,omitempty"`         // time in each step in which latency is not judged (default 5s)
 	MinStep        Duration  `json:"minStep,omitempty"`        // shortest time at a step (default 5s)

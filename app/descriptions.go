@@ -91,7 +91,7 @@ func descriptions() map[string]string {
 		"Strategy.onInconclusive": "hold, widen, rollback or promote (default hold)",
 		"Strategy.rollbackWindow": "time after promotion in which judging goes on (default 30m)",
 		"Strategy.signals":        "what is reported and judged (default: the app's)",
-		"Strategy.steps":          "shares to earn before all traffic (default 10, 50)",
+		"Strategy.steps":          "shares to earn before all traffic; 0 first is mirror alone (default 10, 50)",
 		"Strategy.tolerance":      "odds ratio up to which a release counts as no worse (default 1)",
 		"Strategy.type":           "canary, blueGreen or rolling (default canary)",
 		"Strategy.warmup":         "time in each step in which latency is not judged (default 5s)",

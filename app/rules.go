@@ -98,7 +98,7 @@ func rules() map[string]rule {
 		"Strategy.alpha":          {min: 0, max: 0.5, open: true},
 		"Strategy.beta":           {min: 0, max: 0.5, open: true},
 		"Strategy.tolerance":      {min: 1, max: 100},
-		"Strategy.steps":          {items: 100, min: 0.01, max: 99.99},
+		"Strategy.steps":          {items: 100, min: 0, max: 99.99},
 		"Strategy.warmup":         {min: 0.001, max: 24 * hour},
 		"Strategy.minStep":        {min: 0.001, max: 30 * 24 * hour},
 		"Strategy.maxStep":        {min: 0.001, max: 30 * 24 * hour},

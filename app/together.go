@@ -205,6 +205,9 @@ func (c *checking) strategy(field string, s fairlead.Strategy) {
 			c.problem(fmt.Sprintf("%s.steps[%d]", field, i), "steps must grow: %g is not more than %g", float64(s.Steps[i]), float64(s.Steps[i-1]))
 		}
 	}
+	if len(s.Steps) > 0 && s.Steps[0].Weight() == 0 && s.Mirror == nil {
+		c.problem(field+".steps[0]", "0 gives the new release no traffic to be judged by; it needs mirror, or want 0.01 or more")
+	}
 	if s.Adaptive != nil && s.Adaptive.First > s.Adaptive.Most {
 		c.problem(field+".adaptive.most", "want at least first (%g), found %g", float64(s.Adaptive.First), float64(s.Adaptive.Most))
 	}

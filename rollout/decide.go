@@ -58,7 +58,7 @@ func (d *decision) say(kind, format string, args ...any) {
 // harmed goes back when the judge has found harm, or when an instance that takes
 // traffic will never serve again. It reports whether it decided.
 func (d *decision) harmed() bool {
-	exposed := d.r.Weight > 0 && d.r.From > 0
+	exposed := d.r.exposed()
 	switch {
 	case exposed && d.v.Finding == fairlead.Harmful && d.guardOnly():
 		if d.r.Held == "" {
@@ -194,6 +194,12 @@ func (d *decision) starting() {
 	}
 	d.setWeight(d.r.Weights[d.r.Step-1])
 	d.r.Phase, d.r.StepBegan = Stepping, d.in.Now
+	if d.r.Weight == 0 {
+		d.r.Epoch = max(d.r.Epoch, 1) // no traffic moves, and what is compared begins
+		d.say("rollout.stepped", "step %d of %d: copies of %s of the requests go to %s; no client meets it",
+			d.r.Step, len(d.r.Weights), d.r.Strategy.Mirror.Share.Weight(), d.name())
+		return
+	}
 	d.say("rollout.stepped", "step %d of %d: %s of the traffic goes to %s", d.r.Step, len(d.r.Weights), d.r.Weight, d.name())
 }
 
@@ -214,7 +220,7 @@ func (d *decision) starters() int {
 	if d.r.Kind == Back || d.r.Strategy.Type == fairlead.BlueGreen {
 		return d.r.Replicas
 	}
-	return need(d.r.Replicas, d.r.Weights[d.r.Step-1])
+	return need(d.r.Replicas, d.r.load(d.r.Weights[d.r.Step-1]))
 }
 
 func (d *decision) promote() {
@@ -276,7 +282,7 @@ func (d *decision) inconclusive(why string) {
 }
 
 func (d *decision) widen(why string) bool {
-	if d.r.Weight >= widest {
+	if d.r.Weight >= widest || d.r.Weight == 0 { // what clients have not met is not given to them to learn faster
 		return false
 	}
 	wider := min(2*d.r.Weight, widest)
@@ -304,10 +310,17 @@ func (d *decision) returning() {
 		return
 	}
 	d.r.Phase = Ended
+	if d.r.unmet() {
+		d.say("rollout.ended", "all traffic has stayed on %s@%d: no client met %s", d.r.Site.App, d.r.From, d.name())
+		return
+	}
 	d.say("rollout.ended", "all traffic is back on %s@%d", d.r.Site.App, d.r.From)
 }
 
 func (d *decision) goBack(outcome Outcome, format string, args ...any) {
+	if d.r.Weight == 0 && d.r.Mirroring() {
+		d.r.Epoch++ // it ends when the gateway has no more to copy
+	}
 	d.setWeight(0)
 	d.r.Phase, d.r.Outcome, d.r.Decided, d.r.Held = Returning, outcome, d.in.Now, ""
 	kind := "rollout.rolledBack"

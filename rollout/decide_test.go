@@ -151,6 +151,8 @@ func (s *scenario) begin(words []string) {
 			}
 		case "adaptive":
 			env.Strategy.Adaptive = &fairlead.Adaptive{First: 5, Most: fairlead.Percent(number)}
+		case "mirror":
+			env.Strategy.Mirror = &fairlead.Mirror{Share: fairlead.Percent(number), Methods: []string{"GET"}}
 		case "inconclusive":
 			env.Strategy.OnInconclusive = value
 		case "kind":
@@ -186,6 +188,9 @@ func (s *scenario) state() string {
 	text := fmt.Sprintf("  %s, step %d of %d, weight %s, epoch %d", s.r.Phase, s.r.Step, len(s.r.Weights), s.r.Weight, s.r.Epoch)
 	if s.r.Held != "" {
 		text += ", held: " + s.r.Held
+	}
+	if s.r.Mirroring() {
+		text += ", mirroring"
 	}
 	if s.r.Outcome != "" {
 		text += ", outcome " + string(s.r.Outcome)

@@ -44,6 +44,9 @@ func (e *explanation) where() {
 	default:
 		e.say("%s is entering %s: %s, step %d of %d, %s of the traffic.", name, e.r.Site.Env, phaseWords[e.r.Phase], e.r.Step, len(e.r.Weights), e.r.Weight)
 	}
+	if e.r.Mirroring() {
+		e.say("Copies of %s of the old release's requests go to it too; the answers go nowhere.", e.r.Strategy.Mirror.Share.Weight())
+	}
 	if e.s.Live.Stable > 0 {
 		e.say("%s@%d is live.", e.r.Site.App, e.s.Live.Stable)
 	}

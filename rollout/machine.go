@@ -184,7 +184,7 @@ func (m *Machine) become(d *Decision, in Input) {
 		return
 	}
 	switch {
-	case r.Epoch != before.Epoch && r.Weight > 0:
+	case r.Epoch != before.Epoch && (r.Weight > 0 || r.Mirroring()):
 		m.judge.Step(r.Epoch, r.Weight, r.Strategy.Warmup.D())
 	case before.Held == HeldLease || before.Held == HeldPaused && r.Held == "":
 		m.judge.Interrupt("resumed")

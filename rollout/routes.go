@@ -49,9 +49,12 @@ func arms(s State) (stable, canary int) {
 func split(r Rollout, canary gateway.Backend, oldReady int) *gateway.Split {
 	s := &gateway.Split{
 		Rollout: r.ID, Salt: r.Salt, Epoch: r.Epoch, Weight: r.Weight, Canary: canary,
-		Thresholds: r.Thresholds, First: r.First, Mirror: r.Strategy.Mirror,
+		Thresholds: r.Thresholds, First: r.First,
 	}
-	if partial(r) {
+	if r.Mirroring() {
+		s.Mirror = r.Strategy.Mirror
+	}
+	if partial(r) || s.Mirror != nil { // copies that nobody attends end too
 		s.Lease = gateway.Lease{TTL: fairlead.Duration(leaseTTL), Fallback: Fallback(r, oldReady, len(canary.Instances))}
 	}
 	return s

@@ -93,7 +93,7 @@ func newReplicas(r Rollout) int {
 	case r.Kind == Back || r.Strategy.Type == fairlead.BlueGreen || r.Outcome == Promoted:
 		return r.Replicas
 	}
-	return need(r.Replicas, max(r.Weight, r.Weights[max(r.Step, 1)-1]))
+	return need(r.Replicas, r.load(max(r.Weight, r.Weights[max(r.Step, 1)-1])))
 }
 
 // oldReplicas keeps the old release whole until the rollout ends, so that it can
