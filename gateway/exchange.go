@@ -73,7 +73,7 @@ func (x *exchange) serve(w *paced, r *http.Request) {
 
 // end counts the request as ended, whatever became of it.
 func (x *exchange) end() {
-	x.mirror.answered(x.whole, nil)
+	x.mirror.answered(x.whole, x.reading.values())
 	x.End(time.Now())
 }
 
@@ -98,7 +98,9 @@ func (x *exchange) rewrite(r *httputil.ProxyRequest) {
 // a request again only when a kept connection closed before any byte of it was
 // written, or when its method is idempotent.)
 func (x *exchange) RoundTrip(out *http.Request) (*http.Response, error) {
-	x.mirror.send(out)
+	if x.mirror != nil {
+		x.mirror.send(out, x.traceOf(true, true))
+	}
 	for {
 		attempt := out
 		if x.body != nil {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/fairlead/fairlead"
+	"github.com/fairlead/fairlead/gateway/trace"
 )
 
 // Limits of mirroring.
@@ -118,11 +119,9 @@ func (m *mirror) took(p []byte, err error) {
 	}
 }
 
-// send makes the copy of a request as an instance gets it.
-func (m *mirror) send(out *http.Request) {
-	if m == nil {
-		return
-	}
+// send makes the copy of a request as an instance gets it, with a receipt for late
+// reports of its own.
+func (m *mirror) send(out *http.Request, token string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.over {
@@ -132,6 +131,9 @@ func (m *mirror) send(out *http.Request) {
 	m.copied.Body, m.copied.GetBody, m.copied.Trailer, m.copied.TransferEncoding = nil, nil, nil, nil
 	m.copied.Header.Del("Expect") // its body is there
 	m.copied.Header.Set(mirroredHeader, "true")
+	if token != "" {
+		m.copied.Header.Set(trace.Header, token)
+	}
 	m.launch()
 }
 
@@ -234,12 +236,25 @@ func (m *mirror) ask(ctx context.Context, i *instance, out *http.Request, body [
 		m.ended(ctx, true, nil)
 		return true
 	}
-	defer answer.Body.Close()
-	_, err = io.CopyN(io.Discard, answer.Body, mirrorAnswerMost)
-	late := errors.Is(ctx.Err(), context.DeadlineExceeded) // it did begin in time, and what is long counts as it stands
-	cut := err != nil && err != io.EOF && !late
-	m.ended(ctx, cut || answer.StatusCode >= 500, nil)
+	failed, reported := judged(ctx, answer)
+	m.ended(ctx, failed, reported)
 	return true
+}
+
+// judged reads the answer to a copy, and returns whether it counts as failed and what
+// it reports. One that has begun in time and is still coming counts as it stands.
+func judged(ctx context.Context, answer *http.Response) (failed bool, reported map[string]float64) {
+	defer answer.Body.Close()
+	var heard reading
+	heard.take(answer.Header[signalHeader])
+	_, err := io.CopyN(io.Discard, answer.Body, mirrorAnswerMost)
+	if err == io.EOF {
+		heard.take(answer.Trailer[signalHeader])
+	}
+	late := errors.Is(ctx.Err(), context.DeadlineExceeded)
+	cut := err != nil && err != io.EOF && !late
+	reported = heard.values()
+	return cut || answer.StatusCode >= 500 || reported[fairlead.ErrorSignal] == 1, reported
 }
 
 // ended counts what became of the copy.

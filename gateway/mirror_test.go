@@ -14,6 +14,7 @@ import (
 
 	"github.com/fairlead/fairlead"
 	"github.com/fairlead/fairlead/gateway"
+	"github.com/fairlead/fairlead/gateway/trace"
 )
 
 // mirrored is a route whose new release gets copies only, of a share of the requests.
@@ -316,5 +317,52 @@ func TestAStopEndsCopiesAndNoBlockWaitsForThem(t *testing.T) {
 		if !complete {
 			t.Errorf("cell %v was left open", key)
 		}
+	}
+}
+
+func TestWhatBothAnswersReportIsPaired(t *testing.T) {
+	reports := func(header, trailer string) http.HandlerFunc {
+		return func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Fairlead-Signal", header)
+			w.Header().Set("Trailer", "Fairlead-Signal")
+			fmt.Fprint(w, "body")
+			w.Header().Set(http.TrailerPrefix+"Fairlead-Signal", trailer)
+		}
+	}
+	var tokens [2]atomic.Value
+	noting := func(i int, h http.HandlerFunc) http.HandlerFunc {
+		return func(w http.ResponseWriter, r *http.Request) {
+			tokens[i].Store(r.Header.Get("Fairlead-Trace"))
+			h(w, r)
+		}
+	}
+	g := start(t, t.TempDir())
+	g.apply(mirrored(app(t, "s", noting(0, reports("quality=0.9, tokens=100, only-here=1", "task-success=1"))),
+		app(t, "c", noting(1, reports("quality=0.25, tokens=300, error=1", "task-success=0"))), 100, http.MethodGet))
+	answer := g.get("/", "Tenant", "a")
+	pairs := pairsOf(g, 1)
+	want := map[string][2]float64{"failures": {0, 1}, "quality": {0.9, 0.25}, "tokens": {100, 300}, "task-success": {1, 0}}
+	if len(pairs) != len(want) {
+		t.Errorf("the pairs are %v", pairs)
+	}
+	for name, w := range want {
+		if p := pairs[name]; len(p) != 1 || p[0].Stable != w[0] || p[0].Canary != w[1] || p[0].Unit != pairs["failures"][0].Unit {
+			t.Errorf("the pairs of %s are %+v", name, p)
+		}
+	}
+	salt := []byte(strings.Repeat("salt", 8))
+	of := func(token any) trace.Trace {
+		got, err := trace.Open(salt, fmt.Sprint(token))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return got
+	}
+	old, copied, client := of(tokens[0].Load()), of(tokens[1].Load()), of(answer.header.Get("Fairlead-Trace"))
+	if old.Canary || !copied.Canary || !copied.Mirrored || copied.Nonce != old.Nonce || copied.Unit != old.Unit || copied.Second != old.Second {
+		t.Errorf("the receipts are %+v and %+v", old, copied)
+	}
+	if client != old {
+		t.Errorf("the client's receipt is %+v, its answer's %+v", client, old)
 	}
 }

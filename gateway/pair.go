@@ -79,7 +79,7 @@ func (p *pairing) count() {
 	p.stable.failed = p.of.failed
 	p.add(failuresPair, risk(p.stable.failed), risk(p.canary.failed))
 	for name, value := range p.stable.values {
-		if other, both := p.canary.values[name]; both {
+		if other, both := p.canary.values[name]; both && name != fairlead.ErrorSignal { // that is a failure
 			p.add(name, value, other)
 		}
 	}
@@ -90,6 +90,9 @@ func (p *pairing) add(signal string, stable, canary float64) {
 	c := p.of.cell
 	if c.pairs == nil {
 		c.pairs = map[string][]fairlead.Pair{}
+	}
+	if _, known := c.pairs[signal]; !known && len(c.pairs) > namesMost { // failures have their place
+		return
 	}
 	c.pairs[signal] = append(c.pairs[signal], fairlead.Pair{Unit: p.of.unit, Stable: stable, Canary: canary})
 }
