@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"math"
+	"strconv"
 	"testing"
 	"time"
 
@@ -48,8 +49,8 @@ func TestBlocksAccountForEveryRequestOnce(t *testing.T) {
 func accountsOnce(t *rapid.T) {
 	b := newBook(fairlead.Site{App: "a", Env: "p"})
 	now := time.Unix(1_700_000_000, 0)
-	var live []*observation
-	var want, got struct{ requests, ended, failed uint32 }
+	var live, all []*observation
+	var want, got struct{ requests, ended, failed, reports uint32 }
 	type once struct {
 		second      int64
 		epoch       uint32
@@ -69,6 +70,7 @@ func accountsOnce(t *rapid.T) {
 					got.requests += arm.Requests
 					got.ended += arm.Ended
 					got.failed += arm.Failed[fairlead.ServerError]
+					got.reports += uint32(len(arm.Reports["quality"]))
 					for s, units := range append([]fairlead.Units{arm.Units}, arm.Hits[:]...) {
 						for _, u := range units {
 							k := once{c.Second, c.Epoch, i == 1, uint64(s), u}
@@ -84,15 +86,19 @@ func accountsOnce(t *rapid.T) {
 	}
 	for range rapid.IntRange(1, 60).Draw(t, "steps") {
 		now = now.Add(time.Duration(rapid.IntRange(0, 700).Draw(t, "ms")) * time.Millisecond)
-		switch kind := rapid.IntRange(0, 4).Draw(t, "step"); {
+		switch kind := rapid.IntRange(0, 5).Draw(t, "step"); {
 		case kind <= 1:
 			want.requests++
-			live = append(live, arrived(b, now, arrival{
+			all = append(all, arrived(b, now, arrival{
 				rollout: "r", epoch: uint32(rapid.IntRange(1, 2).Draw(t, "epoch")), canary: rapid.Bool().Draw(t, "canary"),
 				unit: uint64(rapid.IntRange(1, 3).Draw(t, "unit")), hasUnit: true, limits: limits{100, 200, 300}, deadline: time.Second,
 			}))
+			live = append(live, all[len(all)-1])
 		case kind == 2:
 			take(false)
+		case kind == 3 && len(all) > 0:
+			want.reports++
+			all[rapid.IntRange(0, len(all)-1).Draw(t, "who")].report(signalValue{"quality", 0.5}) // ended or not
 		case len(live) > 0:
 			i := rapid.IntRange(0, len(live)-1).Draw(t, "which")
 			o := live[i]
@@ -188,5 +194,70 @@ func TestEachRolloutHasBlocksOfItsOwn(t *testing.T) {
 	}
 	if blocks[0].Final || !blocks[1].Final {
 		t.Errorf("only the last block of a stop is final")
+	}
+}
+
+func TestTheFirstByteHasLimitsOfItsOwnThatCountAsTheyPass(t *testing.T) {
+	b, now := newBook(fairlead.Site{}), time.Unix(1_700_000_000, 0)
+	of := func(first time.Duration) *observation {
+		a := arrival{rollout: "r", epoch: 1, unit: uint64(first), hasUnit: true, deadline: time.Minute}
+		a.limits = limits{1000, 2000, 3000, 10, 100, 1000}
+		o := arrived(b, now, a)
+		if first > 0 {
+			o.firstByte(now.Add(first), false)
+		}
+		return o
+	}
+	quick, slow, silent := of(5*time.Millisecond), of(50*time.Millisecond), of(0)
+	arm := b.close(now.Add(500*time.Millisecond), false)[0].Cells[0].Stable
+	if got := arm.Hits[fairlead.FirstP50]; len(got) != 2 { // slow, and silent before its byte came
+		t.Errorf("p50 of the first byte: %v", got)
+	}
+	if got := arm.Hits[fairlead.FirstP90]; len(got) != 1 || got[0] != 0 {
+		t.Errorf("p90 of the first byte: %v", got)
+	}
+	for _, o := range []*observation{quick, slow, silent} {
+		o.end(now.Add(2500 * time.Millisecond))
+	}
+	arm = b.close(now.Add(2600*time.Millisecond), false)[0].Cells[0].Stable
+	if len(arm.Hits[fairlead.SlowP90]) != 3 || len(arm.Hits[fairlead.FirstP50]) != 0 {
+		t.Errorf("at the end: %v", arm.Hits)
+	}
+	if got := arm.Hits[fairlead.FirstP99]; len(got) != 1 || got[0] != 0 { // it ended without a byte
+		t.Errorf("p99 of the first byte: %v", got)
+	}
+}
+
+func TestAReportAfterItsCellIsCompleteComesInThatCellAgain(t *testing.T) {
+	b, now := newBook(fairlead.Site{}), time.Unix(1_700_000_000, 0)
+	o := arriveAt(b, now)
+	o.report(signalValue{"early", 1})
+	o.firstByte(now.Add(time.Millisecond), true)
+	c := b.close(now.Add(2*time.Second), false)[0].Cells[0]
+	if !c.Complete || len(c.Canary.Reports["early"]) != 1 {
+		t.Fatalf("at first: %+v", c)
+	}
+	o.report(signalValue{"quality", 0.5})
+	late := b.close(now.Add(time.Hour), false)[0].Cells
+	if len(late) != 1 || late[0].Second != c.Second || late[0].Epoch != c.Epoch || !late[0].Complete || late[0].Canary.Requests != 0 {
+		t.Fatalf("an hour later: %+v", late)
+	}
+	if got := late[0].Canary.Reports; len(got) != 1 || len(got["quality"]) != 1 || got["quality"][0] != (fairlead.Report{Unit: 7, Value: 0.5}) {
+		t.Errorf("reported %v", got)
+	}
+}
+
+func TestAnArmOfACellHasSixteenNamesAtMostAlsoOverSeveralBlocks(t *testing.T) {
+	b, now := newBook(fairlead.Site{}), time.Unix(1_700_000_000, 0)
+	canary, stable := arriveAt(b, now), arrived(b, now, arrival{rollout: "r", epoch: 1, unit: 1, hasUnit: true})
+	taken := 0
+	for i := range 40 {
+		if canary.report(signalValue{"n" + strconv.Itoa(i), 1}) {
+			taken++
+		}
+		b.close(now, false)
+	}
+	if taken != namesMost || !canary.report(signalValue{"n3", 1}) || !stable.report(signalValue{"quality", 1}) {
+		t.Errorf("%d names were taken", taken)
 	}
 }

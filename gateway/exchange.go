@@ -82,9 +82,11 @@ func (x *exchange) rewrite(r *httputil.ProxyRequest) {
 	r.SetXForwarded()
 	r.Out.URL.Scheme, r.Out.URL.Host = "http", "instance"
 	r.Out.URL.RawQuery = r.In.URL.RawQuery // as it came, semicolons too
-	for name := range r.Out.Header {
-		if strings.HasPrefix(name, "Fairlead-") && (name != x.unitHeader || name == mirroredHeader) {
-			delete(r.Out.Header, name)
+	for _, h := range []http.Header{r.Out.Header, r.Out.Trailer} {
+		for name := range h {
+			if strings.HasPrefix(name, "Fairlead-") && (name != x.unitHeader || name == mirroredHeader) {
+				delete(h, name)
+			}
 		}
 	}
 	if id := r.Out.Header.Get("X-Request-Id"); id == "" || len(id) > 200 {

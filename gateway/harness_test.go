@@ -208,6 +208,7 @@ type sum struct {
 	latency, first  uint32
 	units           map[uint64]bool
 	hits            [fairlead.Signals]map[uint64]bool
+	reports         map[string]fairlead.Reports
 }
 
 func (s *sum) add(a fairlead.Arm) {
@@ -233,6 +234,12 @@ func (s *sum) add(a fairlead.Arm) {
 		for _, u := range hits {
 			s.hits[i][u] = true
 		}
+	}
+	for name, reports := range a.Reports {
+		if s.reports == nil {
+			s.reports = map[string]fairlead.Reports{}
+		}
+		s.reports[name] = append(s.reports[name], reports...)
 	}
 }
 
