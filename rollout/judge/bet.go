@@ -34,7 +34,11 @@ func (b *bets) table(t table) {
 		return
 	}
 	share := func(arm int) float64 { return float64(t.y[arm]) / float64(t.n[arm]) }
-	x := share(canary)/b.tolerance - share(stable)
+	b.difference(share(canary)/b.tolerance - share(stable))
+}
+
+// difference takes what is observed of X.
+func (b *bets) difference(x float64) {
 	for i, stake := range stakes {
 		b.logE[i] += math.Log1p(stake * x)
 	}

@@ -20,7 +20,7 @@ func TestAForecastOfAStepsFirstTenthIsWithinAFactorOfTwo(t *testing.T) {
 		pool   int  // sessions that come back
 		long   bool // only with JUDGE_RUNS
 	}{
-		{1, 1000, 0.005, 0, true}, {1, 5000, 0.005, 0, true}, {1, 5000, 0.05, 0, false},
+		{1, 1000, 0.005, 0, true}, {1, 5000, 0.005, 0, true}, {1, 5000, 0.05, 0, true},
 		{10, 500, 0.005, 0, true}, {10, 1000, 0.005, 0, false}, {10, 5000, 0.005, 0, false}, {10, 1000, 0.03, 0, true}, {10, 1000, 0, 0, false},
 		{100, 100, 0.005, 0, true}, {100, 1000, 0.005, 0, false}, {100, 5000, 0.005, 0, false}, {100, 1000, 0.03, 0, false}, {100, 1000, 0.005, 5000, false},
 	} {

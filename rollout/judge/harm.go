@@ -23,9 +23,12 @@ type harm struct {
 	logE      []float64 // by ratio
 }
 
-func newHarm(tolerance float64) *harm {
+func newHarm(tolerance float64) *harm { return newHarmAgainst(tolerance, rollbackRatios[:]) }
+
+// newHarmAgainst returns one for other ratios.
+func newHarmAgainst(tolerance float64, ratios []float64) *harm {
 	h := &harm{tolerance: tolerance}
-	for _, w := range rollbackRatios {
+	for _, w := range ratios {
 		if w > tolerance {
 			h.ratios = append(h.ratios, w)
 		}

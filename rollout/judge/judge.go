@@ -84,6 +84,8 @@ type Judge struct {
 	progress  progress
 	traffic   traffic
 	totals    totals
+	reports   reports   // what is reported, and mirrored pairs
+	weighed   []weighed // the signals, with their shares of alpha
 	estimates [fairlead.Signals]estimate
 }
 
@@ -94,7 +96,9 @@ func New(c Config) *Judge {
 		streams: streams{next: map[string]uint64{}},
 		cells:   map[cellKey]*cell{},
 		harm:    newOnsets(c.Tolerance),
+		reports: newReports(c),
 	}
+	j.weighed = j.weigh()
 	j.startSafety(0)
 	return j
 }
@@ -131,6 +135,7 @@ func (j *Judge) startSafety(from int64) {
 	for s := range j.safe {
 		j.safe[s] = newSafety(j.config)
 	}
+	j.reports.afresh()
 }
 
 // Restarts is how often instances ended by themselves in each arm since the last
@@ -166,11 +171,24 @@ func (j *Judge) Restarts(r Restarts) {
 // left to the older onsets.
 func (j *Judge) beginOnset() {
 	j.harm.begin(j.groups, j.begunCells)
+	j.reports.begin()
 	j.onset = j.newest
 }
 
 // judged reports whether a signal counts in this rollout.
-func (j *Judge) judged(s fairlead.Signal) bool { return s == fairlead.Failures || j.config.Latency }
+func (j *Judge) judged(s fairlead.Signal) bool { return j.config.unjudged()>>s&1 == 0 }
+
+// unjudged returns the signals of requests whose thresholds are not known, a bit each.
+func (c Config) unjudged() uint8 {
+	var mask uint8
+	if !c.Latency {
+		mask |= latencies
+	}
+	if !c.First {
+		mask |= firstBytes
+	}
+	return mask
+}
 
 // blind returns the signals that do not count in a cell, a bit each. What comes
 // late of an earlier step has its old warm-up behind it and the new one ahead.
@@ -178,10 +196,10 @@ func (j *Judge) blind(epoch uint32, second int64) uint8 {
 	if epoch == j.epoch && j.warmUntil == 0 {
 		j.warmUntil = second + j.warmup
 	}
-	if j.config.Latency && (j.warmup == 0 || j.warmUntil > 0 && second >= j.warmUntil) {
-		return 0
+	if j.warmup == 0 || j.warmUntil > 0 && second >= j.warmUntil {
+		return j.config.unjudged()
 	}
-	return latencies
+	return timings
 }
 
 // gap starts evidence of safety afresh because blocks or outcomes were lost.

@@ -2,8 +2,12 @@ package judge
 
 import "github.com/fairlead/fairlead"
 
-// latencies are the signals of latency, a bit each.
-const latencies = 1<<fairlead.SlowP50 | 1<<fairlead.SlowP90 | 1<<fairlead.SlowP99
+// The signals of time, a bit each: of the whole answer, and of its first byte.
+const (
+	latencies  = 1<<fairlead.SlowP50 | 1<<fairlead.SlowP90 | 1<<fairlead.SlowP99
+	firstBytes = 1<<fairlead.FirstP50 | 1<<fairlead.FirstP90 | 1<<fairlead.FirstP99
+	timings    = latencies | firstBytes
+)
 
 // latency is the way of cells to evidence of harm by latency. Cells count in the
 // order of their arrival, each when it is complete, as for safety: a block must
@@ -17,7 +21,7 @@ type latency struct {
 
 // add takes a cell that begins, unless it is in the warm-up.
 func (l *latency) add(c *cell) {
-	if c.blind&latencies != latencies {
+	if c.blind&timings != timings {
 		c.latency = true
 		l.queue = append(l.queue, c)
 	}
@@ -36,7 +40,7 @@ func (l *latency) next(before seen) *group {
 			continue
 		}
 		if l.block == nil || l.block.epoch != c.key.epoch {
-			l.block = newGroup(c.number, c.key.epoch, ^uint8(latencies))
+			l.block = newGroup(c.number, c.key.epoch, c.blind|^uint8(timings))
 		}
 		l.block.addCell(c)
 		if l.block.compares(before) {
@@ -49,22 +53,27 @@ func (l *latency) next(before seen) *group {
 }
 
 // compares reports whether both arms have a unit that was never slower than the
-// old release's 99th percentile, or the group is full.
+// old release's 99th percentile (where only first bytes are judged, that of these), or
+// the group is full.
 func (g *group) compares(before seen) bool {
 	if len(g.arm) >= most {
 		return true
 	}
+	slowest := fairlead.SlowP99
+	if g.blind>>slowest&1 == 1 {
+		slowest = fairlead.FirstP99
+	}
 	for _, units := range g.units {
-		if !anyAtRisk(units, before) {
+		if !anyAtRisk(units, before, slowest) {
 			return false
 		}
 	}
 	return true
 }
 
-func anyAtRisk(units []uint64, before seen) bool {
+func anyAtRisk(units []uint64, before seen, s fairlead.Signal) bool {
 	for _, u := range units {
-		if before[u]&(1<<fairlead.SlowP99) == 0 {
+		if before[u]&(1<<s) == 0 {
 			return true
 		}
 	}

@@ -55,6 +55,7 @@ func (j *Judge) Observe(b fairlead.Block) {
 	for i := range b.Cells {
 		if c := &b.Cells[i]; c.Epoch >= j.first {
 			j.arrive(b.Gateway, c)
+			j.reportsOf(c)
 			j.totals.addCell(c)
 			counts.add(requestsOf(c), 1)
 		}
@@ -75,6 +76,7 @@ func (j *Judge) Observe(b fairlead.Block) {
 	}
 	j.judgeLatency()
 	j.judgeSafety()
+	j.reports.judge(j.newest)
 	if b.Final {
 		j.end(b.Gateway)
 	}
@@ -93,6 +95,7 @@ func (j *Judge) follow(b fairlead.Block) bool {
 	}
 	if !known {
 		j.newest = 0 // another boot may have a clock that is behind
+		j.reports.reboot()
 	}
 	for _, c := range b.Cells {
 		j.newest = max(j.newest, c.Second)
@@ -163,7 +166,7 @@ func (j *Judge) arrive(boot string, b *fairlead.Cell) {
 		j.close()
 	}
 	if j.open == nil {
-		j.open = newGroup(j.groups, b.Epoch, latencies)
+		j.open = newGroup(j.groups, b.Epoch, timings)
 		j.groups++
 	}
 	if n := len(c.groups); n == 0 || c.groups[n-1] != j.open {
@@ -256,6 +259,7 @@ func (j *Judge) judgeSafety() {
 	for len(j.queue) > 0 && j.queue[0].complete {
 		c := j.queue[0]
 		j.queue = j.queue[1:]
+		j.reports.ended = c.key.second
 		if j.merged != nil && j.merged.blind != c.blind {
 			j.closeMerged()
 		}

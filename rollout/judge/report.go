@@ -21,8 +21,9 @@ type Report struct {
 	Share    Share            `json:"share"`
 	Stable   ArmTotals        `json:"stable"`
 	Canary   ArmTotals        `json:"canary"`
-	Signals  []SignalReport   `json:"signals"` // those that are judged
+	Signals  []SignalReport   `json:"signals"` // those that are judged, but restarts
 	Restarts RestartReport    `json:"restarts"`
+	Ignored  Ignored          `json:"ignored,omitzero"` // reports that were no evidence
 }
 
 // Evidence is an e-value and the threshold it must reach.
@@ -48,28 +49,37 @@ type ArmTotals struct {
 
 // SignalReport is the evidence of one signal.
 type SignalReport struct {
-	Name      string     `json:"name"`
-	Stable    ArmSignal  `json:"stable"`
-	Canary    ArmSignal  `json:"canary"`
-	OddsRatio *Interval  `json:"oddsRatio,omitempty"` // canary to stable, if it is constant
-	Harm      float64    `json:"harm"`                // e-value for "worse than the tolerance"
-	Safety    SafetyPart `json:"safety"`
-	Expected  *float64   `json:"expected,omitempty"` // seconds until it is proven safe in this step; nil when unknown or not to be expected
+	Name       string     `json:"name"`
+	Kind       string     `json:"kind,omitempty"`     // of a reported signal: fairlead.KindFailure and so on
+	Mirrored   bool       `json:"mirrored,omitempty"` // it compares two answers to one request
+	Protected  bool       `json:"protected"`          // this step must prove that it is not harmed
+	Stable     ArmSignal  `json:"stable"`
+	Canary     ArmSignal  `json:"canary"`
+	OddsRatio  *Interval  `json:"oddsRatio,omitempty"`  // canary to stable, if it is constant
+	Difference *Interval  `json:"difference,omitempty"` // of scores: the canary's mean less stable's
+	Preferred  *Interval  `json:"preferred,omitempty"`  // of pairs: how often the new answer is the better one, where one is
+	Harm       float64    `json:"harm"`                 // e-value for "worse than the tolerance"
+	HarmShare  float64    `json:"harmShare"`            // its share in the average that is evidence of harm
+	Safety     SafetyPart `json:"safety"`
+	Expected   *float64   `json:"expected,omitempty"` // seconds until it is proven safe in this step; nil when unknown or not to be expected
 }
 
 // SafetyPart is a signal's evidence of safety in this step: E is the mean of the
-// other two.
+// other two, or the one that there is: scores have no ratio, preferences and paired
+// amounts no difference. Where the signal is protected, E must reach Needed.
 type SafetyPart struct {
 	E        float64 `json:"e"`
 	Ratio    float64 `json:"ratio"`    // e-value against the margin's odds ratio
-	Absolute float64 `json:"absolute"` // e-value against the margin's risk difference
+	Absolute float64 `json:"absolute"` // e-value against the margin's risk difference; of scores, mean difference
+	Needed   float64 `json:"needed"`
 }
 
 // ArmSignal counts an arm's units since the rollout began.
 type ArmSignal struct {
-	AtRisk int     `json:"atRisk"` // units at risk, summed over test blocks
-	Hit    int     `json:"hit"`    // units that hit the signal, each once
-	Rate   float64 `json:"rate"`   // Hit / AtRisk: the risk of a unit in a test block
+	AtRisk int      `json:"atRisk"`         // units at risk, summed over test blocks; of a reported signal, units with a report; of pairs, mirrored requests
+	Hit    int      `json:"hit"`            // units that hit the signal, each once; of pairs, those to which this arm gave the worse answer
+	Rate   float64  `json:"rate"`           // Hit / AtRisk: the risk of a unit in a test block
+	Mean   *float64 `json:"mean,omitempty"` // of scores and amounts
 }
 
 // Interval is an estimate with an interval that holds at all times at once: it
@@ -98,25 +108,24 @@ func (j *Judge) Report() Report {
 		Safety:  Evidence{capped(j.logSafety()), 1 / j.config.Beta},
 		Blocked: j.blocked(), Afresh: j.afresh, Gaps: j.totals.gaps, Waiting: len(j.queue), Shared: j.incident.shared,
 		Stable: j.totals.arm(stable), Canary: j.totals.arm(canary),
+		Ignored:  j.reports.ignored,
 		Restarts: RestartReport{j.totals.restarts.Stable, j.totals.restarts.Canary, capped(j.harm.log(restartsIndex))},
 	}
 	if j.share != nil {
 		r.Share = Share{j.share.units[stable], j.share.units[canary], capped(j.share.logE()), 1 / shareError, j.share.mismatch}
 	}
-	for s := range j.safe {
-		if signal := fairlead.Signal(s); j.judged(signal) {
-			r.Signals = append(r.Signals, j.signalReport(signal))
+	for _, s := range j.weighed {
+		if s.title() != restartsName {
+			r.Signals = append(r.Signals, j.signalReport(s))
 		}
 	}
 	j.foresee(&r)
 	return r
 }
 
-func (j *Judge) signalReport(s fairlead.Signal) SignalReport {
-	safe := j.safe[s]
-	return SignalReport{
-		Name: s.String(), Stable: j.totals.signal(int(s), stable), Canary: j.totals.signal(int(s), canary),
-		OddsRatio: j.estimates[s].ratio(), Harm: capped(j.harm.log(int(s))),
-		Safety: SafetyPart{capped(safe.log()), capped(safe.ratio.log()), capped(safe.absolute.logE)},
-	}
+func (j *Judge) signalReport(s weighed) SignalReport {
+	r := SignalReport{Name: s.title(), Protected: s.demanded(j.mirrored()), Harm: capped(s.harmful()), HarmShare: s.share}
+	s.report(&r)
+	r.Safety.Needed = 1 / j.config.Beta
+	return r
 }

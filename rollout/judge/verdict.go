@@ -20,36 +20,12 @@ func capped(logE float64) float64 {
 
 const restartsName = "restarts"
 
-// part is one signal's part in the evidence of harm.
-type part struct {
-	name  string
-	share float64
-	logE  float64
-}
-
-// parts returns the signals of harm with their shares of the average: failures
-// half, latency a quarter (the mean of its three), restarts a quarter. Without
-// latency its share goes to failures. The average of e-processes is one under
-// any dependence between them.
-func (j *Judge) parts() []part {
-	failures := part{fairlead.Failures.String(), 0.75, j.harm.log(int(fairlead.Failures))}
-	restarts := part{restartsName, 0.25, j.harm.log(restartsIndex)}
-	if !j.config.Latency {
-		return []part{failures, restarts}
-	}
-	failures.share = 0.5
-	parts := []part{failures}
-	for s := fairlead.SlowP50; s < fairlead.Signals; s++ {
-		parts = append(parts, part{s.String(), 0.25 / 3, j.harm.log(int(s))})
-	}
-	return append(parts, restarts)
-}
-
-// logHarm returns the log of the evidence of harm: the average over the signals.
+// logHarm returns the log of the evidence of harm: the average over the signals by
+// their shares. The average of e-processes is one under any dependence between them.
 func (j *Judge) logHarm() float64 {
 	sum := math.Inf(-1)
-	for _, p := range j.parts() {
-		sum = logAddExp(sum, p.logE+math.Log(p.share))
+	for _, s := range j.weighed {
+		sum = logAddExp(sum, s.harmful()+s.log)
 	}
 	return sum
 }
@@ -57,22 +33,27 @@ func (j *Judge) logHarm() float64 {
 // leading returns the signal that contributes most to the evidence of harm.
 func (j *Judge) leading() string {
 	name, most := "", math.Inf(-1)
-	for _, p := range j.parts() {
-		if v := p.logE + math.Log(p.share); v > most {
-			name, most = p.name, v
+	for _, s := range j.weighed {
+		if v := s.harmful() + s.log; v > most {
+			name, most = s.title(), v
 		}
 	}
 	return name
 }
 
+// mirrored reports whether the new release has no traffic of its own but copies, so
+// that pairs are the only evidence of safety.
+func (j *Judge) mirrored() bool { return j.begun && j.weight == 0 && j.config.Mirror }
+
 // weakest returns the protected signal with the least evidence of safety, and
 // the log of that evidence: each signal must be safe.
-func (j *Judge) weakest() (fairlead.Signal, float64) {
-	weakest, least := fairlead.Failures, math.Inf(1)
-	for s := range j.safe {
-		if signal := fairlead.Signal(s); j.judged(signal) {
-			if logE := j.safe[s].log(); logE < least {
-				weakest, least = signal, logE
+func (j *Judge) weakest() (string, float64) {
+	weakest, least := fairlead.Failures.String(), math.Inf(1)
+	mirrored := j.mirrored()
+	for _, s := range j.weighed {
+		if s.demanded(mirrored) {
+			if logE := s.proven(); logE < least {
+				weakest, least = s.title(), logE
 			}
 		}
 	}
@@ -99,7 +80,7 @@ func (j *Judge) blocked() string {
 	switch {
 	case !j.begun:
 		return "no step has begun"
-	case j.weight == 0 || j.weight >= fairlead.Whole:
+	case j.weight == 0 && !j.config.Mirror || j.weight >= fairlead.Whole:
 		return fmt.Sprintf("at a weight of %s one release has all the traffic: there is nothing to compare", j.weight)
 	case j.share.mismatch:
 		return fmt.Sprintf("the canary has %d of %d units at a weight of %s: the assignment is not as it should be",
@@ -122,7 +103,7 @@ func (j *Judge) Verdict() fairlead.Verdict {
 	harm, blocked := j.logHarm(), j.blocked()
 	needSafe, needHarm := -math.Log(j.config.Beta), -math.Log(j.config.Alpha)
 	v := fairlead.Verdict{
-		Finding: fairlead.Inconclusive, Signal: weakest.String(), E: capped(safe), Needed: 1 / j.config.Beta, Blocked: blocked,
+		Finding: fairlead.Inconclusive, Signal: weakest, E: capped(safe), Needed: 1 / j.config.Beta, Blocked: blocked,
 	}
 	switch {
 	case safe >= needSafe && blocked == "":

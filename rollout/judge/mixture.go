@@ -1,0 +1,96 @@
+package judge
+
+import (
+	"math"
+	"math/bits"
+)
+
+// forever is the end of an onset that is never given up.
+const forever = math.MaxInt
+
+// mixture is the evidence of harm of one signal over onsets, as [onsets] is for the
+// signals of requests, with the same masses and ages: each onset has a test of type
+// T that sees what came since it began.
+type mixture[T interface{ log() float64 }] struct {
+	fresh func() T
+	alive []*aged[T]
+	begun int     // onsets after the start so far; the number of the newest
+	rest  float64 // mass not placed yet, and what the onsets given up have earned
+}
+
+// aged is an onset's test.
+type aged[T any] struct {
+	number int // 0 is the start
+	mass   float64
+	ends   int // it is given up when this onset begins
+	test   T
+}
+
+func newMixture[T interface{ log() float64 }](fresh func() T) *mixture[T] {
+	return &mixture[T]{fresh: fresh, alive: []*aged[T]{{mass: 0.5, ends: forever, test: fresh()}}, rest: 0.5}
+}
+
+// begin adds an onset. With all, the ones before are given up, whatever their age:
+// an e-process may be stopped at any time.
+func (m *mixture[T]) begin(all bool) {
+	m.begun++
+	kept := m.alive[:0]
+	for _, n := range m.alive {
+		if !all && n.ends > m.begun {
+			kept = append(kept, n)
+			continue
+		}
+		m.rest += n.mass * capped(n.test.log())
+	}
+	n := &aged[T]{number: m.begun, mass: onsetMass(m.begun), test: m.fresh()}
+	n.ends = m.begun + 2<<bits.TrailingZeros(uint(m.begun))
+	m.rest -= n.mass
+	m.alive = append(kept, n)
+}
+
+// log returns the log of the e-value.
+func (m *mixture[T]) log() float64 {
+	sum := math.Log(max(m.rest, 1e-300))
+	for _, n := range m.alive {
+		sum = logAddExp(sum, math.Log(n.mass)+n.test.log())
+	}
+	return sum
+}
+
+// remembered bounds the units that a signal remembers to count each once.
+const remembered = 1 << 20
+
+// once remembers in which onset a unit counted last. A unit counts once for each
+// onset, so that one number for each unit serves them all.
+type once map[uint64]int
+
+// span is a range of onsets, from exclusive to inclusive, for which a unit counts.
+type span struct{ after, until int }
+
+func (s span) holds(onset int) bool { return s.after < onset && onset <= s.until }
+
+// take returns for which onsets the unit counts now that onset is the newest one, and
+// remembers that it did.
+func (o once) take(unit uint64, onset int) span {
+	s := span{-1, onset}
+	if last, counted := o[unit]; counted {
+		s.after = last
+	}
+	if s.after < s.until {
+		o[unit] = onset
+	}
+	return s
+}
+
+// first reports whether the unit had not counted before in the rollout.
+func (s span) first() bool { return s.after < 0 }
+
+// full forgets all units if they are many, and reports that it did: then the onsets
+// before must be given up.
+func (o once) full() bool {
+	if len(o) < remembered {
+		return false
+	}
+	clear(o)
+	return true
+}

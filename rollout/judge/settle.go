@@ -1,0 +1,79 @@
+package judge
+
+import (
+	"math"
+	"math/bits"
+	"slices"
+)
+
+// settled passes reports on to evidence of safety once no more of their moment are
+// to be expected, in the order of their requests' arrival. Reports that come early
+// may be the good ones, as cells that end early are those without timeouts.
+//
+// A second of arrival is settled when all requests up to it have ended and it is older
+// than the signal's usual delay: nineteen of twenty reports so far came sooner than
+// that. What comes later still counts for harm, and never for safety. Nobody can know
+// of delays that are longer than anything seen so far: a step should last longer than
+// its graders take.
+type settled struct {
+	waiting map[int64][]record // by second of arrival
+	until   int64              // newest settled second
+	delays  [64]int            // reports of the rollout, by bits of their delay in seconds
+	came    int                // their number
+}
+
+// newSettled returns an empty queue; math.MinInt64 has no second before it.
+func newSettled() settled { return settled{waiting: map[int64][]record{}, until: math.MinInt64} }
+
+// afresh forgets what waits; delays stay known.
+func (s *settled) afresh() {
+	s.waiting, s.until = map[int64][]record{}, math.MinInt64
+}
+
+// delay notes how long a report took.
+func (s *settled) delay(seconds int64) {
+	s.delays[bits.Len64(uint64(max(0, seconds)))]++
+	s.came++
+}
+
+// usual returns seconds within which nineteen of twenty reports came, up to a factor
+// of 2: at most the next power of 2.
+func (s *settled) usual() int64 {
+	left := s.came - s.came/20
+	for i, n := range s.delays {
+		if left -= n; left <= 0 {
+			return int64(1)<<i - 1
+		}
+	}
+	return 0
+}
+
+// add takes a report that may count for safety.
+func (s *settled) add(second int64, r record) {
+	if second > s.until {
+		s.waiting[second] = append(s.waiting[second], r)
+	}
+}
+
+// next returns the reports of seconds that are settled now: ended is the newest second
+// up to which all requests have ended.
+func (s *settled) next(ended, now int64) []record {
+	until := min(ended, now-s.usual())
+	if s.came == 0 || until <= s.until {
+		return nil
+	}
+	s.until = until
+	var seconds []int64
+	for second := range s.waiting {
+		if second <= until {
+			seconds = append(seconds, second)
+		}
+	}
+	slices.Sort(seconds)
+	var next []record
+	for _, second := range seconds {
+		next = append(next, s.waiting[second]...)
+		delete(s.waiting, second)
+	}
+	return next
+}

@@ -1,0 +1,158 @@
+package judge
+
+import (
+	"math"
+
+	"github.com/fairlead/fairlead"
+)
+
+// signal is one kind of evidence as the verdict sees it: a signal of requests,
+// restarts, one reading of a reported signal, or a signal of mirrored requests. A new
+// kind is a new type with these methods and a line in weigh.
+type signal interface {
+	title() string               // unique in a rollout
+	harmful() float64            // log e-value of harm, of the whole rollout
+	proven() float64             // log e-value of safety, of this step
+	demanded(mirrored bool) bool // the step must prove it; mirrored: a step without traffic of its own
+	report(fill *SignalReport)   // counts, effect and safety, for people
+}
+
+// weighed is a signal with its share of the error budget.
+type weighed struct {
+	signal
+	share float64
+	log   float64 // of share
+}
+
+// weigh returns the signals that this rollout judges. Failures come first.
+func (j *Judge) weigh() []weighed {
+	failures := []signal{requestSignal{j, fairlead.Failures}}
+	var timing []signal
+	for s := fairlead.SlowP50; s < fairlead.Signals; s++ {
+		if j.judged(s) {
+			timing = append(timing, requestSignal{j, s})
+		}
+	}
+	others := [][]signal{timing, {restartSignal{j}}}
+	var mirrored []signal
+	for _, p := range j.reports.pairs {
+		if p.kind == fairlead.KindPreference {
+			others = append(others, []signal{p})
+		} else {
+			mirrored = append(mirrored, p)
+		}
+	}
+	for _, r := range j.reports.declared {
+		var views []signal
+		for _, v := range r.views {
+			views = append(views, v)
+		}
+		others = append(others, views)
+	}
+	return divide(failures, append(others, mirrored))
+}
+
+// divide gives failures and each other group its share of the budget; the signals of
+// a group have equal parts of it. Empty groups have none.
+func divide(failures []signal, others [][]signal) []weighed {
+	count := 0
+	for _, group := range others {
+		if len(group) > 0 {
+			count++
+		}
+	}
+	first, other := shares(count)
+	var all []weighed
+	add := func(group []signal, share float64) {
+		for _, s := range group {
+			part := share / float64(len(group))
+			all = append(all, weighed{s, part, math.Log(part)})
+		}
+	}
+	add(failures, first)
+	for _, group := range others {
+		add(group, other)
+	}
+	return all
+}
+
+// requestSignal is a signal that the gateway sees by itself.
+type requestSignal struct {
+	j *Judge
+	s fairlead.Signal
+}
+
+func (r requestSignal) title() string               { return r.s.String() }
+func (r requestSignal) harmful() float64            { return r.j.harm.log(int(r.s)) }
+func (r requestSignal) proven() float64             { return r.j.safe[r.s].log() }
+func (r requestSignal) demanded(mirrored bool) bool { return !mirrored }
+
+func (r requestSignal) report(fill *SignalReport) {
+	safe := r.j.safe[r.s]
+	fill.Stable, fill.Canary = r.j.totals.signal(int(r.s), stable), r.j.totals.signal(int(r.s), canary)
+	fill.OddsRatio = r.j.estimates[r.s].ratio()
+	fill.Safety = SafetyPart{E: capped(safe.log()), Ratio: capped(safe.ratio.log()), Absolute: capped(safe.absolute.logE)}
+}
+
+// restartSignal is restarts and OOM kills. They only argue for harm; Report.Restarts
+// has their counts.
+type restartSignal struct{ j *Judge }
+
+func (restartSignal) title() string        { return restartsName }
+func (r restartSignal) harmful() float64   { return r.j.harm.log(restartsIndex) }
+func (restartSignal) proven() float64      { return 0 }
+func (restartSignal) demanded(bool) bool   { return false }
+func (restartSignal) report(*SignalReport) {}
+
+func (v *view) title() string               { return v.name }
+func (v *view) harmful() float64            { return v.harm.log() }
+func (v *view) proven() float64             { return v.safe.log() }
+func (v *view) demanded(mirrored bool) bool { return v.protected && !mirrored }
+
+func (v *view) report(fill *SignalReport) {
+	fill.Kind = v.kind
+	for arm, to := range [2]*ArmSignal{&fill.Stable, &fill.Canary} {
+		*to = ArmSignal{AtRisk: v.units[arm], Hit: v.hits[arm]}
+		if n := float64(to.AtRisk); n > 0 {
+			to.Rate = float64(to.Hit) / n
+			if v.mean != nil || v.kind == fairlead.KindAmount {
+				mean := v.sums[arm] / n
+				to.Mean = &mean
+			}
+		}
+	}
+	if v.mean != nil {
+		fill.Difference = v.mean.interval()
+		fill.Stable.Hit, fill.Canary.Hit, fill.Stable.Rate, fill.Canary.Rate = 0, 0, 0, 0
+	} else {
+		fill.OddsRatio = v.odds.ratio()
+	}
+	fill.Safety = v.safe.part()
+}
+
+func (p *pairs) title() string {
+	if p.kind == fairlead.KindPreference {
+		return p.name
+	}
+	return p.name + " (mirrored)"
+}
+
+func (p *pairs) harmful() float64 { return p.harm.log() }
+func (p *pairs) proven() float64  { return p.safe.log() }
+
+func (p *pairs) demanded(mirrored bool) bool { return p.always || mirrored && !p.never }
+
+func (p *pairs) report(fill *SignalReport) {
+	fill.Kind = p.kind
+	for arm, to := range [2]*ArmSignal{&fill.Stable, &fill.Canary} {
+		*to = ArmSignal{AtRisk: p.pairs, Hit: p.lost[arm]}
+		if p.pairs > 0 {
+			to.Rate = float64(to.Hit) / float64(p.pairs)
+		}
+	}
+	fill.Mirrored, fill.Preferred = true, p.odds.preferred()
+	fill.Safety = SafetyPart{E: capped(p.safe.log()), Ratio: capped(p.safe.ratioLog())}
+	if p.safe.absolute != nil {
+		fill.Safety.Absolute = capped(p.safe.absolute.log())
+	}
+}
