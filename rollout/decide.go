@@ -7,6 +7,10 @@ import (
 	"github.com/fairlead/fairlead"
 )
 
+// explained is the kind of the decision that a person's reason accounts for a
+// mismatch of shares.
+const explained = "rollout.explained"
+
 // leaseTTL is how long a gateway keeps a partial split without hearing from the
 // control plane.
 const leaseTTL = 15 * time.Second
@@ -19,10 +23,10 @@ type Decision struct {
 	Rollout Rollout
 }
 
-// Decide returns what one input and the judge's verdict make of a rollout. It is
-// pure. Harm is looked at first, then people's commands, then the phase.
-func Decide(r Rollout, in Input, v fairlead.Verdict) Decision {
-	d := decision{r: r, in: in, v: v}
+// Decide returns what one input, the judge's verdict and its outlook make of a
+// rollout. It is pure. Harm is looked at first, then people's commands, then the phase.
+func Decide(r Rollout, in Input, v fairlead.Verdict, o Outlook) Decision {
+	d := decision{r: r, in: in, v: v, o: o}
 	d.r.Notes = r.Notes[:len(r.Notes):len(r.Notes)] // never write into the caller's array
 	switch {
 	case r.Phase == Ended:
@@ -47,6 +51,7 @@ type decision struct {
 	r    Rollout
 	in   Input
 	v    fairlead.Verdict
+	o    Outlook
 	kind string
 	text string
 }
@@ -115,6 +120,9 @@ func (d *decision) resume() {
 		return
 	}
 	was := d.r.Held
+	if was == HeldMismatch && d.in.Why == "" {
+		return // it stays until it is explained
+	}
 	d.r.Held = ""
 	switch {
 	case was == HeldLease && d.r.Phase == Watching:
@@ -127,6 +135,10 @@ func (d *decision) resume() {
 		return
 	}
 	d.r.StepBegan = d.in.Now
+	if was == HeldMismatch {
+		d.say(explained, "a person has explained why %s; safety is proven afresh at %s", d.o.Mismatch, d.r.Weight)
+		return
+	}
 	d.say("rollout.resumed", "resumed at %s after being held: %s", d.r.Weight, was)
 }
 
@@ -245,16 +257,34 @@ func (d *decision) promote() {
 func (d *decision) stepping() {
 	spent := d.in.Now.Sub(d.r.StepBegan)
 	switch {
-	case d.r.Held != "" && d.r.Held != HeldInconclusive:
+	case d.r.Held == HeldPaused, d.r.Held == HeldLease:
 	case d.v.Finding == fairlead.Safe && spent >= d.r.Strategy.MinStep.D():
-		grow(&d.r, spent)
+		grow(&d.r, min(d.o.Bound, d.r.Strategy.Margin.Absolute))
 		d.advance("rollout.advanced", "step %d is safe: %s", d.r.Step, evidence(d.v))
-	case d.r.Held != "":
+	case d.r.Held == "" && d.o.Mismatch != "":
+		d.r.Held = HeldMismatch
+		d.say("rollout.held", "%s; held at %s until a person explains it, by resuming with a reason", d.o.Mismatch, d.r.Weight)
+	case spent >= d.r.Strategy.MinStep.D() && d.o.Bound < 1 && grow(&d.r, d.o.Bound):
+		d.advance("rollout.advanced", "no signal is worse by %.0f points or more: the share may grow before step %d is safe", 100*d.o.Bound, d.r.Step)
+	case d.r.Held == HeldInconclusive, d.r.Held == HeldMismatch && d.holds():
 	case d.r.Weight == fairlead.Whole:
 		d.inconclusive("with all traffic on it there is nothing to compare it with")
 	case spent >= d.r.Strategy.MaxStep.D():
 		d.inconclusive(fmt.Sprintf("neither safety nor harm was proven in %s (%s)", d.r.Strategy.MaxStep, evidence(d.v)))
+	default:
+		d.foresee(spent)
 	}
+}
+
+// holds reports whether an inconclusive step waits for a person.
+func (d *decision) holds() bool {
+	switch d.r.Strategy.OnInconclusive {
+	case fairlead.OnInconclusiveRollback, fairlead.OnInconclusivePromote:
+		return false
+	case fairlead.OnInconclusiveWiden:
+		return d.r.Weight >= widest
+	}
+	return true
 }
 
 // advance makes the next weight due; starting gives it when its instances are ready.
@@ -285,13 +315,17 @@ func (d *decision) widen(why string) bool {
 	if d.r.Weight >= widest || d.r.Weight == 0 { // what clients have not met is not given to them to learn faster
 		return false
 	}
-	wider := min(2*d.r.Weight, widest)
+	wider := widerWeight(d.r)
 	weights := append([]fairlead.Weight(nil), d.r.Weights...)
 	for i := d.r.Step - 1; i < len(weights) && weights[i] < wider; i++ {
 		weights[i] = wider
 	}
-	d.r.Weights, d.r.Phase = weights, Starting
-	d.say("rollout.widened", "inconclusive: %s; widened to %s to learn faster", why, wider)
+	d.r.Weights, d.r.Phase, d.r.Held = weights, Starting, ""
+	expected := ""
+	if f := d.o.Wider; f.Seconds != nil {
+		expected = fmt.Sprintf("; %s it needs about %s there", At(f), Span(seconds(*f.Seconds)))
+	}
+	d.say("rollout.widened", "inconclusive: %s; widened to %s to learn faster%s", why, wider, expected)
 	return true
 }
 

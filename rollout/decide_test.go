@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/fairlead/fairlead"
+	"github.com/fairlead/fairlead/rollout/judge"
 )
 
 var rewrite = flag.Bool("rewrite", false, "write what the scenarios print into their files")
@@ -51,12 +52,15 @@ type scenario struct {
 	t  *testing.T
 	r  Rollout
 	v  fairlead.Verdict
+	o  Outlook
 	in Input
+
+	silent bool // no traffic comes
 }
 
 func runScenario(t *testing.T, script string) string {
-	s := &scenario{t: t, v: fairlead.Verdict{Finding: fairlead.Inconclusive, Needed: 20}}
-	s.in.Now = epochStart
+	s := &scenario{t: t, v: fairlead.Verdict{Finding: fairlead.Inconclusive, Needed: 20}, o: Outlook{Bound: 1}}
+	s.in.Now, s.o.Traffic = epochStart, epochStart
 	var out strings.Builder
 	lines := bufio.NewScanner(strings.NewReader(script))
 	for lines.Scan() {
@@ -86,6 +90,9 @@ func (s *scenario) order(line string) {
 			s.t.Fatalf("%q: %v", line, err)
 		}
 		s.in.Now = s.in.Now.Add(d)
+		if !s.silent {
+			s.o.Traffic = s.in.Now
+		}
 		words = words[1:]
 	}
 	if len(words) == 0 {
@@ -109,6 +116,14 @@ func (s *scenario) order(line string) {
 		s.v = fairlead.Verdict{Finding: fairlead.Harmful, Signal: "failures", E: 312, Needed: 300}
 	case "unproven":
 		s.v = fairlead.Verdict{Finding: fairlead.Inconclusive, Signal: "failures", E: 3, Needed: 20}
+	case "silent":
+		s.silent = true
+	case "forecast": // forecast 90m rps=2 wider=40m
+		s.forecast(rest)
+	case "excludes": // excludes 0.1: no risk has risen by more
+		s.o.Bound, _ = strconv.ParseFloat(rest[0], 64)
+	case "mismatch":
+		s.o.Mismatch = strings.Join(rest, " ")
 	case "lease":
 		s.in.Expired = rest[0] == "expired"
 		if len(rest) > 1 {
@@ -118,9 +133,32 @@ func (s *scenario) order(line string) {
 	case "applied":
 		s.in.Applied = s.r.Epoch
 	case "pause", "resume", "abort", "rollback":
-		s.in.Command, s.in.Why = Command(word), fairlead.Sealed("system:"+strings.Join(rest, " "))
+		s.in.Command = Command(word)
+		if len(rest) > 0 {
+			s.in.Why = fairlead.Sealed("system:" + strings.Join(rest, " "))
+		}
 	default:
 		s.t.Fatalf("unknown order %q", line)
+	}
+}
+
+func (s *scenario) forecast(words []string) {
+	needs := func(text string) *float64 {
+		d, err := time.ParseDuration(text)
+		if err != nil {
+			return nil // never
+		}
+		seconds := d.Seconds()
+		return &seconds
+	}
+	s.o.Forecast = judge.Forecast{Seconds: needs(words[0]), Signal: "latency p99"}
+	for _, word := range words[1:] {
+		switch key, value, _ := strings.Cut(word, "="); key {
+		case "rps":
+			s.o.Forecast.Requests, _ = strconv.ParseFloat(value, 64)
+		case "wider":
+			s.o.Wider = judge.Forecast{Seconds: needs(value), Requests: s.o.Forecast.Requests}
+		}
 	}
 }
 
@@ -129,7 +167,7 @@ func (s *scenario) begin(words []string) {
 	holdback := fairlead.Percent(5)
 	env := fairlead.Environment{Name: "production", Replicas: 1}
 	env.Strategy = fairlead.Strategy{
-		Type: words[0], Alpha: 1.0 / 300, Beta: 1.0 / 20, Holdback: &holdback,
+		Type: words[0], Alpha: 1.0 / 300, Beta: 1.0 / 20, Holdback: &holdback, Margin: fairlead.Margin{Ratio: 2, Absolute: 0.01},
 		MinStep: fairlead.Duration(5 * time.Second), MaxStep: fairlead.Duration(time.Hour),
 		RollbackWindow: fairlead.Duration(30 * time.Minute),
 	}
@@ -170,12 +208,15 @@ func (s *scenario) begin(words []string) {
 func (s *scenario) settle() []string {
 	var said []string
 	for range 20 {
-		d := Decide(s.r, s.in, s.v)
+		d := Decide(s.r, s.in, s.v, s.o)
 		if d.Kind == "" {
 			return said
 		}
 		if d.Rollout.Epoch != s.r.Epoch && s.v.Finding == fairlead.Safe {
 			s.v = fairlead.Verdict{Finding: fairlead.Inconclusive, Needed: 20}
+		}
+		if d.Rollout.Epoch != s.r.Epoch || d.Kind == explained {
+			s.o.Bound, s.o.Mismatch = 1, ""
 		}
 		s.r, s.in.Command = d.Rollout, ""
 		said = append(said, fmt.Sprintf("%s: %s", d.Kind, d.Text), s.state())

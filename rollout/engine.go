@@ -259,6 +259,10 @@ func (e *Engine) Act(ctx context.Context, site fairlead.Site, c Command, why fai
 		return Rollout{}, fairlead.Errorf(fairlead.Conflict, op, "no rollout is moving there").
 			WithHint("see what is there with: fairlead status %s", site.App)
 	}
+	if c == Resume && m.rollout.Held == HeldMismatch && why == "" {
+		return Rollout{}, fairlead.Errorf(fairlead.Invalid, op, "the new release's share of the users is not as it should be, and nobody has said why").
+			WithHint("find out why, and say it: fairlead resume %s --env %s --reason WHY", site.App, site.Env)
+	}
 	d, err := e.take(ctx, m, Input{Now: e.now(), Command: c, Why: why, New: m.new, Old: m.old, Ends: m.ends}, by.ID)
 	if err != nil {
 		return Rollout{}, fmt.Errorf("%s: %w", op, err)

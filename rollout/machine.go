@@ -27,7 +27,12 @@ type Machine struct {
 	digest  fairlead.Digest
 	tally   Tally
 	report  json.RawMessage // the judge's; nil when it may have changed
-	ahead   bool            // it took an input that could not be recorded; the engine folds it again
+
+	traffic  time.Time      // when blocks brought requests last
+	forecast judge.Forecast // the judge's, as of foreseen
+	foreseen time.Time
+
+	ahead bool // it took an input that could not be recorded; the engine folds it again
 }
 
 // NewMachine returns the machine of a rollout that has just begun.
@@ -97,14 +102,14 @@ func (m *Machine) Fresh(blocks []fairlead.Block) []fairlead.Block {
 func (m *Machine) Take(in Input) (d Decision, recorded []byte, err error) {
 	if m.evidential(in) {
 		m.weigh(in)
-	} else if d = Decide(m.rollout, in, m.Verdict()); d.Kind == "" {
+	} else if d = Decide(m.rollout, in, m.Verdict(), m.outlook(in)); d.Kind == "" {
 		return d, nil, nil
 	}
 	recorded, err = json.Marshal(in)
 	if err != nil {
 		return Decision{}, nil, fmt.Errorf("rollout %s: encode input: %w", m.rollout.ID, err)
 	}
-	d = Decide(m.rollout, in, m.Verdict())
+	d = Decide(m.rollout, in, m.Verdict(), m.outlook(in))
 	m.record(in, recorded)
 	m.become(&d, in)
 	return d, recorded, nil
@@ -130,6 +135,7 @@ func (m *Machine) weigh(in Input) {
 	}
 	m.judge.Late(in.Reports)
 	m.judge.Restarts(judge.Restarts{Stable: growth(m.old, in.Old), Canary: growth(m.new, in.New)})
+	m.foresee(in)
 }
 
 func growth(before, after Group) judge.ArmRestarts {
@@ -186,6 +192,9 @@ func (m *Machine) become(d *Decision, in Input) {
 	switch {
 	case r.Epoch != before.Epoch && (r.Weight > 0 || r.Mirroring()):
 		m.judge.Step(r.Epoch, r.Weight, r.Strategy.Warmup.D())
+		m.forecast = m.judge.Forecast()
+	case d.Kind == explained:
+		m.judge.Explain()
 	case before.Held == HeldLease || before.Held == HeldPaused && r.Held == "":
 		m.judge.Interrupt("resumed")
 	}
@@ -200,6 +209,7 @@ func judgeConfig(r Rollout) judge.Config {
 		MarginAbsolute: r.Strategy.Margin.Absolute,
 		Latency:        r.Thresholds[2] > 0,
 		First:          r.First[2] > 0,
+		Adaptive:       r.Strategy.Adaptive != nil,
 		Reported:       reported(r),
 		Mirror:         r.Strategy.Mirror != nil,
 	}

@@ -47,6 +47,7 @@ const (
 	HeldPaused       = "paused"
 	HeldInconclusive = "inconclusive"
 	HeldLease        = "lease expired"
+	HeldMismatch     = "share mismatch" // the assignment is not as the weight says, and nobody has explained it
 )
 
 // Kind is why a rollout was begun.
@@ -81,6 +82,7 @@ type Rollout struct {
 	Step       int               `json:"step"`           // from 1; 0 before the first
 	Weight     fairlead.Weight   `json:"weight"`         // share of To, as ordered from the gateway
 	Epoch      uint32            `json:"epoch"`          // grows with each change of weight
+	Told       uint32            `json:"told,omitempty"` // the newest epoch whose notes say that its evidence will not do
 	Thresholds [3]float64        `json:"thresholds"`     // From's frozen p50, p90, p99 in milliseconds; 0 if it had too little traffic
 	First      [3]float64        `json:"first,omitzero"` // likewise, of the time to the first byte
 

@@ -3,7 +3,6 @@ package rollout
 import (
 	"math"
 	"slices"
-	"time"
 
 	"github.com/fairlead/fairlead"
 )
@@ -48,22 +47,27 @@ func partialSteps(s fairlead.Strategy, replicas int) []fairlead.Weight {
 	return weights
 }
 
-// grow inserts an adaptive rollout's next weight before the last one: four times
-// the present share when the step was proven within a minute, else twice.
-func grow(r *Rollout, took time.Duration) {
+// grow makes an adaptive rollout's next weight due before the last one, and reports
+// whether there is one that is worth a step of its own: at least twice the present.
+//
+// bound is the greatest rise of a risk that evidence has not excluded, 1 before any.
+// The weight follows from it so that weight x bound stays what the first step
+// risked, when nothing was excluded: First x 1. A release that is as bad as can
+// still be thought then hurts no more users a second than it could have at first.
+func grow(r *Rollout, bound float64) bool {
 	a := r.Strategy.Adaptive
-	if a == nil || r.Step != len(r.Weights)-1 || r.Weight >= a.Most.Weight() {
-		return
+	if a == nil || r.Step != len(r.Weights)-1 {
+		return false
 	}
-	factor := fairlead.Weight(2)
-	if took < time.Minute {
-		factor = 4
+	next := a.Most.Weight()
+	if earned := float64(a.First.Weight()) / bound; earned < float64(next) {
+		next = fairlead.Weight(earned)
 	}
-	next := min(r.Weight*factor, a.Most.Weight())
-	if next >= r.Final() {
-		return
+	if next < 2*r.Weight && (next < a.Most.Weight() || next <= r.Weight) || next >= r.Final() {
+		return false
 	}
 	r.Weights = append(r.Weights[:r.Step:r.Step], next, r.Final())
+	return true
 }
 
 // Want is how many instances each release of a site should have.

@@ -160,6 +160,16 @@ func (j *Judge) Forecast() Forecast {
 	return f
 }
 
+// ForecastAt returns the same of a step at another weight, which begins afresh.
+func (j *Judge) ForecastAt(w fairlead.Weight) Forecast {
+	fresh := *j
+	fresh.weight, fresh.warmUntil = w, 0
+	for s := range fresh.safe {
+		fresh.safe[s] = newSafety(j.config)
+	}
+	return fresh.Forecast()
+}
+
 func (j *Judge) forecast() (Forecast, []prospect, []left) {
 	units, requests := j.traffic.rates()
 	f := Forecast{Units: units, Requests: requests}

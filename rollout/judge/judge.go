@@ -35,6 +35,7 @@ type Config struct {
 	MarginAbsolute float64 // risk difference that must be excluded, as a share
 	Latency        bool    // thresholds are known: latency is judged, and protected
 	First          bool    // likewise, the time to the first byte
+	Adaptive       bool    // the weight follows the evidence: see Bound
 
 	Reported []Reported // what apps, graders and users report
 	Mirror   bool       // mirrored requests are compared in pairs
@@ -79,6 +80,7 @@ type Judge struct {
 	merged    *group // takes complete cells
 	safe      [fairlead.Signals]*safety
 	afresh    string // why evidence of safety was started afresh in this step
+	reach     *reach // nil where the weight does not follow the evidence
 	share     *share
 	incident  incident
 	progress  progress
@@ -132,6 +134,9 @@ func (j *Judge) Interrupt(reason string) {
 func (j *Judge) startSafety(from int64) {
 	j.queue, j.merged, j.hit = nil, nil, seen{}
 	j.from = from
+	if j.config.Adaptive {
+		j.reach = newReach()
+	}
 	for s := range j.safe {
 		j.safe[s] = newSafety(j.config)
 	}

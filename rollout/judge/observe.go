@@ -276,6 +276,9 @@ func (j *Judge) judgeSafety() {
 func (j *Judge) closeMerged() {
 	t := j.merged.tables(j.hit)
 	j.merged = nil
+	if j.reach != nil {
+		j.reach.tables(t)
+	}
 	for s := range t {
 		j.safe[s].table(t[s])
 	}

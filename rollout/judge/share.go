@@ -1,6 +1,7 @@
 package judge
 
 import (
+	"fmt"
 	"math"
 
 	"github.com/fairlead/fairlead"
@@ -18,10 +19,11 @@ const (
 // 2022). A mismatch means that units were lost, kept or assigned unevenly, so
 // that the arms may not be alike.
 type share struct {
-	weight   float64
-	seen     map[uint64]struct{}
-	units    [2]int // distinct, by arm
-	mismatch bool   // once it is found it stays, until the next epoch
+	weight    float64
+	seen      map[uint64]struct{}
+	units     [2]int // distinct, by arm
+	mismatch  bool   // once it is found it stays, until the next epoch or until it is explained
+	explained bool
 }
 
 func newShare(w fairlead.Weight) *share {
@@ -42,7 +44,9 @@ func (s *share) add(arm int, units fairlead.Units) {
 }
 
 // test looks again.
-func (s *share) test() { s.mismatch = s.mismatch || s.logE() >= -math.Log(shareError) }
+func (s *share) test() {
+	s.mismatch = !s.explained && (s.mismatch || s.logE() >= -math.Log(shareError))
+}
 
 // logE returns the log e-value against the weight. A weight of nothing or all
 // allows no unit on the other arm.
@@ -57,4 +61,24 @@ func (s *share) logE() float64 {
 	a, b := sharePrior*s.weight, sharePrior*(1-s.weight)
 	logBeta := func(a, b float64) float64 { return logGamma(a) + logGamma(b) - logGamma(a+b) }
 	return logBeta(a+k, b+n-k) - logBeta(a, b) - k*math.Log(s.weight) - (n-k)*math.Log1p(-s.weight)
+}
+
+// Mismatch says how the assignment of this epoch is not as the weight says; "" where
+// it is, or a person has explained it.
+func (j *Judge) Mismatch() string {
+	if j.share == nil || !j.share.mismatch {
+		return ""
+	}
+	return fmt.Sprintf("the canary has %d of %d units at a weight of %s: the assignment is not as it should be",
+		j.share.units[canary], j.share.units[canary]+j.share.units[stable], j.weight)
+}
+
+// Explain takes it that a person knows why the shares of this epoch do not match and
+// that the releases can be compared all the same. Evidence of safety starts afresh.
+func (j *Judge) Explain() {
+	if j.share == nil {
+		return
+	}
+	j.share.explained, j.share.mismatch = true, false
+	j.Interrupt("the mismatch of shares was explained")
 }

@@ -83,8 +83,7 @@ func (j *Judge) blocked() string {
 	case j.weight == 0 && !j.config.Mirror || j.weight >= fairlead.Whole:
 		return fmt.Sprintf("at a weight of %s one release has all the traffic: there is nothing to compare", j.weight)
 	case j.share.mismatch:
-		return fmt.Sprintf("the canary has %d of %d units at a weight of %s: the assignment is not as it should be",
-			j.share.units[canary], j.share.units[canary]+j.share.units[stable], j.weight)
+		return j.Mismatch()
 	case j.incident.shared:
 		return "both releases fail far more than before: a shared incident"
 	}
