@@ -257,7 +257,7 @@ func (d *decision) promote() {
 func (d *decision) stepping() {
 	spent := d.in.Now.Sub(d.r.StepBegan)
 	switch {
-	case d.r.Held == HeldPaused, d.r.Held == HeldLease:
+	case d.r.Held != "" && d.r.Held != HeldInconclusive && d.r.Held != HeldMismatch:
 	case d.v.Finding == fairlead.Safe && spent >= d.r.Strategy.MinStep.D():
 		grow(&d.r, min(d.o.Bound, d.r.Strategy.Margin.Absolute))
 		d.advance("rollout.advanced", "step %d is safe: %s", d.r.Step, evidence(d.v))
