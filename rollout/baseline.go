@@ -1,7 +1,9 @@
 package rollout
 
 import (
+	"fmt"
 	"maps"
+	"time"
 
 	"github.com/fairlead/fairlead"
 )
@@ -160,4 +162,21 @@ func (all baselines) frozenAmounts(k armKey, signals []fairlead.SignalSpec) map[
 		}
 	}
 	return frozen
+}
+
+// failing returns the share of a release's requests that failed in the last minute or
+// two, and an error where it had too few.
+func (all baselines) failing(k armKey, now time.Time) (float64, error) {
+	var ended, failed uint64
+	if b := all[k]; b != nil {
+		for _, m := range b.minutes {
+			if m.at >= now.Unix()/60-1 {
+				ended, failed = ended+m.ended, failed+m.failed
+			}
+		}
+	}
+	if ended < watchLeast {
+		return 0, fmt.Errorf("only %d requests came in the last minute", ended)
+	}
+	return float64(failed) / float64(ended), nil
 }

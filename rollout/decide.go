@@ -35,6 +35,7 @@ func Decide(r Rollout, in Input, v fairlead.Verdict, o Outlook) Decision {
 		d.obey()
 	case in.Expired && r.Held != HeldLease && partial(r):
 		d.expire()
+	case d.breached():
 	default:
 		d.phase()
 	}
@@ -66,8 +67,8 @@ func (d *decision) harmed() bool {
 	exposed := d.r.exposed()
 	switch {
 	case exposed && d.v.Finding == fairlead.Harmful && d.guardOnly():
-		if d.r.Held == "" {
-			d.r.Held = "harm seen"
+		if d.r.Held != HeldHarm {
+			d.r.Held = HeldHarm
 			d.say("rollout.alerted", "%s is worse: %s; nothing is rolled back, because no holdback remains to compare with",
 				d.name(), evidence(d.v))
 			return true
@@ -135,6 +136,9 @@ func (d *decision) resume() {
 		return
 	}
 	d.r.StepBegan = d.in.Now
+	if d.waive(was) {
+		return
+	}
 	if was == HeldMismatch {
 		d.say(explained, "a person has explained why %s; safety is proven afresh at %s", d.o.Mismatch, d.r.Weight)
 		return
@@ -259,12 +263,15 @@ func (d *decision) stepping() {
 	switch {
 	case d.r.Held != "" && d.r.Held != HeldInconclusive && d.r.Held != HeldMismatch:
 	case d.v.Finding == fairlead.Safe && spent >= d.r.Strategy.MinStep.D():
+		if d.waitsForGuard() {
+			return
+		}
 		grow(&d.r, min(d.o.Bound, d.r.Strategy.Margin.Absolute))
 		d.advance("rollout.advanced", "step %d is safe: %s", d.r.Step, evidence(d.v))
 	case d.r.Held == "" && d.o.Mismatch != "":
 		d.r.Held = HeldMismatch
 		d.say("rollout.held", "%s; held at %s until a person explains it, by resuming with a reason", d.o.Mismatch, d.r.Weight)
-	case spent >= d.r.Strategy.MinStep.D() && d.o.Bound < 1 && grow(&d.r, d.o.Bound):
+	case spent >= d.r.Strategy.MinStep.D() && d.o.Bound < 1 && d.guardsGood() && grow(&d.r, d.o.Bound):
 		d.advance("rollout.advanced", "no signal is worse by %.0f points or more: the share may grow before step %d is safe", 100*d.o.Bound, d.r.Step)
 	case d.r.Held == HeldInconclusive, d.r.Held == HeldMismatch && d.holds():
 	case d.r.Weight == fairlead.Whole:
@@ -299,6 +306,9 @@ func (d *decision) inconclusive(why string) {
 	case fairlead.OnInconclusiveRollback:
 		d.goBack(RolledBack, "inconclusive: %s", why)
 	case fairlead.OnInconclusivePromote:
+		if d.waitsForGuard() {
+			return
+		}
 		d.advance("rollout.advanced", "inconclusive: %s; it goes on without evidence, because its file says so", why)
 	case fairlead.OnInconclusiveWiden:
 		if d.widen(why) {

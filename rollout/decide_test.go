@@ -3,6 +3,7 @@ package rollout
 import (
 	"bufio"
 	"crypto/rand"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -56,6 +57,7 @@ type scenario struct {
 	in Input
 
 	silent bool // no traffic comes
+	looks  guardLooks
 }
 
 func runScenario(t *testing.T, script string) string {
@@ -130,6 +132,11 @@ func (s *scenario) order(line string) {
 			p, _ := strconv.ParseFloat(rest[1], 64)
 			s.in.Fallen = fairlead.Percent(p).Weight()
 		}
+	case "guard": // "guard queue 7", or "guard queue blind"
+		s.look(rest[0], rest[1])
+	case "served": // "served 1000 5": requests of the old release, and those that failed
+		s.r.Tally.Stable.Requests, _ = strconv.ParseUint(rest[0], 10, 64)
+		s.r.Tally.Stable.Failed, _ = strconv.ParseUint(rest[1], 10, 64)
 	case "applied":
 		s.in.Applied = s.r.Epoch
 	case "pause", "resume", "abort", "rollback":
@@ -191,6 +198,10 @@ func (s *scenario) begin(words []string) {
 			env.Strategy.Adaptive = &fairlead.Adaptive{First: 5, Most: fairlead.Percent(number)}
 		case "mirror":
 			env.Strategy.Mirror = &fairlead.Mirror{Share: fairlead.Percent(number), Methods: []string{"GET"}}
+		case "guard": // guard=queue:rollback, where at most 5 is good
+			name, policy, _ := strings.Cut(value, ":")
+			most := 5.0
+			env.Strategy.Guards = append(env.Strategy.Guards, fairlead.Guard{Name: name, Max: &most, Failures: 3, OnBreach: policy})
 		case "inconclusive":
 			env.Strategy.OnInconclusive = value
 		case "kind":
@@ -201,6 +212,27 @@ func (s *scenario) begin(words []string) {
 	}
 	site := fairlead.Site{App: "triage", Env: "production"}
 	s.r = newRollout(Beginning{Site: site, Release: 2, Environment: env, Kind: kind}, Live{Stable: from, Replicas: env.Replicas}, s.in.Now, rand.Reader)
+}
+
+// look takes a look at a guard's number, as the loop does.
+func (s *scenario) look(name, said string) {
+	if s.looks.all == nil {
+		s.looks.all = map[string]map[string]*looked{}
+	}
+	guards := s.r.Strategy.Guards
+	if g, _, ok := s.r.watchGuard(); ok {
+		guards = append(guards, g)
+	}
+	s.in.Guards = nil
+	for _, g := range guards {
+		one := s.looks.of(s.r.ID, g.Name)
+		if value, err := strconv.ParseFloat(said, 64); g.Name == name && err == nil {
+			one.take(g, value, nil)
+		} else if g.Name == name {
+			one.take(g, 0, errors.New("the query has no result"))
+		}
+		s.in.Guards = append(s.in.Guards, one.GuardState)
+	}
 }
 
 // settle decides until nothing more is decided, as the engine does, and starts

@@ -405,6 +405,7 @@ type State struct {
 	New      Group
 	Ends     map[string]int // of the newest recorded input; the caller must not change it
 	Counted  time.Time      // when that was; zero before the first
+	Guards   []GuardState   // as looked at newest; none where nothing is looked at
 }
 
 // Sites returns the state of every site, sorted.
@@ -431,7 +432,7 @@ func (e *Engine) state(live Live, m *Machine) State {
 		return s
 	}
 	s.Tally, s.Verdict, s.Old, s.New = m.tally, m.Verdict(), m.old, m.new
-	s.Ends, s.Counted = m.ends, m.at
+	s.Ends, s.Counted, s.Guards = m.ends, m.at, m.guards
 	if report := m.encodedReport(); report != nil {
 		s.Report = report
 	}

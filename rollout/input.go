@@ -46,10 +46,11 @@ type GateState struct {
 
 // GuardState is what the looks at a guard's number said so far.
 type GuardState struct {
-	Name  string   `json:"name"`
-	Value *float64 `json:"value,omitempty"` // of the newest look that got one
-	Bad   int      `json:"bad,omitempty"`   // consecutive looks up to now whose value was out of bounds
-	Blind string   `json:"blind,omitempty"` // why the newest look got no value
+	Name   string   `json:"name"`
+	Value  *float64 `json:"value,omitempty"`  // of the newest look, if it got one
+	Bad    int      `json:"bad,omitempty"`    // consecutive looks up to now whose value was out of bounds
+	Blind  string   `json:"blind,omitempty"`  // why the newest look got no value
+	Unseen int      `json:"unseen,omitempty"` // consecutive looks up to now without a value
 }
 
 // holds reports whether every gate holds evidence that is fresh at now.

@@ -43,14 +43,15 @@ type Gates interface {
 // Releases reads a release.
 type Releases func(ctx context.Context, app string, number int) (fairlead.Release, error)
 
-// Config is what a Loop needs. All fields are required, but for Go and Sleep,
-// which are a goroutine and a timer unless a simulation gives its own.
+// Config is what a Loop needs. All fields are required, but for Guards, and
+// for Go and Sleep, which are a goroutine and a timer unless a simulation gives its own.
 type Config struct {
 	Engine   *Engine
 	Store    Store
 	Fleet    Fleet
 	Traffic  Traffic
 	Gates    Gates
+	Guards   Guards // nil: every guard is blind
 	Releases Releases
 	Term     uint64 // of this start of the control plane
 	Now      func() time.Time
@@ -78,6 +79,7 @@ type Loop struct {
 	counters   map[string]*counters
 	baselines  baselines
 	gates      gateRuns
+	looks      guardLooks
 	pushed     pushed
 	refused    string // routes, as the log says
 	journal    journal
@@ -99,7 +101,7 @@ func NewLoop(c Config) *Loop {
 		baselines: baselines{}, journal: journal{traffic: c.Traffic, store: c.Store}, releases: map[string]fairlead.Release{},
 	}
 	l.actions = newActions(l)
-	l.gates.states = map[string]GateState{}
+	l.gates.states, l.looks.all = map[string]GateState{}, map[string]map[string]*looked{}
 	return l
 }
 
@@ -280,7 +282,7 @@ func (l *Loop) decide(ctx context.Context, s scene) error {
 		}
 		l.proveGates(ctx, *r, s.now)
 		in, letters := l.input(state, s), l.mail.of(r.ID)
-		in.Reports = reportsOf(letters)
+		in.Reports, in.Guards = reportsOf(letters), l.lookAtGuards(ctx, *r, s.now, at(s.have, r.Site))
 		_, err := l.Engine.Feed(ctx, r.ID, in)
 		if err == nil || fairlead.CodeOf(err) == fairlead.Conflict {
 			l.mail.settle(letters, err)
@@ -295,6 +297,7 @@ func (l *Loop) decide(ctx context.Context, s scene) error {
 // forget lets go of what was counted for a rollout that has ended.
 func (l *Loop) forget(id string) {
 	delete(l.counters, id)
+	l.looks.forget(id)
 	l.gates.mu.Lock()
 	defer l.gates.mu.Unlock()
 	delete(l.gates.states, id)

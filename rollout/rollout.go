@@ -78,13 +78,14 @@ type Rollout struct {
 	Phase      Phase             `json:"phase"`
 	Outcome    Outcome           `json:"outcome,omitempty"`
 	Held       string            `json:"held,omitempty"`
-	Weights    []fairlead.Weight `json:"weights"`        // of the steps; the last is what a promotion gives
-	Step       int               `json:"step"`           // from 1; 0 before the first
-	Weight     fairlead.Weight   `json:"weight"`         // share of To, as ordered from the gateway
-	Epoch      uint32            `json:"epoch"`          // grows with each change of weight
-	Told       uint32            `json:"told,omitempty"` // the newest epoch whose notes say that its evidence will not do
-	Thresholds [3]float64        `json:"thresholds"`     // From's frozen p50, p90, p99 in milliseconds; 0 if it had too little traffic
-	First      [3]float64        `json:"first,omitzero"` // likewise, of the time to the first byte
+	Waived     []string          `json:"waived,omitempty"` // guards that a person let it go on past
+	Weights    []fairlead.Weight `json:"weights"`          // of the steps; the last is what a promotion gives
+	Step       int               `json:"step"`             // from 1; 0 before the first
+	Weight     fairlead.Weight   `json:"weight"`           // share of To, as ordered from the gateway
+	Epoch      uint32            `json:"epoch"`            // grows with each change of weight
+	Told       uint32            `json:"told,omitempty"`   // the newest epoch whose notes say that its evidence will not do
+	Thresholds [3]float64        `json:"thresholds"`       // From's frozen p50, p90, p99 in milliseconds; 0 if it had too little traffic
+	First      [3]float64        `json:"first,omitzero"`   // likewise, of the time to the first byte
 
 	Amounts map[string][3]float64 `json:"amounts,omitempty"` // likewise, of reported amounts by signal; only of those with enough reports
 
