@@ -2,6 +2,7 @@ package judge
 
 import (
 	"fmt"
+	"runtime"
 	"testing"
 
 	"github.com/fairlead/fairlead"
@@ -34,4 +35,61 @@ func BenchmarkObserve(b *testing.B) {
 			})
 		}
 	}
+}
+
+// BenchmarkTenThousandRollouts is the cost of a second of one of very many
+// rollouts that are judged in turn, so that each finds the processor's caches full
+// of the others' evidence: 27 units of the old release and 3 of the new one, six
+// signals, 4000 sessions that return or new ones, after 10 minutes or an hour.
+// "core" is the part of a processor that 10,000 such rollouts take.
+func BenchmarkTenThousandRollouts(b *testing.B) {
+	for _, c := range []struct{ seconds, pool, judges int }{{600, 4000, 300}, {3600, 4000, 300}, {3600, 0, 40}} {
+		b.Run(fmt.Sprintf("after=%ds/sessions=%d", c.seconds, c.pool), func(b *testing.B) {
+			w := newWorld(1, 30, 1000)
+			w.pool, w.fails, w.slow, w.late = c.pool, risks(0.004, 0.004), risks(0.001, 0.001), lates(1)
+			var before, after runtime.MemStats
+			var blocks []fairlead.Block
+			for range c.seconds + 20 {
+				blocks = append(blocks, w.block())
+			}
+			runtime.GC()
+			runtime.ReadMemStats(&before)
+			judges := make([]*Judge, c.judges)
+			for i := range judges {
+				judges[i] = newBusyJudge()
+				for _, block := range blocks[:c.seconds] {
+					judges[i].Observe(block)
+				}
+			}
+			runtime.GC()
+			runtime.ReadMemStats(&after)
+			bytes := float64(after.HeapAlloc-before.HeapAlloc) / float64(c.judges)
+			b.ReportAllocs()
+			b.ResetTimer()
+			for i := range b.N {
+				j := judges[i%c.judges]
+				block := blocks[c.seconds+i/c.judges%20]
+				block.Seq, block.At = j.streams.next["g1"], block.At+int64(i/c.judges/20)*20_000
+				cells := [2]fairlead.Cell{}
+				block.Cells = append(cells[:0], block.Cells...)
+				for k := range block.Cells {
+					block.Cells[k].Second += int64(i/c.judges/20) * 20
+				}
+				j.Observe(block)
+				j.Verdict()
+			}
+			perBlock := float64(b.Elapsed().Nanoseconds()) / float64(b.N)
+			b.ReportMetric(perBlock*10_000/1e9, "core")
+			b.ReportMetric(bytes, "B/judge")
+			runtime.KeepAlive(blocks)
+		})
+	}
+}
+
+func newBusyJudge() *Judge {
+	config := defaults
+	config.Latency, config.Beta = true, 1e-250
+	j := New(config)
+	j.Step(1, 1000, 0)
+	return j
 }

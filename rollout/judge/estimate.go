@@ -27,8 +27,11 @@ func (e *estimate) table(t table) {
 		return
 	}
 	e.known = true
+	p := polynomialOf(t)
+	step, w := estimateRatio(31), estimateRatio(0)
 	for i := range e.logL {
-		e.logL[i] += t.logLikelihood(estimateRatio(i))
+		e.logL[i] += p.at(t, w, float64(i-30)/5*math.Ln2)
+		w *= step
 	}
 }
 

@@ -1,6 +1,10 @@
 package judge
 
-import "github.com/fairlead/fairlead"
+import (
+	"slices"
+
+	"github.com/fairlead/fairlead"
+)
 
 // enough is how many canary units at risk of failing close a test block. Ten
 // would double the damage of a release that is wholly broken; one would make
@@ -10,10 +14,6 @@ const enough = 3
 // most bounds the units of a test block, where the canary has next to no
 // traffic. A block of any size is a valid one.
 const most = 1 << 15
-
-// seen remembers which signals a unit has hit: bit s stands for signal s. Units
-// without a hit are not in it.
-type seen map[uint64]uint8
 
 // hit is an outcome of a unit.
 type hit struct {
@@ -27,26 +27,31 @@ type hit struct {
 type group struct {
 	number int // counts the test blocks of a rollout
 	epoch  uint32
-	blind  uint8            // signals that are not judged here, a bit each
-	arm    map[uint64]uint8 // of each unit
-	units  [2][]uint64      // by arm, in order of arrival
-	hits   []hit            // not judged yet, in order of arrival
-	closed bool             // takes no more units
+	blind  uint8       // signals that are not judged here, a bit each
+	units  [2][]uint64 // by arm, ascending
+	hits   []hit       // not judged yet, in order of arrival
+	closed bool        // takes no more units
 }
 
 func newGroup(number int, epoch uint32, blind uint8) *group {
-	return &group{number: number, epoch: epoch, blind: blind, arm: map[uint64]uint8{}}
+	return &group{number: number, epoch: epoch, blind: blind}
 }
+
+// size returns how many units the group has.
+func (g *group) size() int { return len(g.units[stable]) + len(g.units[canary]) }
 
 // add takes the units of an arm. A unit that is in the group already stays in
 // the arm in which it came first.
 func (g *group) add(arm uint8, units fairlead.Units) {
+	other := g.units[1-arm]
+	have := slices.Grow(g.units[arm], len(units))
 	for _, u := range units {
-		if _, in := g.arm[u]; !in {
-			g.arm[u] = arm
-			g.units[arm] = append(g.units[arm], u)
+		if _, in := slices.BinarySearch(other, u); !in {
+			have = append(have, u)
 		}
 	}
+	slices.Sort(have)
+	g.units[arm] = slices.Compact(have)
 }
 
 // addCell takes the units and hits of a complete cell.
@@ -55,27 +60,37 @@ func (g *group) addCell(c *cell) {
 		g.add(uint8(arm), units)
 	}
 	for _, h := range c.hits {
-		if g.has(h.unit) {
+		if g.blind>>h.signal&1 == 0 && g.has(h.unit) {
 			g.hits = append(g.hits, h)
 		}
 	}
 }
 
+// armOf returns the arm of a unit, and whether it is in the group.
+func (g *group) armOf(unit uint64) (arm int, in bool) {
+	for arm, units := range g.units {
+		if _, in := slices.BinarySearch(units, unit); in {
+			return arm, true
+		}
+	}
+	return 0, false
+}
+
 // has reports whether the unit is in the group.
 func (g *group) has(unit uint64) bool {
-	_, in := g.arm[unit]
+	_, in := g.armOf(unit)
 	return in
 }
 
 // full reports whether the group has enough canary units that did not fail
 // before, or as many units as it may hold.
-func (g *group) full(before seen) bool {
-	if len(g.arm) >= most {
+func (g *group) full(before *memory) bool {
+	if g.size() >= most {
 		return true
 	}
 	at := 0
 	for _, u := range g.units[canary] {
-		if before[u]&(1<<fairlead.Failures) == 0 {
+		if !before.hit(u, fairlead.Failures) {
 			if at++; at >= enough {
 				return true
 			}
@@ -84,27 +99,56 @@ func (g *group) full(before seen) bool {
 	return false
 }
 
-// tables returns the table of each signal: the units at risk now, which are those
-// that have not hit the signal before, and among them those whose first hit is
-// among the group's hits. It adds these hits to before.
-func (g *group) tables(before seen) tables {
-	var t tables
-	for arm := range g.units {
-		for _, u := range g.units[arm] {
-			mask := before[u] | g.blind
+// tally counts a group's units, and those with a new hit, by signal, arm and the
+// rank that the unit had before: what a unit's rank is decides for which onsets it
+// is at risk.
+type tally [fairlead.Signals]struct{ n, y [2][rankMost + 1]int32 }
+
+// tally counts the group and takes its hits into before, at a rank.
+func (g *group) tally(before *memory, rank int) *tally {
+	var t tally
+	for arm, units := range g.units {
+		for _, u := range units {
+			known := before.ranks(u)
 			for s := range t {
-				if mask>>s&1 == 0 {
-					t[s].n[arm]++
+				if g.blind>>s&1 == 0 {
+					t[s].n[arm][known.of(fairlead.Signal(s))]++
 				}
 			}
 		}
 	}
 	for _, h := range g.hits {
-		mask := before[h.unit]
-		if (mask|g.blind)>>h.signal&1 == 0 {
-			before[h.unit] = mask | 1<<h.signal
-			t[h.signal].y[g.arm[h.unit]]++
+		known := before.ranks(h.unit).of(h.signal)
+		if arm, in := g.armOf(h.unit); in && known < rank && g.blind>>h.signal&1 == 0 {
+			before.set(h.unit, h.signal, rank)
+			t[h.signal].y[arm][known]++
 		}
 	}
-	return t
+	return &t
 }
+
+// table returns a signal's table for the i-th alive onset: the units at risk,
+// which are those that have not hit the signal since, and among them those with a
+// new hit.
+func (t *tally) table(s fairlead.Signal, i int) table {
+	var to table
+	for arm := range to.n {
+		for rank := range i + 1 {
+			to.n[arm] += int(t[s].n[arm][rank])
+			to.y[arm] += int(t[s].y[arm][rank])
+		}
+	}
+	return to
+}
+
+// tables returns all of them.
+func (t *tally) tables(i int) tables {
+	var to tables
+	for s := range to {
+		to[s] = t.table(fairlead.Signal(s), i)
+	}
+	return to
+}
+
+// tables returns the tables of a process that has one onset only.
+func (g *group) tables(before *memory) tables { return g.tally(before, 1).tables(0) }

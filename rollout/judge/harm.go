@@ -21,6 +21,7 @@ type harm struct {
 	tolerance float64
 	ratios    []float64
 	logE      []float64 // by ratio
+	mean      float64   // log of the mean of the e-values
 }
 
 func newHarm(tolerance float64) *harm { return newHarmAgainst(tolerance, rollbackRatios[:]) }
@@ -45,10 +46,8 @@ func (h *harm) table(t table) {
 	if !t.informs() {
 		return
 	}
-	base := t.logLikelihood(h.tolerance)
-	for i, w := range h.ratios {
-		h.logE[i] += t.logLikelihood(w) - base
-	}
+	t.compare(h.tolerance, h.ratios, h.logE)
+	h.mean = logMeanExp(h.logE)
 }
 
 // counts takes events without denominators, such as restarts: given their
@@ -61,7 +60,8 @@ func (h *harm) counts(events [2]int, share float64) {
 	for i, w := range h.ratios {
 		h.logE[i] += nc*math.Log(w/h.tolerance) - n*math.Log((1-share+share*w)/(1-share+share*h.tolerance))
 	}
+	h.mean = logMeanExp(h.logE)
 }
 
 // log returns the log of the e-value.
-func (h *harm) log() float64 { return logMeanExp(h.logE) }
+func (h *harm) log() float64 { return h.mean }

@@ -76,7 +76,7 @@ type Judge struct {
 	// Evidence of safety, of the step or since the last interruption.
 	queue     []*cell // of the epoch, in order of arrival, not judged yet
 	from      int64   // cells of earlier seconds are left out
-	hit       seen
+	hit       memory
 	merged    *group // takes complete cells
 	safe      [fairlead.Signals]*safety
 	afresh    string // why evidence of safety was started afresh in this step
@@ -132,7 +132,7 @@ func (j *Judge) Interrupt(reason string) {
 // startSafety forgets all evidence of safety and takes only cells of seconds
 // from from on.
 func (j *Judge) startSafety(from int64) {
-	j.queue, j.merged, j.hit = nil, nil, seen{}
+	j.queue, j.merged, j.hit = nil, nil, memory{}
 	j.from = from
 	if j.config.Adaptive {
 		j.reach = newReach()

@@ -32,7 +32,7 @@ func (l *latency) add(c *cell) {
 // signals earlier. Only the arrivals decide that, so that a block's end favours
 // no arm. A cell of a second that was judged (two gateways saw it) is left out:
 // the same stall could be in it. A cell that lost outcomes is left out too.
-func (l *latency) next(before seen) *group {
+func (l *latency) next(before *memory) *group {
 	for len(l.queue) > 0 && (l.queue[0].complete || l.queue[0].lost) {
 		c := l.queue[0]
 		l.queue = l.queue[1:]
@@ -55,8 +55,8 @@ func (l *latency) next(before seen) *group {
 // compares reports whether both arms have a unit that was never slower than the
 // old release's 99th percentile (where only first bytes are judged, that of these), or
 // the group is full.
-func (g *group) compares(before seen) bool {
-	if len(g.arm) >= most {
+func (g *group) compares(before *memory) bool {
+	if g.size() >= most {
 		return true
 	}
 	slowest := fairlead.SlowP99
@@ -71,9 +71,9 @@ func (g *group) compares(before seen) bool {
 	return true
 }
 
-func anyAtRisk(units []uint64, before seen, s fairlead.Signal) bool {
+func anyAtRisk(units []uint64, before *memory, s fairlead.Signal) bool {
 	for _, u := range units {
-		if before[u]&(1<<s) == 0 {
+		if !before.hit(u, s) {
 			return true
 		}
 	}
@@ -83,7 +83,7 @@ func anyAtRisk(units []uint64, before seen, s fairlead.Signal) bool {
 // judgeLatency takes complete cells as evidence of harm by latency.
 func (j *Judge) judgeLatency() {
 	for {
-		g := j.latency.next(j.harm.hits())
+		g := j.latency.next(&j.harm.hits)
 		if g == nil {
 			return
 		}

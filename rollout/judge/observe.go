@@ -66,7 +66,7 @@ func (j *Judge) Observe(b fairlead.Block) {
 			touched = j.outcomes(b.Gateway, c, touched)
 		}
 	}
-	if j.open != nil && j.open.full(j.harm.hits()) {
+	if j.open != nil && j.open.full(&j.harm.hits) {
 		j.close()
 	}
 	for _, g := range touched {
@@ -267,14 +267,14 @@ func (j *Judge) judgeSafety() {
 			j.merged = newGroup(0, c.key.epoch, c.blind)
 		}
 		j.merged.addCell(c)
-		if j.merged.full(j.hit) {
+		if j.merged.full(&j.hit) {
 			j.closeMerged()
 		}
 	}
 }
 
 func (j *Judge) closeMerged() {
-	t := j.merged.tables(j.hit)
+	t := j.merged.tables(&j.hit)
 	j.merged = nil
 	if j.reach != nil {
 		j.reach.tables(t)

@@ -10,6 +10,10 @@ import (
 // onsetPeriod is the time between two onsets, in seconds of the blocks.
 const onsetPeriod = 300
 
+// lifetimeMost bounds the age of onsets, in periods, so that no more than rankMost
+// are ever alive: a week.
+const lifetimeMost = 1 << 11
+
 // restartsIndex is the place of restarts behind the signals of requests.
 const restartsIndex = int(fairlead.Signals)
 
@@ -17,11 +21,11 @@ const restartsIndex = int(fairlead.Signals)
 // then: only test blocks opened since count, and a unit counts when it hits a
 // signal for the first time since.
 type onset struct {
-	mass  float64 // share of the evidence
-	group int     // number of the first test block that counts
-	cell  int     // likewise of cells, for latency
-	ends  int     // it is given up when this onset begins
-	hit   seen
+	mass    float64 // share of the evidence
+	logMass float64
+	group   int // number of the first test block that counts
+	cell    int // likewise of cells, for latency
+	ends    int // it is given up when this onset begins
 
 	failures, restarts *harm
 	slow               [fairlead.Signals - fairlead.SlowP50]*bets
@@ -66,7 +70,10 @@ type onsets struct {
 	tolerance float64
 	alive     []*onset // the first is the start's and lives for ever
 	begun     int      // later ones so far
+	hits      memory   // since which of the alive ones a unit has hit a signal
 	rest      [restartsIndex + 1]float64
+	logs      [restartsIndex + 1]float64 // what log returns, where it is fresh
+	fresh     [restartsIndex + 1]bool
 }
 
 func newOnsets(tolerance float64) *onsets {
@@ -79,7 +86,7 @@ func newOnsets(tolerance float64) *onsets {
 }
 
 func (o *onsets) at(mass float64, group, cell int) *onset {
-	n := &onset{mass: mass, group: group, cell: cell, hit: seen{}}
+	n := &onset{mass: mass, logMass: math.Log(mass), group: group, cell: cell}
 	for s := range n.slow {
 		n.slow[s] = newBets(o.tolerance)
 	}
@@ -91,22 +98,29 @@ func (o *onsets) at(mass float64, group, cell int) *onset {
 // from number cell on.
 func (o *onsets) begin(group, cell int) {
 	o.begun++
+	var ranks [rankMost + 1]uint8 // of the alive ones, by their rank so far
 	kept := o.alive[:1]
-	for _, n := range o.alive[1:] {
+	ranks[1] = 1
+	for i, n := range o.alive[1:] {
 		if n.ends > o.begun {
 			kept = append(kept, n)
-			continue
+		} else {
+			for s := range o.rest {
+				o.rest[s] += n.mass * capped(n.log(s))
+			}
 		}
-		for s := range o.rest {
-			o.rest[s] += n.mass * capped(n.log(s))
-		}
+		ranks[i+2] = uint8(len(kept))
+	}
+	if len(kept) < len(o.alive) {
+		o.hits.renumber(&ranks)
 	}
 	n := o.at(onsetMass(o.begun), group, cell)
-	n.ends = o.begun + 2<<bits.TrailingZeros(uint(o.begun))
+	n.ends = o.begun + min(2<<bits.TrailingZeros(uint(o.begun)), lifetimeMost)
 	for s := range o.rest {
 		o.rest[s] -= n.mass
 	}
 	o.alive = append(kept, n)
+	o.fresh = [restartsIndex + 1]bool{}
 }
 
 // onsetMass returns the mass of the j-th later onset, from 1. The sum over all j
@@ -119,34 +133,35 @@ func onsetMass(j int) float64 {
 // group takes the new outcomes of a test block, and returns the tables of the
 // process from the start.
 func (o *onsets) group(g *group) tables {
-	var start tables
-	for i, n := range o.alive {
-		if g.number >= n.group {
-			t := g.tables(n.hit)
-			n.failures.table(t[fairlead.Failures])
-			if i == 0 {
-				start = t
-			}
-		}
+	rank := o.rank(func(n *onset) bool { return g.number >= n.group })
+	t := g.tally(&o.hits, rank)
+	for i, n := range o.alive[:rank] {
+		n.failures.table(t.table(fairlead.Failures, i))
 	}
-	return start
+	o.fresh[fairlead.Failures] = false
+	return t.tables(0)
 }
 
 // latency takes a block of complete cells, and returns likewise.
 func (o *onsets) latency(g *group) tables {
-	var start tables
-	for i, n := range o.alive {
-		if g.number >= n.cell {
-			t := g.tables(n.hit)
-			for s := range n.slow {
-				n.slow[s].table(t[int(fairlead.SlowP50)+s])
-			}
-			if i == 0 {
-				start = t
-			}
+	rank := o.rank(func(n *onset) bool { return g.number >= n.cell })
+	t := g.tally(&o.hits, rank)
+	for s := fairlead.SlowP50; s < fairlead.Signals; s++ {
+		for i, n := range o.alive[:rank] {
+			n.slow[s-fairlead.SlowP50].table(t.table(s, i))
 		}
+		o.fresh[s] = false
 	}
-	return start
+	return t.tables(0)
+}
+
+// rank returns how many onsets count something: the oldest ones.
+func (o *onsets) rank(counts func(*onset) bool) int {
+	rank := 1
+	for rank < len(o.alive) && counts(o.alive[rank]) {
+		rank++
+	}
+	return rank
 }
 
 // counts takes restarts.
@@ -154,16 +169,18 @@ func (o *onsets) counts(events [2]int, share float64) {
 	for _, n := range o.alive {
 		n.restarts.counts(events, share)
 	}
+	o.fresh[restartsIndex] = false
 }
 
 // log returns the log of a signal's e-value.
 func (o *onsets) log(s int) float64 {
+	if o.fresh[s] {
+		return o.logs[s]
+	}
 	sum := math.Log(max(o.rest[s], 1e-300))
 	for _, n := range o.alive {
-		sum = logAddExp(sum, math.Log(n.mass)+n.log(s))
+		sum = logAddExp(sum, n.logMass+n.log(s))
 	}
+	o.logs[s], o.fresh[s] = sum, true
 	return sum
 }
-
-// hits returns which units have hit which signals in this rollout.
-func (o *onsets) hits() seen { return o.alive[0].hit }

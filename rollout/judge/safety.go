@@ -14,22 +14,22 @@ var safetyRatios = [...]float64{0.7, 1, 1.15}
 type safety struct {
 	ratio    *ratioSafety
 	absolute *absoluteSafety
+	mean     float64 // log of the mean of the two
 }
 
 func newSafety(c Config) *safety {
-	return &safety{newRatioSafety(c.MarginRatio), newAbsoluteSafety(c.MarginAbsolute)}
+	return &safety{ratio: newRatioSafety(c.MarginRatio), absolute: newAbsoluteSafety(c.MarginAbsolute)}
 }
 
 // table takes a test block whose outcomes are all known.
 func (s *safety) table(t table) {
 	s.ratio.table(t)
 	s.absolute.table(t)
+	s.mean = logAddExp(s.ratio.log(), s.absolute.logE) - math.Ln2
 }
 
 // log returns the log of the e-value.
-func (s *safety) log() float64 {
-	return logMeanExp([]float64{s.ratio.log(), s.absolute.logE})
-}
+func (s *safety) log() float64 { return s.mean }
 
 // ratioSafety is the e-process against "the odds ratio is at least the margin":
 // the test of harm turned round.
@@ -57,10 +57,7 @@ func (r *ratioSafety) table(t table) {
 	if !t.informs() {
 		return
 	}
-	base := t.logLikelihood(r.margin)
-	for i, w := range r.ratios {
-		r.logE[i] += t.logLikelihood(w) - base
-	}
+	t.compare(r.margin, r.ratios, r.logE)
 }
 
 func (r *ratioSafety) log() float64 { return logMeanExp(r.logE) }
@@ -132,20 +129,30 @@ func logAbsolute(t table, pc, ps, delta float64) float64 {
 
 // project returns the point (qs+delta, qs) that is nearest to (pc, ps) in the
 // sense of absoluteSafety. The derivative of the distance rises with qs, is
-// negative where qc = pc and positive where qs = ps: it is halved in between.
+// negative where qc = pc and positive where qs = ps: its root lies in between,
+// and is found by Newton's steps, or by halving where these leave the bracket.
 func project(n [2]int, pc, ps, delta float64) (qc, qs float64) {
-	slope := func(n int, p, q float64) float64 { return float64(n) * (q - p) / (q * (1 - q)) }
 	low, high := max(0, pc-delta), min(ps, 1-delta)
+	nc, ns := float64(n[canary]), float64(n[stable])
+	qs = low + (high-low)/2
 	for range 80 {
-		qs = low + (high-low)/2
-		if qs <= low || qs >= high {
-			break
-		}
-		if slope(n[canary], pc, qs+delta)+slope(n[stable], ps, qs) < 0 {
+		qc = qs + delta
+		vc, vs := qc*(1-qc), qs*(1-qs)
+		slope := nc*(qc-pc)/vc + ns*(qs-ps)/vs
+		if slope < 0 {
 			low = qs
 		} else {
 			high = qs
 		}
+		bend := nc*((qc-pc)*(qc-pc)+pc*(1-pc))/(vc*vc) + ns*((qs-ps)*(qs-ps)+ps*(1-ps))/(vs*vs)
+		next := qs - slope/bend
+		if !(next > low && next < high) {
+			next = low + (high-low)/2
+		}
+		if math.Abs(next-qs) <= 1e-14*qs || next <= low || next >= high {
+			break
+		}
+		qs = next
 	}
 	qs = max(qs, 1e-300)
 	return min(qs+delta, 1-1e-15), qs

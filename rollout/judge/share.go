@@ -10,7 +10,7 @@ import (
 const (
 	shareError = 1.0 / 1000 // highest probability of a false mismatch in an epoch
 	sharePrior = 100        // units' worth of belief in the weight
-	shareMost  = 1 << 20    // units after which the test has said all it can say
+	shareMost  = 1 << 13    // units that are remembered; of more, a part is counted
 )
 
 // share tests whether the canary has the share of an epoch's units that its
@@ -18,34 +18,46 @@ const (
 // that of the weight itself, which is an e-process (Lindon & Malek, NeurIPS
 // 2022). A mismatch means that units were lost, kept or assigned unevenly, so
 // that the arms may not be alike.
+//
+// Distinct units are counted, so they are remembered. To bound that, of new units
+// from then on only half are counted when shareMost are remembered, then a
+// quarter, and so on, chosen by their hash, which does not decide their arm.
 type share struct {
 	weight    float64
-	seen      map[uint64]struct{}
-	units     [2]int // distinct, by arm
+	seen      memory // units that were counted and could come again
+	without   uint64 // units whose keys have any of these bits are not counted
+	units     [2]int // counted, by arm
+	changed   bool   // since the last test
 	mismatch  bool   // once it is found it stays, until the next epoch or until it is explained
 	explained bool
 }
 
 func newShare(w fairlead.Weight) *share {
-	return &share{weight: float64(w) / float64(fairlead.Whole), seen: map[uint64]struct{}{}}
+	return &share{weight: float64(w) / float64(fairlead.Whole)}
 }
 
 // add takes units of the epoch, new ones and known ones.
 func (s *share) add(arm int, units fairlead.Units) {
 	for _, u := range units {
-		if len(s.seen) >= shareMost {
-			return
+		if keyOf(u)&s.without != 0 || s.seen.hit(u, 0) {
+			continue
 		}
-		if _, known := s.seen[u]; !known {
-			s.seen[u] = struct{}{}
-			s.units[arm]++
+		s.seen.set(u, 0, 1)
+		s.units[arm]++
+		s.changed = true
+		if s.seen.used >= shareMost {
+			s.without = s.without<<1 | 1<<ranksBits
+			s.seen.thin(s.without)
 		}
 	}
 }
 
 // test looks again.
 func (s *share) test() {
-	s.mismatch = !s.explained && (s.mismatch || s.logE() >= -math.Log(shareError))
+	if s.changed && !s.explained {
+		s.mismatch = s.mismatch || s.logE() >= -math.Log(shareError)
+	}
+	s.mismatch, s.changed = s.mismatch && !s.explained, false
 }
 
 // logE returns the log e-value against the weight. A weight of nothing or all
