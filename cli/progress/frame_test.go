@@ -158,6 +158,18 @@ func TestARolloutThatNobodyCallsSaysSo(t *testing.T) {
 	}
 }
 
+func TestAStepOfCopiesSaysSoAndAsksForNoClients(t *testing.T) {
+	site := stepping()
+	site.Rollout.Weight, site.Rollout.Canary = 0, client.Arm{}
+	if line := Line(*site.Rollout); strings.Contains(line, noRequests) || !strings.Contains(line, "copies only") {
+		t.Errorf("requests of the old release have come, which are copied: %q", line)
+	}
+	site.Rollout.Stable = client.Arm{}
+	if line := Line(*site.Rollout); !strings.Contains(line, noRequests) {
+		t.Errorf("nobody is told that there is nothing to copy: %q", line)
+	}
+}
+
 func TestASummaryNamesItsReleaseOnce(t *testing.T) {
 	r := client.Rollout{App: "triage", Env: "production", To: 3, Outcome: client.Failed, Reason: "triage@3 took no traffic: crash loop: exit status 2"}
 	if got, want := Summary(r), "triage@3 failed in production and took no traffic: crash loop: exit status 2"; got != want {

@@ -12,7 +12,7 @@ func Line(r client.Rollout) string {
 	head := fmt.Sprintf("%s@%d in %s: %s", r.App, r.To, r.Env, doing(r))
 	switch {
 	case r.Phase == "stepping" && r.Held == "":
-		head = fmt.Sprintf("%s@%d in %s: step %d of %d, %s", r.App, r.To, r.Env, r.Step, len(r.Weights), r.Weight)
+		head = fmt.Sprintf("%s@%d in %s: step %d of %d, %s", r.App, r.To, r.Env, r.Step, len(r.Weights), stepShare(r))
 	case Judged(r):
 		head += ", " + r.Weight.String()
 	}
@@ -41,7 +41,22 @@ const noRequests = "no request has come yet, and without requests nothing is pro
 
 // unseen reports whether a rollout waits for requests that do not come.
 func unseen(r client.Rollout) bool {
-	return r.Phase == "stepping" && r.Outcome == "" && r.Held == "" && r.Canary.Requests == 0
+	came := r.Canary.Requests
+	if copiesOnly(r) {
+		came = r.Stable.Requests
+	}
+	return r.Phase == "stepping" && r.Outcome == "" && r.Held == "" && came == 0
+}
+
+// copiesOnly reports whether a step gives the new release copies of requests only.
+func copiesOnly(r client.Rollout) bool { return r.Phase == "stepping" && r.Weight == 0 }
+
+// stepShare says what a step gives the new release.
+func stepShare(r client.Rollout) string {
+	if copiesOnly(r) {
+		return "copies only"
+	}
+	return r.Weight.String()
 }
 
 // sentence begins a sentence of a rollout's story with its release, once.
