@@ -133,7 +133,18 @@ func (c *checking) assignment(a fairlead.Assignment) {
 		c.problem("spec.assignment.name", "means nothing by apiKey, which reads Authorization and X-API-Key")
 	case (a.By == fairlead.ByHeader || a.By == fairlead.ByRun) && ofTheConnection(a.Name):
 		c.problem("spec.assignment.name", "%s says how a request travels, not whose it is: every request would be a unit of its own", a.Name)
+	case (a.By == fairlead.ByHeader || a.By == fairlead.ByRun) && ofTheGateway(a.Name):
+		c.problem("spec.assignment.name", "%s is written by the gateway, which takes a client's away; choose another name", a.Name)
 	}
+}
+
+// ofTheGateway reports whether a header is one that the gateway itself writes or reads.
+func ofTheGateway(header string) bool {
+	switch strings.ToLower(header) {
+	case "fairlead-mirrored", "fairlead-trace", "fairlead-signal":
+		return true
+	}
+	return false
 }
 
 // ofTheConnection reports whether a header is read by HTTP itself, so that it
