@@ -147,7 +147,7 @@ func (k kind) cells(number int) []Cell {
 	seen := map[string]bool{}
 	add := func(t Traffic) {
 		c := Cell{Kind: k.name, App: k.app, Traffic: t, Fault: k.fault, Trouble: k.trouble, Good: k.good, Harm: k.harm}
-		if c.Name = k.name + "/" + t.name(); !seen[c.Name] {
+		if c.Name = CellName(k.name, t); !seen[c.Name] {
 			seen[c.Name] = true
 			cells = append(cells, c)
 		}
@@ -164,6 +164,9 @@ func (k kind) cells(number int) []Cell {
 	}
 	return cells
 }
+
+// CellName returns the name of the cell in which a kind meets traffic.
+func CellName(kind string, t Traffic) string { return kind + "/" + t.name() }
 
 // name is such as 10rps/sticky/day.
 func (t Traffic) name() string {

@@ -112,6 +112,7 @@ type Start struct {
 	Deadline time.Duration // of a request
 	Reports  bool          // the application reports Wrong, Refused, BadTool, Quality and Cost of each answer
 	Replicas int           // instances that a release has at full weight; a canary has its share, rounded up
+	Streams  bool          // answers are streams: their first byte comes long before their end
 	Sticky   bool          // units are sessions of several requests
 	Seed     uint64        // for judges that toss coins
 }

@@ -94,7 +94,8 @@ func (w *World) Cell() Cell { return w.cell }
 // start returns what judges know at the beginning. It is called once, before the
 // first second.
 func (w *World) start() Start {
-	s := Start{Deadline: Deadline, Reports: w.cell.App == Chat, Replicas: Replicas, Sticky: w.cell.Traffic.Sticky, Seed: mix(w.seed, 4)}
+	chat := w.cell.App == Chat
+	s := Start{Deadline: Deadline, Reports: chat, Streams: chat, Replicas: Replicas, Sticky: w.cell.Traffic.Sticky, Seed: mix(w.seed, 4)}
 	s.History = make([]Request, 0, int(1.3*w.cell.Traffic.Rate*Past.Seconds())+16)
 	v := newView(w, false)
 	for w.now < 0 {
