@@ -8,6 +8,11 @@ import (
 // forever is the end of an onset that is never given up.
 const forever = math.MaxInt
 
+// startMass is the share of a signal's evidence that stands on the rollout's start.
+// It is more than that of [onsets]: what is reported is scarce, each factor in E costs
+// answers to judge, and an answer that is worse is so from the first request.
+const startMass = 0.75
+
 // mixture is the evidence of harm of one signal over onsets, as [onsets] is for the
 // signals of requests, with the same masses and ages: each onset has a test of type
 // T that sees what came since it began.
@@ -27,7 +32,7 @@ type aged[T any] struct {
 }
 
 func newMixture[T interface{ log() float64 }](fresh func() T) *mixture[T] {
-	return &mixture[T]{fresh: fresh, alive: []*aged[T]{{mass: 0.5, ends: forever, test: fresh()}}, rest: 0.5}
+	return &mixture[T]{fresh: fresh, alive: []*aged[T]{{mass: startMass, ends: forever, test: fresh()}}, rest: 1 - startMass}
 }
 
 // begin adds an onset. With all, the ones before are given up, whatever their age:
@@ -42,7 +47,7 @@ func (m *mixture[T]) begin(all bool) {
 		}
 		m.rest += n.mass * capped(n.test.log())
 	}
-	n := &aged[T]{number: m.begun, mass: onsetMass(m.begun), test: m.fresh()}
+	n := &aged[T]{number: m.begun, mass: 2 * (1 - startMass) * onsetMass(m.begun), test: m.fresh()}
 	n.ends = m.begun + 2<<bits.TrailingZeros(uint(m.begun))
 	m.rest -= n.mass
 	m.alive = append(kept, n)

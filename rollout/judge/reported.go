@@ -86,7 +86,7 @@ func (r *reported) take(m moment, arm uint8, unit uint64, value float64) {
 
 // judge takes the test blocks that are over as evidence of harm.
 func (r *reported) judge(now int64) {
-	for _, b := range r.blocks.close(now) {
+	for _, b := range r.blocks.close(now, r.queue.usual()) {
 		for _, v := range r.views {
 			v.judge(b.records)
 		}
@@ -104,7 +104,7 @@ func (r *reported) settle(ended, now int64) {
 			r.block.records = append(r.block.records, rec)
 		}
 	}
-	if len(r.block.records) > 0 && r.block.over(now) {
+	if len(r.block.records) > 0 && r.block.over(now, patience) {
 		for _, v := range r.views {
 			v.safe.take(sample{r.block.records, 0, v.bad})
 		}

@@ -65,7 +65,7 @@ func (s sample) parts(f func(means)) {
 const (
 	enoughReports = 16  // of both arms together close a test block
 	windowSeconds = 300 // of arrival: what a test block of reports spans at most
-	patience      = 600 // seconds after which a test block with fewer reports is judged
+	patience      = 600 // seconds after which a test block with fewer reports is judged at the latest
 )
 
 // window is when requests arrived: reports are compared within it.
@@ -88,8 +88,11 @@ type reportBlock struct {
 	records []record
 }
 
-func (b *reportBlock) over(now int64) bool {
-	return len(b.records) >= enoughReports || now-b.opened >= patience || now < b.opened
+// over reports whether the block closes: usual is how long reports take.
+func (b *reportBlock) over(now, usual int64) bool {
+	end := (b.window.slot + 1) * windowSeconds
+	return len(b.records) >= enoughReports || now-b.opened >= patience || now < b.opened ||
+		now-end >= usual && now-b.opened >= usual
 }
 
 // reportBlocks are the open test blocks of a signal, in the order of their opening.
@@ -106,11 +109,11 @@ func (b *reportBlocks) add(w window, now int64, r record) {
 }
 
 // close removes the blocks that are over and returns them.
-func (b *reportBlocks) close(now int64) []*reportBlock {
+func (b *reportBlocks) close(now, usual int64) []*reportBlock {
 	var over []*reportBlock
 	open := b.open[:0]
 	for _, block := range b.open {
-		if block.over(now) {
+		if block.over(now, usual) {
 			over = append(over, block)
 		} else {
 			open = append(open, block)

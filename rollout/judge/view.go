@@ -19,6 +19,11 @@ type view struct {
 	sums  [2]float64 // of their values
 }
 
+// reportRatios are the odds ratios against which the harm of reports is tested. There
+// are fewer than for failures, since each costs judged answers: an answer that is worse
+// is seldom ten times as often worse, and one that is comes to light soon also so.
+var reportRatios = [...]float64{1.5, 2, 3, 6}
+
 // reportHarm is a test for "the canary's reports are worse than the tolerance
 // allows", from one onset on.
 type reportHarm interface {
@@ -109,7 +114,7 @@ func newView(r Reported, name string, bad func(float64) float64) *view {
 }
 
 func (v *view) compareShares(r Reported, tolerance float64) *view {
-	v.harm = newMixture(func() reportHarm { return shareHarm{newHarm(tolerance)} })
+	v.harm = newMixture(func() reportHarm { return shareHarm{newHarmAgainst(tolerance, reportRatios[:])} })
 	v.proof = func() reportSafety {
 		return shareSafety{newSafety(Config{MarginRatio: r.MarginRatio, MarginAbsolute: r.MarginAbsolute})}
 	}
