@@ -18,6 +18,7 @@ import (
 	"github.com/fairlead/fairlead/internal/steadyclock"
 	"github.com/fairlead/fairlead/release"
 	"github.com/fairlead/fairlead/rollout"
+	"github.com/fairlead/fairlead/rollout/guard"
 	"github.com/fairlead/fairlead/secret"
 	"github.com/fairlead/fairlead/store/sqlite"
 	"github.com/fairlead/fairlead/workload/local"
@@ -120,7 +121,7 @@ func (s *control) open(ctx context.Context) (err error) {
 	}
 	s.loop = rollout.NewLoop(rollout.Config{
 		Engine: s.engine, Store: s.store, Fleet: s.fleet, Traffic: s.traffic, Gates: gates,
-		Releases: s.releases.Get, Term: s.term, Now: s.clock.Now, Log: s.Log,
+		Releases: s.releases.Get, Guards: guard.Reader{}, Term: s.term, Now: s.clock.Now, Log: s.Log,
 	})
 	s.keeper = s.newGatewayKeeper()
 	if err = s.keeper.start(ctx); err != nil {
