@@ -33,6 +33,7 @@ type exchange struct {
 	unitHeader string
 	timeout    time.Duration
 	cause      func() error // why the request's context ended, nil while it has not
+	trace      string       // for instance and client, once it is needed
 	deadline   deadline
 	body       *upload // nil without one
 	mirror     *mirror // nil without a copy for the new release

@@ -104,8 +104,11 @@ func (x *exchange) hear(h http.Header) {
 
 // setTrace gives a request, or its answer, the receipt for late reports.
 func (x *exchange) setTrace(h http.Header) {
-	if token := x.traceOf(x.at.canary, x.mirror != nil); token != "" {
-		h[trace.Header] = []string{token}
+	if x.trace == "" {
+		x.trace = x.traceOf(x.at.canary, x.mirror != nil)
+	}
+	if x.trace != "" {
+		h[trace.Header] = []string{x.trace}
 	}
 }
 

@@ -76,7 +76,16 @@ type ID [idSize]byte
 type Key struct {
 	id    ID
 	block cipher.Block
-	macs  sync.Pool
+	works sync.Pool // of *work
+}
+
+// work is the room in which a token is made or opened.
+type work struct {
+	mac   hash.Hash
+	sum   [sha256.Size]byte
+	plain [plainSize]byte
+	all   [allSize]byte
+	text  [Size]byte
 }
 
 // NewKey returns the key of the rollout with a salt; see gateway.Split. It keeps
@@ -87,7 +96,7 @@ func NewKey(salt []byte) *Key {
 	if err != nil {
 		panic(err) // 16 bytes are a key
 	}
-	return &Key{id: IDOf(salt), block: block, macs: sync.Pool{New: func() any { return hmac.New(sha256.New, mac) }}}
+	return &Key{id: IDOf(salt), block: block, works: sync.Pool{New: func() any { return &work{mac: hmac.New(sha256.New, mac)} }}}
 }
 
 // IDOf returns the id in the tokens of the rollout with a salt.
@@ -106,13 +115,16 @@ func (k *Key) ID() ID { return k.id }
 
 // Seal returns the token of t, of Size characters.
 func (k *Key) Seal(t Trace) string {
-	var room [allSize]byte
-	all := append(room[:0], k.id[:]...)
-	plain := t.encode()
-	all = append(all, k.tag(plain[:])...)
-	all = all[:allSize]
-	cipher.NewCTR(k.block, all[idSize:idSize+tagSize]).XORKeyStream(all[idSize+tagSize:], plain[:])
-	return version + encoding.EncodeToString(all)
+	w := k.works.Get().(*work)
+	defer k.works.Put(w)
+	t.encode(&w.plain)
+	tag := w.all[idSize : idSize+tagSize]
+	copy(w.all[:], k.id[:])
+	copy(tag, w.tag(k.id))
+	cipher.NewCTR(k.block, tag).XORKeyStream(w.all[idSize+tagSize:], w.plain[:])
+	copy(w.text[:], version)
+	encoding.Encode(w.text[len(version):], w.all[:])
+	return string(w.text[:])
 }
 
 // Open returns what the token says. One that this key did not make is code invalid.
@@ -121,13 +133,14 @@ func (k *Key) Open(token string) (Trace, error) {
 	if err != nil {
 		return Trace{}, err
 	}
-	var plain [plainSize]byte
+	w := k.works.Get().(*work)
+	defer k.works.Put(w)
 	tag := all[idSize : idSize+tagSize]
-	cipher.NewCTR(k.block, tag).XORKeyStream(plain[:], all[idSize+tagSize:])
-	if ID(all[:idSize]) != k.id || !hmac.Equal(tag, k.tag(plain[:])) {
+	cipher.NewCTR(k.block, tag).XORKeyStream(w.plain[:], all[idSize+tagSize:])
+	if ID(all[:idSize]) != k.id || !hmac.Equal(tag, w.tag(k.id)) {
 		return Trace{}, invalid("it was not made for this rollout, or was changed")
 	}
-	return decodePlain(plain)
+	return decodePlain(&w.plain)
 }
 
 // Open opens a token of the rollout with a salt; see [Key.Open].
@@ -153,18 +166,19 @@ func decode(token string) ([]byte, error) {
 	return all, nil
 }
 
-func (k *Key) tag(plain []byte) []byte {
-	mac := k.macs.Get().(hash.Hash)
-	defer k.macs.Put(mac)
-	mac.Reset()
-	mac.Write(k.id[:])
-	mac.Write(plain)
-	return mac.Sum(nil)[:tagSize]
+// tag returns the tag of id and w's plaintext, until the next call.
+func (w *work) tag(id ID) []byte {
+	w.mac.Reset()
+	copy(w.sum[:], id[:]) // what an interface takes is on the heap: this is there
+	w.mac.Write(w.sum[:idSize])
+	w.mac.Write(w.plain[:])
+	return w.mac.Sum(w.sum[:0])[:tagSize]
 }
 
-func (t Trace) encode() (plain [plainSize]byte) {
+func (t Trace) encode(plain *[plainSize]byte) {
 	binary.BigEndian.PutUint64(plain[0:], uint64(t.Second))
 	binary.BigEndian.PutUint32(plain[8:], t.Epoch)
+	plain[12] = 0
 	if t.Canary {
 		plain[12] |= canaryBit
 	}
@@ -173,10 +187,9 @@ func (t Trace) encode() (plain [plainSize]byte) {
 	}
 	binary.BigEndian.PutUint64(plain[13:], t.Unit)
 	binary.BigEndian.PutUint64(plain[21:], t.Nonce)
-	return plain
 }
 
-func decodePlain(plain [plainSize]byte) (Trace, error) {
+func decodePlain(plain *[plainSize]byte) (Trace, error) {
 	flags := plain[12]
 	if flags&^(canaryBit|mirroredBit) != 0 {
 		return Trace{}, invalid("a newer gateway made it")
