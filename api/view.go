@@ -47,6 +47,12 @@ func (s *server) viewRollout(ctx context.Context, state rollout.State) client.Ro
 	var report judge.Report
 	if state.Report != nil && json.Unmarshal(state.Report, &report) == nil {
 		v.LeftSecs = report.Expected
+		v.Waits = state.Waits(report)
+	}
+	for _, g := range state.Watched() {
+		v.Guards = append(v.Guards, client.Guard{
+			Name: g.Name, Value: g.Value, Min: g.Guard.Min, Max: g.Guard.Max, Bad: g.Bad, Blind: g.Blind, Waived: g.Waived, Text: g.Text(),
+		})
 	}
 	return v
 }

@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -32,16 +33,32 @@ environment: what is proven, what is missing, and what would change it.` + showE
 				return during("explain "+site.String(), err)
 			}
 			return inv.show(x, func(w io.Writer) error {
-				for _, sentence := range x.Sentences {
-					if _, err := fmt.Fprintln(w, progress.Clean(sentence)); err != nil {
-						return err
-					}
-				}
-				return nil
+				return writeSentences(w, x.Sentences)
 			})
 		},
 		ValidArgsFunction: inv.completeApps,
 	}
 	cmd.Flags().StringVar(&env, "env", "", "`environment` (default: the only or last one)")
 	return cmd
+}
+
+// explainColumns is how wide an explanation is at most.
+const explainColumns = 80
+
+// writeSentences writes each sentence on lines of its own. One that begins with spaces
+// belongs to the one before; what does not fit into a line goes on below, indented.
+func writeSentences(w io.Writer, sentences []string) error {
+	for _, sentence := range sentences {
+		rest := strings.TrimLeft(sentence, " ")
+		indent := strings.Repeat(" ", min(len(sentence)-len(rest), 8))
+		for i, line := range progress.Wrap(rest, explainColumns-len(indent)-2) {
+			if i > 0 {
+				line = "  " + line
+			}
+			if _, err := fmt.Fprintln(w, indent+line); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }

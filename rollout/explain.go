@@ -93,11 +93,13 @@ func (e *explanation) evidence() {
 		}
 		return
 	}
+	if v := report.Verdict; v.Finding != fairlead.Inconclusive && v.Signal != "" {
+		e.say("Verdict: %s, decided by %s: E = %s of %.3g needed.", v.Finding, v.Signal, eText(v.E), v.Needed)
+	}
 	e.say("Evidence of harm: E = %s; it is rolled back at %.3g.", eText(report.Harm.E), report.Harm.Needed)
 	e.say("Evidence of safety in this step: E = %s; the step is earned at %.3g.", eText(report.Safety.E), report.Safety.Needed)
-	for _, s := range report.Signals {
-		e.signal(s)
-	}
+	e.signals(report)
+	e.guarding()
 	if report.Restarts.Canary.Restarts+report.Restarts.Stable.Restarts > 0 {
 		e.say("Restarts: %d of the new release, %d of the old (harm E = %.3g).",
 			report.Restarts.Canary.Restarts, report.Restarts.Stable.Restarts, report.Restarts.Harm)
@@ -110,18 +112,6 @@ func (e *explanation) evidence() {
 	}
 	if report.Expected != nil && e.r.Moving() {
 		e.say("At this pace a verdict needs about %s more.", time.Duration(*report.Expected*float64(time.Second)).Round(time.Second))
-	}
-}
-
-func (e *explanation) signal(s judge.SignalReport) {
-	if s.Canary.AtRisk+s.Stable.AtRisk == 0 {
-		return
-	}
-	e.say("%s: %d of %d users of the new release (%.2f %%), %d of %d of the old one (%.2f %%); harm E = %s, safety E = %s.",
-		s.Name, s.Canary.Hit, s.Canary.AtRisk, 100*s.Canary.Rate, s.Stable.Hit, s.Stable.AtRisk, 100*s.Stable.Rate, eText(s.Harm), eText(s.Safety.E))
-	if s.OddsRatio != nil {
-		e.say("  odds ratio new to old %.2f, between %.2f and %.2f at all times with error at most %.3g.",
-			s.OddsRatio.Estimate, s.OddsRatio.Low, s.OddsRatio.High, s.OddsRatio.Error)
 	}
 }
 

@@ -33,8 +33,10 @@ func guardNamed(guards []GuardState, name string) GuardState {
 // guards returns the guards that count: a person may have let the rollout go on past
 // one.
 func (r Rollout) guards() []fairlead.Guard {
-	return slices.DeleteFunc(slices.Clone(r.Strategy.Guards), func(g fairlead.Guard) bool { return slices.Contains(r.Waived, g.Name) })
+	return slices.DeleteFunc(slices.Clone(r.Strategy.Guards), func(g fairlead.Guard) bool { return r.waived(g.Name) })
 }
+
+func (r Rollout) waived(guard string) bool { return slices.Contains(r.Waived, guard) }
 
 // guarded reports whether guards are looked at: the new release has, or had, traffic
 // beside an old one that it can go back to.

@@ -100,7 +100,9 @@ func (m *Machine) Fresh(blocks []fairlead.Block) []fairlead.Block {
 // was decided and recorded is nil. A caller that cannot commit the fact must drop
 // the machine and fold the store's facts again.
 func (m *Machine) Take(in Input) (d Decision, recorded []byte, err error) {
-	m.guards = in.Guards
+	if in.Command == "" {
+		m.guards = in.Guards
+	}
 	if m.evidential(in) {
 		m.weigh(in)
 	} else if d = Decide(m.rollout, in, m.Verdict(), m.outlook(in)); d.Kind == "" {

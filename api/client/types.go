@@ -132,6 +132,8 @@ type Rollout struct {
 	Verdict      fairlead.Verdict  `json:"verdict"`
 	Evidence     json.RawMessage   `json:"evidence,omitempty"`    // the judge's report
 	LeftSecs     *float64          `json:"leftSeconds,omitempty"` // expected time to the next verdict
+	Waits        string            `json:"waitsFor,omitempty"`    // what holds the step up, such as "quality: safety E = 3 of 20"
+	Guards       []Guard           `json:"guards,omitempty"`      // thresholds that are looked at now
 	Stable       Arm               `json:"stable"`
 	Canary       Arm               `json:"canary"`
 	Started      time.Time         `json:"started"`
@@ -139,6 +141,20 @@ type Rollout struct {
 	FirstTraffic time.Time         `json:"firstTraffic,omitzero"`
 	Decided      time.Time         `json:"decided,omitzero"` // when the outcome was decided
 	Story        []string          `json:"story"`            // what happened, in sentences, oldest first
+}
+
+// Guard is a threshold on a number, and what the newest look showed. It has no stated
+// error.
+type Guard struct {
+	Name      string   `json:"name"`
+	Value     *float64 `json:"value,omitempty"`
+	Min       *float64 `json:"min,omitempty"` // least value that is good
+	Max       *float64 `json:"max,omitempty"` // greatest value that is good
+	Bad       int      `json:"bad,omitempty"` // looks in a row whose value was out of bounds
+	Blind     string   `json:"blind,omitempty"`
+	Waived    bool     `json:"waived,omitempty"` // a person let the rollout go on past it
+	Guarantee bool     `json:"guarantee"`        // always false: it is a plain threshold
+	Text      string   `json:"text"`
 }
 
 // Arm is what one release showed since the rollout's first traffic.

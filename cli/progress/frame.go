@@ -27,6 +27,7 @@ func Frame(site client.Site, now time.Time, style Style) []string {
 		lines = append(lines, evidence(r, style)...)
 	}
 	lines = append(lines, arms(r, style)...)
+	lines = append(lines, guards(r, style)...)
 	lines = append(lines, instances(site, style)...)
 	return append(lines, ending(r, style)...)
 }
@@ -92,6 +93,7 @@ func evidence(r client.Rollout, style Style) []string {
 	if unseen(r) {
 		lines = append(lines, Paragraph("", noRequests, Care, style)...)
 	}
+	lines = append(lines, Paragraph("waits for", r.Waits, Plain, style)...)
 	if e.Blocked != "" {
 		lines = append(lines, Paragraph("", "safe cannot be concluded: "+e.Blocked, Care, style)...)
 	}
@@ -133,6 +135,22 @@ func arms(r client.Rollout, style Style) []string {
 		armRow("new", fmt.Sprintf("%s@%d", r.App, r.To), r.Canary, New, style),
 		armRow("old", releaseName(r.App, r.From), r.Stable, Plain, style),
 	}
+}
+
+// guards says what the newest looks at thresholds showed.
+func guards(r client.Rollout, style Style) []string {
+	var lines []string
+	for i, g := range r.Guards {
+		name, tone := "guards", Plain
+		if i > 0 {
+			name = ""
+		}
+		if g.Blind != "" || g.Bad > 0 {
+			tone = Care
+		}
+		lines = append(lines, Paragraph(name, g.Name+": "+g.Text+" (no guarantee)", tone, style)...)
+	}
+	return lines
 }
 
 func armRow(name, release string, arm client.Arm, tone Tone, style Style) string {

@@ -27,6 +27,9 @@ func Line(r client.Rollout) string {
 		}
 	}
 	text := strings.Join(parts, ", ") + Left(r)
+	if name, _, found := strings.Cut(r.Waits, ":"); found {
+		text += "; waits for " + name
+	}
 	if r.Canary.Requests > 0 {
 		text += "; failed: new " + armText(r.Canary) + ", old " + armText(r.Stable)
 	}

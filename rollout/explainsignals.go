@@ -1,0 +1,191 @@
+package rollout
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/fairlead/fairlead"
+	"github.com/fairlead/fairlead/rollout/judge"
+)
+
+// signals says of each signal what both releases showed and what it proves.
+func (e *explanation) signals(report judge.Report) {
+	weakest := weakest(report)
+	for _, s := range report.Signals {
+		if s.Canary.AtRisk+s.Stable.AtRisk == 0 {
+			if s.Kind != "" && s.Protected {
+				e.say("%s: no report has come, so it cannot be proven safe.", s.Name)
+			}
+			continue
+		}
+		e.say("%s%s: %s.", s.Name, kindWords(s), counts(s))
+		if effect := effect(s); effect != "" {
+			e.say("  %s.", effect)
+		}
+		e.say("  %s%s.", e.values(s, report), standing(s, weakest, e.r))
+	}
+	for _, s := range e.r.Strategy.Signals {
+		if _, frozen := e.r.Amounts[s.Name]; s.Kind == fairlead.KindAmount && !frozen && !e.r.FirstTraffic.IsZero() {
+			e.say("%s: not judged, because the old release reported fewer than %d before this rollout.", s.Name, amountLeast)
+		}
+	}
+	if n := report.Ignored.Undeclared + report.Ignored.Invalid + report.Ignored.Other; n > 0 {
+		e.say("%d reports were no evidence: %d of signals that the file does not declare, %d out of range, %d of other traffic.",
+			n, report.Ignored.Undeclared, report.Ignored.Invalid, report.Ignored.Other)
+	}
+}
+
+func kindWords(s judge.SignalReport) string {
+	switch {
+	case s.Mirrored:
+		return " (mirrored pairs)"
+	case s.Kind != "":
+		return " (" + s.Kind + ")"
+	}
+	return ""
+}
+
+// counts says what both arms showed: the new release's first.
+func counts(s judge.SignalReport) string {
+	arm := func(a judge.ArmSignal, of string) string {
+		if a.Mean != nil && s.Kind == fairlead.KindScore {
+			return fmt.Sprintf("mean %.3g of %d reports%s", *a.Mean, a.AtRisk, of)
+		}
+		text := fmt.Sprintf("%d of %d (%.2f %%)%s", a.Hit, a.AtRisk, 100*a.Rate, of)
+		if a.Mean != nil {
+			text += fmt.Sprintf(", mean %.3g", *a.Mean)
+		}
+		return text
+	}
+	return arm(s.Canary, " of the new release") + ", " + arm(s.Stable, " of the old one")
+}
+
+// effect says how different both are, with an interval that holds at all times at once.
+func effect(s judge.SignalReport) string {
+	text := func(what string, i *judge.Interval) string {
+		low, high := fmt.Sprintf("%.3g", i.Low), fmt.Sprintf("%.3g", i.High)
+		if i.LowOpen {
+			low += " or less"
+		}
+		if i.HighOpen {
+			high += " or more"
+		}
+		return fmt.Sprintf("%s %.3g, between %s and %s (error %.3g at all times)", what, i.Estimate, low, high, i.Error)
+	}
+	switch {
+	case s.OddsRatio != nil:
+		return text("odds ratio new to old", s.OddsRatio)
+	case s.Difference != nil:
+		return text("difference new less old", s.Difference)
+	case s.Preferred != nil:
+		return text("share in which the new answer is the better one", s.Preferred)
+	}
+	return ""
+}
+
+// values are a signal's e-values, each against what is needed.
+func (e *explanation) values(s judge.SignalReport, report judge.Report) string {
+	text := "harm E = " + eText(s.Harm)
+	if s.HarmShare > 0 {
+		text += fmt.Sprintf(" of %s alone", eText(report.Harm.Needed/s.HarmShare))
+	}
+	if !s.Protected {
+		return text + "; its safety need not be proven"
+	}
+	return fmt.Sprintf("%s; safety E = %s of %.3g", text, eText(s.Safety.E), s.Safety.Needed)
+}
+
+// standing says what a signal means for the step.
+func standing(s judge.SignalReport, weakest string, r Rollout) string {
+	if !s.Protected || r.Phase != Stepping {
+		return ""
+	}
+	switch {
+	case s.Safety.E >= s.Safety.Needed:
+		return ", proven"
+	case s.Name == weakest:
+		return expectation(s) + ": the step waits for it"
+	}
+	return expectation(s)
+}
+
+func expectation(s judge.SignalReport) string {
+	if s.Expected == nil {
+		return ""
+	}
+	return ", about " + Span(seconds(*s.Expected)) + " left"
+}
+
+// weakest returns the protected signal with the least evidence of safety, or "".
+func weakest(report judge.Report) string {
+	name, least := "", math.Inf(1)
+	for _, s := range report.Signals {
+		if s.Protected && s.Safety.E < s.Safety.Needed && s.Safety.E < least {
+			name, least = s.Name, s.Safety.E
+		}
+	}
+	return name
+}
+
+// guarding says of each guard what its newest look showed.
+func (e *explanation) guarding() {
+	for _, g := range e.s.Watched() {
+		text := fmt.Sprintf("guard %s (a threshold, without a guarantee): %s", g.Guard.Name, guardText(g.Guard, g.GuardState))
+		switch {
+		case g.Waived:
+			text += "; a person let the rollout go on past it"
+		case g.Bad > 0:
+			text += fmt.Sprintf("; %d of %d looks in a row are bad", g.Bad, g.Guard.Failures)
+		}
+		e.say("%s.", text)
+	}
+	if g, was, ok := e.r.watchGuard(); ok {
+		e.say("No holdback remains to compare with, so nothing is proven any more: an alarm is raised, and nothing rolled back, when more than %.3g %% of the requests fail (%.3g %% did on the old release).",
+			100**g.Max, 100*was)
+	}
+}
+
+// WatchedGuard is a guard of a rollout with what its looks said.
+type WatchedGuard struct {
+	Guard fairlead.Guard
+	GuardState
+	Waived bool // a person let the rollout go on past it
+}
+
+// Watched returns the guards that are looked at now; none before the first traffic.
+func (s State) Watched() []WatchedGuard {
+	if s.Rollout == nil || s.Guards == nil {
+		return nil
+	}
+	guards := s.Rollout.Strategy.Guards
+	if g, _, ok := s.Rollout.watchGuard(); ok {
+		guards = append(guards[:len(guards):len(guards)], g)
+	}
+	var all []WatchedGuard
+	for _, g := range guards {
+		all = append(all, WatchedGuard{g, guardNamed(s.Guards, g.Name), s.Rollout.waived(g.Name)})
+	}
+	return all
+}
+
+// Text says what the newest look showed against what is good.
+func (w WatchedGuard) Text() string { return guardText(w.Guard, w.GuardState) }
+
+// Waits says what a step waits for, in a few words: the signal whose safety is least
+// proven, or a guard; "" where it does not wait for one.
+func (s State) Waits(report judge.Report) string {
+	r := s.Rollout
+	if r == nil || r.Phase != Stepping || r.Held != "" && r.Held != HeldInconclusive {
+		return ""
+	}
+	name := weakest(report)
+	for _, one := range report.Signals {
+		if one.Name == name {
+			return fmt.Sprintf("%s: safety E = %s of %.3g%s", name, eText(one.Safety.E), one.Safety.Needed, expectation(one))
+		}
+	}
+	if g, state, waits := r.awaited(s.Guards); waits && s.Guards != nil {
+		return fmt.Sprintf("guard %s: %s", g.Name, guardText(g, state))
+	}
+	return ""
+}
