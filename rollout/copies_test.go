@@ -1,8 +1,10 @@
 package rollout
 
 import (
+	"encoding/json"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/fairlead/fairlead"
@@ -78,5 +80,22 @@ func TestCopiesDecide(t *testing.T) {
 		if median > c.pairs {
 			t.Errorf("%s: %s after %d copies, want %d at most", c.name, c.want, median, c.pairs)
 		}
+	}
+}
+
+func TestAStepWithoutCopiesSaysWhatIsCopied(t *testing.T) {
+	state := mirroredState(Stepping, 0)
+	state.Tally.Stable.Requests = 100
+	explain := func(report judge.Report) string {
+		state.Report, _ = json.Marshal(report)
+		return strings.Join(Explain(state, state.Rollout.FirstTraffic), "\n")
+	}
+	const missing = "no copy is answered yet; the strategy copies 10 % of GET"
+	if text := explain(judge.Report{}); !strings.Contains(text, missing) {
+		t.Errorf("nobody learns why there is no evidence:\n%s", text)
+	}
+	some := judge.Report{Signals: []judge.SignalReport{{Mirrored: true, Stable: judge.ArmSignal{AtRisk: 1}, Canary: judge.ArmSignal{AtRisk: 1}}}}
+	if text := explain(some); strings.Contains(text, missing) {
+		t.Errorf("there are copies, and yet:\n%s", text)
 	}
 }

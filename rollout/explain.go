@@ -3,6 +3,8 @@ package rollout
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/fairlead/fairlead"
@@ -93,6 +95,10 @@ func (e *explanation) evidence() {
 		}
 		return
 	}
+	if e.r.Phase == Stepping && e.r.Weight == 0 && e.s.Tally.Stable.Requests > 0 && !copied(report) {
+		e.say("Requests have come, but no copy is answered yet; the strategy copies %s of %s.",
+			e.r.Strategy.Mirror.Share.Weight(), strings.Join(e.r.Strategy.Mirror.Methods, ", "))
+	}
 	if v := report.Verdict; v.Finding != fairlead.Inconclusive && v.Signal != "" {
 		e.say("Verdict: %s, decided by %s: E = %s of %.3g needed.", v.Finding, v.Signal, eText(v.E), v.Needed)
 	}
@@ -113,6 +119,11 @@ func (e *explanation) evidence() {
 	if report.Expected != nil && e.r.Moving() {
 		e.say("At this pace a verdict needs about %s more.", time.Duration(*report.Expected*float64(time.Second)).Round(time.Second))
 	}
+}
+
+// copied reports whether both answers to any request are known.
+func copied(report judge.Report) bool {
+	return slices.ContainsFunc(report.Signals, func(s judge.SignalReport) bool { return s.Mirrored && s.Stable.AtRisk > 0 })
 }
 
 func (e *explanation) next() {

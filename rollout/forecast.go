@@ -69,11 +69,14 @@ func At(f judge.Forecast) string {
 // Faster says how a step could be proven sooner, or nothing.
 func Faster(r Rollout) string {
 	var ways []string
-	if r.Weight < widest {
+	if r.Weight > 0 && r.Weight < widest {
 		ways = append(ways, "widen the canary")
 	}
-	if r.Strategy.Mirror == nil {
+	switch m := r.Strategy.Mirror; {
+	case m == nil:
 		ways = append(ways, "add shadow traffic (mirror)")
+	case m.Share < 100:
+		ways = append(ways, "copy more requests (mirror.share)")
 	}
 	if len(ways) == 0 {
 		return "; give it more time (maxStep)"
