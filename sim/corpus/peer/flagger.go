@@ -121,7 +121,7 @@ const flaggerSource = "github.com/fluxcd/flagger: pkg/controller, docs/gitbook/t
 
 func flaggerRule(name string, set flaggerSettings) corpus.Rule {
 	return corpus.Rule{
-		Name: "flagger/" + name, Source: flaggerSource, Version: "1",
+		Name: "flagger/" + name, Source: flaggerSource, Version: "2",
 		New: func(start corpus.Start) corpus.Judge { return newFlagger(set, start) },
 	}
 }
@@ -135,11 +135,13 @@ func flaggerTutorial() flaggerSettings {
 	}
 }
 
-// flaggerDefaults are the defaults of the code where the tutorial's file leaves a
-// field out; a step and bounds must be given, and are the tutorial's.
+// flaggerDefaults are the tutorial's settings without those that have a default in the
+// code and would do harm with it left out: threshold 1, progress deadline 600 s. Weights
+// stop at 50 % as in the tutorial: the code's default of 100 % would only add checks, each
+// of which can be the one that fails.
 func flaggerDefaults() flaggerSettings {
 	set := flaggerTutorial()
-	set.threshold, set.max, set.slowWindow, set.progress = 1, 1, time.Minute, 10*time.Minute
+	set.threshold, set.progress = 1, 10*time.Minute
 	return set
 }
 
