@@ -163,7 +163,7 @@ func TestTwiceTheFailingAnswersAreFoundWithEightHundredJudged(t *testing.T) {
 		delay     int64
 		latency   bool
 	}{{0.1, 30, false}, {2, 30, false}, {2, 30, true}} {
-		o := graded(scaled(100), fairlead.Harmful, func(seed uint64) (fairlead.Verdict, *grading) {
+		o := graded(scaled(60), fairlead.Harmful, func(seed uint64) (fairlead.Verdict, *grading) {
 			g := newGrading(seed, max(3, 6*c.perSecond), 1000)
 			g.value = failing(0.1, 0.2)
 			g.equally(c.perSecond)
@@ -286,7 +286,7 @@ func TestReleasesWhoseReportsAreNoWorseAreRarelyHarmful(t *testing.T) {
 	for name, c := range tests {
 		for _, weights := range [][2]fairlead.Weight{{1000, 5000}, {5000, 9500}} {
 			t.Run(fmt.Sprintf("%s, %s then %s", name, weights[0], weights[1]), func(t *testing.T) {
-				graded(scaled(60), fairlead.Harmful, func(seed uint64) (fairlead.Verdict, *grading) {
+				graded(scaled(40), fairlead.Harmful, func(seed uint64) (fairlead.Verdict, *grading) {
 					g := newGrading(seed, 10, weights[0])
 					c.set(g)
 					j := New(qualityJudge(Config{Alpha: alpha, Beta: 1e-280, Tolerance: 1, MarginRatio: 2, MarginAbsolute: 0.01}, c.kind, false))

@@ -120,7 +120,7 @@ func TestAGoodReleaseIsProvenSafeByMirroredRequestsAlone(t *testing.T) {
 }
 
 func TestIdenticalMirroredReleasesAreRarelyHarmfulAndThoseAtTheMarginRarelySafe(t *testing.T) {
-	many(scaled(100), fairlead.Harmful, func(seed uint64) (fairlead.Verdict, int) {
+	many(scaled(60), fairlead.Harmful, func(seed uint64) (fairlead.Verdict, int) {
 		g := newGrading(seed, 10, 0)
 		g.pool = 500
 		g.mirror = func(g *grading, unit uint64) (float64, float64) {
@@ -128,7 +128,7 @@ func TestIdenticalMirroredReleasesAreRarelyHarmfulAndThoseAtTheMarginRarelySafe(
 		}
 		return g.run(mirrorJudge(onlyHarm(0.05)), 600)
 	}).atMost(t, 0.05)
-	many(scaled(100), fairlead.Safe, func(seed uint64) (fairlead.Verdict, int) {
+	many(scaled(60), fairlead.Safe, func(seed uint64) (fairlead.Verdict, int) {
 		g := newGrading(seed, 10, 0)
 		g.mirror = copies(0.01, 0.02)
 		c := onlySafety()

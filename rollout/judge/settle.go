@@ -11,10 +11,11 @@ import (
 // may be the good ones, as cells that end early are those without timeouts.
 //
 // A second of arrival is settled when all requests up to it have ended and it is older
-// than the signal's usual delay: nineteen of twenty reports so far came sooner than
-// that. What comes later still counts for harm, and never for safety. Nobody can know
-// of delays that are longer than anything seen so far: a step should last longer than
-// its graders take.
+// than the signal's usual delay: all but one in a thousand of the reports so far came
+// sooner than that. It is a minute at least where reports come by themselves, because
+// in a rollout's first seconds only quick ones can have come. What comes later still
+// counts for harm, and never for safety. Nobody can know of delays that are longer
+// than anything seen so far: a step should last longer than its graders take.
 type settled struct {
 	waiting map[int64][]record // by second of arrival
 	until   int64              // newest settled second
@@ -36,13 +37,19 @@ func (s *settled) delay(seconds int64) {
 	s.came++
 }
 
-// usual returns seconds within which nineteen of twenty reports came, up to a factor
-// of 2: at most the next power of 2.
+// leastPatience is the least delay of reports that come by themselves, in seconds.
+const leastPatience = 60
+
+// usual returns seconds within which all but one in a thousand reports came, rounded
+// up to a power of 2.
 func (s *settled) usual() int64 {
-	left := s.came - s.came/20
+	left := s.came - s.came/1000
 	for i, n := range s.delays {
 		if left -= n; left <= 0 {
-			return int64(1)<<i - 1
+			if i == 0 {
+				return 0
+			}
+			return max(leastPatience, int64(1)<<i-1)
 		}
 	}
 	return 0
