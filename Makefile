@@ -4,7 +4,7 @@ GO       ?= go
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null)
 export CGO_ENABLED = 0
 
-.PHONY: build demo test soak fire check race size bench clean
+.PHONY: build demo test soak fire check race size bench bench-judge bench-judge-quick clean
 
 build:
 	$(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/fairlead ./cmd/fairlead
@@ -51,6 +51,16 @@ size: build
 # that does nothing else. Results and a kept state of 1 GB are in bench/out.
 bench: build
 	$(GO) run ./bench
+
+# Fairlead's judge beside its peers on the release fault corpus, and its promises checked.
+# What was made before is kept in sim/corpus/out, so that a run that was stopped goes on.
+# Hours: see docs/benchmark.md, which this writes.
+bench-judge:
+	$(GO) run ./sim/corpus/cmd bench -profile full -docs docs
+
+# The same on a cell of each kind, in minutes; writes into sim/corpus/out.
+bench-judge-quick:
+	$(GO) run ./sim/corpus/cmd bench -profile quick
 
 clean:
 	rm -rf bin

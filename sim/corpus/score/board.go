@@ -133,11 +133,12 @@ func (b *Board) find(rule string) (Row, bool) {
 	return b.Rows[i], true
 }
 
-// Best returns the tuned peer with the least harm; without tuned ones, of all peers.
+// Best returns the best-tuned peer: the one with the least harm of those whose false
+// rollbacks agree with at most fewAlarms. Without tuned ones, it is one of all peers.
 func (b *Board) Best() (Row, bool) {
 	for _, only := range []string{Tuned, ""} {
 		for _, r := range b.Rows {
-			if r.Rule != Own && strings.HasSuffix(r.Rule, only) {
+			if r.Rule != Own && strings.HasSuffix(r.Rule, only) && r.FalseLow <= fewAlarms {
 				return r, true
 			}
 		}

@@ -99,7 +99,7 @@ func (r Run) cell(ctx context.Context, c corpus.Cell) ([]Summary, time.Duration,
 		return nil, 0, err
 	}
 	for i, rule := range missing {
-		s := summarize(c, rule, world, results[i])
+		s := Summarize(c, rule, world, results[i])
 		if err := r.write(c, rule, s); err != nil {
 			return nil, 0, err
 		}

@@ -3,9 +3,9 @@
 package score
 
 import (
+	"fmt"
 	"math"
 	"slices"
-	"time"
 
 	"github.com/fairlead/fairlead/sim/corpus"
 )
@@ -38,7 +38,8 @@ type Times struct {
 	P95 *float64 `json:"p95"`
 }
 
-func summarize(c corpus.Cell, rule corpus.Rule, world string, results []corpus.Result) Summary {
+// Summarize sums up the rollouts of a cell under a rule; world is the worlds' version.
+func Summarize(c corpus.Cell, rule corpus.Rule, world string, results []corpus.Result) Summary {
 	s := Summary{Cell: c.Name, Rule: rule.Name, Version: rule.Version, World: world, Rollouts: len(results)}
 	var delays, promotions []float64
 	n := float64(len(results))
@@ -82,5 +83,5 @@ func times(seen []float64, all int) Times {
 	return Times{N: len(seen), P50: at(0.5), P95: at(0.95)}
 }
 
-// horizon is the corpus', in words.
-func horizon() string { return corpus.Horizon.Truncate(time.Minute).String() }
+// hours is the corpus' horizon, in words.
+func hours() string { return fmt.Sprintf("%g hours", corpus.Horizon.Hours()) }

@@ -10,12 +10,16 @@ import (
 
 // Print writes the board for a terminal.
 func (b *Board) Print(w io.Writer) {
-	fmt.Fprintf(w, "%d cells (%d with a fault), %d rollouts each, %s\n\n", b.Cells, b.Faults, b.Rollouts, horizon())
+	fmt.Fprintf(w, "%d cells (%d with a fault), %d rollouts of %s each\n\n", b.Cells, b.Faults, b.Rollouts, hours())
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(t, "\tharm\tcaught\tdelay\tpromoted\tfalse\tof good\tin the worst\tgood\t ")
-	fmt.Fprintln(t, "judge\tgeo. mean\t\tmedian\tfaulty\trollbacks\t95 %\tcell\tpromoted\t ")
+	wide := len("judge")
 	for _, r := range b.Rows {
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t \n", r.Rule, number(r.Excess), percent(r.Caught), since(r.Delay),
+		wide = max(wide, len(r.Rule))
+	}
+	fmt.Fprintln(t, "\tharm\tcaught\tdelay\tpromoted\tfalse\tof good\tin the worst\tgood\t ")
+	fmt.Fprintf(t, "%-*s\tgeo. mean\t\tmedian\tfaulty\trollbacks\t95 %%\tcell\tpromoted\t \n", wide, "judge")
+	for _, r := range b.Rows {
+		fmt.Fprintf(t, "%-*s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t \n", wide, r.Rule, number(r.Excess), percent(r.Caught), since(r.Delay),
 			percent(r.Wrong), percent(share(r.False, r.Good)), interval(r.FalseLow, r.FalseHigh), percent(r.WorstRate), percent(r.Promoted))
 	}
 	flush(t)
