@@ -212,10 +212,10 @@ type Arm struct {
 // Cell is the traffic that arrived in one second of one epoch. Blocks carry what
 // is new about a cell: a cell can come in several blocks until it is complete.
 //
-// A stream completes its cell by its first byte, and any answer by its deadline. What
-// becomes of them later, a reset or the reports of a trailer, maybe hours after, comes
-// in a cell of the same second and epoch again, which is complete once more and has
-// no new requests and units. Such reports are late ones (see [LateReport]) that took
+// A cell waits for its answers until their deadline, and for streams at most half a
+// minute. What becomes of them later, a reset or the reports of a trailer, maybe hours
+// after, comes in a cell of the same second and epoch again, which is complete once
+// more and has no new requests and units. Such reports are late ones (see [LateReport]) that took
 // the short way: they are evidence of the same rollout and epoch as those before.
 type Cell struct {
 	Second   int64  `json:"second"` // Unix time of arrival

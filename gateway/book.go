@@ -23,7 +23,7 @@ type book struct {
 	cells map[cellKey]*cell // not complete
 	dirty []*cell           // with something new, complete ones too
 	pairs []*pairing        // not known
-	open  observation       // head of the ring of those that are not settled, oldest first
+	open  observation       // head of the ring of those that are not over, oldest first
 }
 
 type cellKey struct {
@@ -35,7 +35,7 @@ type cellKey struct {
 type cell struct {
 	cellKey
 	arms     [2]armCount                // stable, canary
-	open     int                        // observations that are not settled, and pairs that are not known
+	open     int                        // observations that are not over, and pairs that are not known
 	pairs    map[string][]fairlead.Pair // new ones
 	complete bool
 	dirty    bool
@@ -52,6 +52,11 @@ type armCount struct {
 // namesMost is how many reported signals an arm of a cell can have, so that no
 // instance fills the memory with names. One arm's do not crowd out the other's.
 const namesMost = 16
+
+// streamAwaited is how long the end of a stream is awaited before its cell completes
+// without it. Most breaks, and most trailers, come sooner, and no evidence of safety
+// goes by an answer of which only the first byte is known.
+const streamAwaited = 30 * time.Second
 
 // limits are what a request may take in milliseconds before it hits SlowP50 to
 // FirstP99, in their order: three latencies, then three times to the first byte. 0
@@ -77,11 +82,11 @@ type observation struct {
 	arrival
 	start   time.Time
 	first   time.Duration // to the first byte; negative before it
-	settled bool          // its latency is known, or its deadline passed
+	settled bool          // its latency is counted
 	failed  bool
 	passed  [len(limits{})]bool
 
-	before, after *observation // in the book's ring, while not settled
+	before, after *observation // in the book's ring, until it is over
 }
 
 func newBook(site fairlead.Site) *book {
@@ -148,7 +153,7 @@ func (o *observation) report(s signalValue) bool {
 	return true
 }
 
-// firstByte notes the first byte of the answer. A stream is settled by it.
+// firstByte notes the first byte of the answer, which is a stream's latency.
 func (o *observation) firstByte(now time.Time, stream bool) {
 	if o == nil {
 		return
@@ -171,6 +176,7 @@ func (o *observation) end(now time.Time) {
 	o.book.mu.Lock()
 	defer o.book.mu.Unlock()
 	o.settle(now.Sub(o.start))
+	o.conclude()
 }
 
 // The methods below need the book's lock.
@@ -195,10 +201,27 @@ func (o *observation) settle(latency time.Duration) {
 	if o.first >= 0 {
 		arm.fresh.First[bucketOf(o.first)]++
 	}
-	o.cell.open--
+	o.book.touch(o.cell)
+}
+
+// conclude lets the cell complete, once: what may still come of the request comes in
+// a cell that is complete.
+func (o *observation) conclude() {
+	if o.before == nil {
+		return
+	}
 	o.before.after, o.after.before = o.after, o.before
 	o.before, o.after = nil, nil
+	o.cell.open--
 	o.book.touch(o.cell)
+}
+
+// awaited is how long an answer that has begun is waited for.
+func (o *observation) awaited() time.Duration {
+	if o.settled {
+		return min(o.deadline, streamAwaited)
+	}
+	return o.deadline
 }
 
 // exceed counts the limits that a latency of at least d has passed; before its first
@@ -265,11 +288,14 @@ func (b *book) close(now time.Time, final bool) []fairlead.Block {
 // pass counts what passed by time alone: thresholds, deadlines, seconds.
 func (b *book) pass(now time.Time, final bool) {
 	for o, next := b.open.after, (*observation)(nil); o != &b.open; o = next {
-		next = o.after // settle takes o out
+		next = o.after // conclude takes o out
 		age := now.Sub(o.start)
-		o.exceed(age)
-		if age >= o.deadline && o.first >= 0 {
-			o.settle(age) // a long answer: from here it counts like a stream
+		if !o.settled {
+			o.exceed(age)
+		}
+		if o.first >= 0 && age >= o.awaited() {
+			o.settle(age)
+			o.conclude()
 		}
 	}
 	b.passPairs(now)

@@ -154,13 +154,22 @@ func TestASlowRequestCountsWhenItsThresholdPassesNotWhenItEnds(t *testing.T) {
 	}
 }
 
-func TestAStreamCompletesItsCellByItsFirstByteAndMayBreakLater(t *testing.T) {
+func TestAStreamKeepsItsCellOpenForAWhileAndMayBreakLater(t *testing.T) {
 	b, now := newBook(fairlead.Site{}), time.Unix(1_700_000_000, 0)
-	o := arriveAt(b, now)
+	o, long := arriveAt(b, now), arriveAt(b, now)
 	o.firstByte(now.Add(5*time.Millisecond), true)
+	long.deadline = time.Hour // not so long
+	long.firstByte(now.Add(5*time.Millisecond), true)
 	c := b.close(now.Add(1100*time.Millisecond), false)[0].Cells[0]
-	if !c.Complete || c.Canary.Ended != 1 || len(c.Canary.Hits[fairlead.SlowP50]) != 0 {
+	if c.Complete || c.Canary.Ended != 2 || len(c.Canary.Hits[fairlead.SlowP50]) != 0 {
 		t.Fatalf("after the first byte: %+v", c)
+	}
+	if blocks := b.close(now.Add(streamAwaited-time.Millisecond), false); len(blocks) != 1 || blocks[0].Cells[0].Complete {
+		t.Fatalf("at the deadline of one of two: %+v", blocks)
+	}
+	c = b.close(now.Add(streamAwaited), false)[0].Cells[0]
+	if !c.Complete || c.Canary.Ended != 0 || len(c.Canary.Hits[fairlead.SlowP50]) != 0 {
+		t.Fatalf("after half a minute: %+v", c)
 	}
 	if blocks := b.close(now.Add(time.Minute), false); len(blocks) != 0 {
 		t.Fatalf("nothing happened, but: %+v", blocks)
@@ -233,7 +242,7 @@ func TestAReportAfterItsCellIsCompleteComesInThatCellAgain(t *testing.T) {
 	o := arriveAt(b, now)
 	o.report(signalValue{"early", 1})
 	o.firstByte(now.Add(time.Millisecond), true)
-	c := b.close(now.Add(2*time.Second), false)[0].Cells[0]
+	c := b.close(now.Add(2*time.Second), false)[0].Cells[0] // its deadline
 	if !c.Complete || len(c.Canary.Reports["early"]) != 1 {
 		t.Fatalf("at first: %+v", c)
 	}
@@ -259,5 +268,18 @@ func TestAnArmOfACellHasSixteenNamesAtMostAlsoOverSeveralBlocks(t *testing.T) {
 	}
 	if taken != namesMost || !canary.report(signalValue{"n3", 1}) || !stable.report(signalValue{"quality", 1}) {
 		t.Errorf("%d names were taken", taken)
+	}
+}
+
+func TestAStreamThatBreaksSoonFailsBeforeItsCellIsComplete(t *testing.T) {
+	b, now := newBook(fairlead.Site{}), time.Unix(1_700_000_000, 0)
+	o := arriveAt(b, now)
+	o.firstByte(now.Add(5*time.Millisecond), true)
+	b.close(now.Add(1100*time.Millisecond), false)
+	o.fail(fairlead.Reset)
+	o.end(now.Add(1500 * time.Millisecond))
+	c := b.close(now.Add(1600*time.Millisecond), false)[0].Cells[0]
+	if !c.Complete || len(c.Canary.Hits[fairlead.Failures]) != 1 || len(c.Canary.Hits[fairlead.SlowP90]) != 0 {
+		t.Fatalf("at its end: %+v", c)
 	}
 }

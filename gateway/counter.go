@@ -51,7 +51,7 @@ func (c *Counter) Close(now time.Time, boot string) []fairlead.Block {
 // Fail counts a failure, once a request.
 func (x *Counted) Fail(class fairlead.Class) { x.observed.fail(class) }
 
-// FirstByte notes the first byte of the answer; a stream is settled by it.
+// FirstByte notes the first byte of the answer; of a stream it is the latency.
 func (x *Counted) FirstByte(now time.Time, stream bool) { x.observed.firstByte(now, stream) }
 
 // Report counts a value that the answer reported.

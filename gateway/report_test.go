@@ -11,6 +11,7 @@ import (
 	"net/textproto"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/fairlead/fairlead"
 	"github.com/fairlead/fairlead/gateway"
@@ -132,14 +133,16 @@ func clientOf(t *testing.T, http2 bool) *http.Client {
 	return &http.Client{Transport: transport}
 }
 
-// A stream counts as ended at its first byte, so that its cell is complete long before
-// its trailer comes.
+// A stream is not waited for longer than the deadline of a first byte, so that its cell
+// is complete long before its trailer comes.
 func TestAStreamReportsByItsTrailerLongAfterItsCellIsComplete(t *testing.T) {
 	for _, kind := range []string{"text/event-stream", "application/grpc"} {
 		for _, http2 := range []bool{false, true} {
 			t.Run(fmt.Sprint(kind, " http2=", http2), func(t *testing.T) {
 				end := make(chan string, 1)
-				g, _ := rolling(t, app(t, "canary", later(kind, end)))
+				g, r := rolling(t, app(t, "canary", later(kind, end)))
+				r.Timeout = fairlead.Duration(time.Second)
+				g.apply(r)
 				resp, err := clientOf(t, http2).Do(g.request(http.MethodGet, "/", nil))
 				if err != nil {
 					t.Fatal(err)

@@ -61,7 +61,7 @@ func TestAStreamComesBitByBitAndSurvivesSnapshots(t *testing.T) {
 		}
 	}
 	y := newTally(t)
-	y.until(g, "the stream's cell is complete while it goes on", func() bool { return y.stable.ended == 6 && y.stable.first == 6 })
+	y.until(g, "the stream is counted while it goes on", func() bool { return y.stable.ended == 6 && y.stable.first == 6 })
 	close(next)
 	if _, err := io.ReadAll(lines); err != nil {
 		t.Fatal(err)
@@ -74,6 +74,7 @@ func TestAStreamThatBreaksLaterIsReported(t *testing.T) {
 	next := make(chan string)
 	defer close(next)
 	r := route(backend(1, app(t, "stable", says("ok"))))
+	r.Timeout = fairlead.Duration(time.Second)
 	r.Split = split(fairlead.Whole, 1, backend(2, app(t, "breaks", func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/event-stream")
 		fmt.Fprint(w, "data: one\n\n")

@@ -148,7 +148,7 @@ func (x *Ticket) traceOf(canary, mirrored bool) string {
 	})
 }
 
-// FirstByte notes the first byte of the answer. A stream is settled by it: from
+// FirstByte notes the first byte of the answer. That of a stream is its latency: from
 // here on it may last.
 func (x *Ticket) FirstByte(now time.Time, stream bool) { x.observed.firstByte(now, stream) }
 
