@@ -20,6 +20,8 @@ type behaviour struct {
 	Exit     bool
 	Unready  bool
 	Warmup   time.Duration
+	Signals  []string
+	Queue    float64
 	Record   string
 	Gate     struct {
 		Exit int

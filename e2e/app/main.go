@@ -29,6 +29,8 @@ type config struct {
 	Exit     bool          // end at the start
 	Unready  bool          // never be ready
 	Warmup   time.Duration // until it is ready
+	Signals  []string      // values of the header Fairlead-Signal; an answer has one of them
+	Queue    float64       // what its metric queue_depth says
 	Record   string        // where the test records requests, host:port; must be in network.reach
 	Gate     gate
 }
@@ -143,6 +145,9 @@ func serve(c config) {
 		time.Sleep(pause)
 		c.echo(w, r)
 	})
+	http.HandleFunc("/metrics", func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprintf(w, "# TYPE queue_depth gauge\nqueue_depth{kind=\"gpu\"} %g\n", c.Queue)
+	})
 	http.HandleFunc("/try", try)
 	http.HandleFunc("/die", func(http.ResponseWriter, *http.Request) { os.Exit(7) })
 	server := &http.Server{Addr: "127.0.0.1:" + os.Getenv("PORT")}
@@ -167,6 +172,9 @@ func (c config) echo(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("X-Release", os.Getenv("FAIRLEAD_RELEASE"))
 	w.Header().Set("X-Instance", os.Getenv("FAIRLEAD_INSTANCE"))
 	w.Header().Set("X-Version", c.Version)
+	if len(c.Signals) > 0 {
+		w.Header().Set("Fairlead-Signal", c.Signals[rand.IntN(len(c.Signals))])
+	}
 	if err != nil || rand.Float64() < c.Failures {
 		w.WriteHeader(http.StatusInternalServerError)
 	}
