@@ -15,8 +15,8 @@ var yamlBlock = regexp.MustCompile("(?s)```yaml\n(.*?)```")
 
 const minimal = "apiVersion: fairlead.dev/v1\nkind: App\nmetadata:\n  name: support\nspec:\n  command: [./support]\n"
 
-// TestTheAppFilesInTheDocumentationAreValid parses each YAML block of the README
-// and of docs/. A block that begins with spec: is a part of a file, and is put
+// TestTheAppFilesInTheDocumentationAreValid parses each YAML block of the README,
+// of docs/ and of the reference of signals. A block that begins with spec: is a part of a file, and is put
 // into a minimal one.
 func TestTheAppFilesInTheDocumentationAreValid(t *testing.T) {
 	files, err := filepath.Glob("*.md")
@@ -24,7 +24,7 @@ func TestTheAppFilesInTheDocumentationAreValid(t *testing.T) {
 		t.Fatal(err)
 	}
 	blocks := 0
-	for _, file := range append(files, "../README.md") {
+	for _, file := range append(files, "reference/signals.md", "../README.md") {
 		text, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
