@@ -30,6 +30,8 @@ type group struct {
 	blind  uint8       // signals that are not judged here, a bit each
 	units  [2][]uint64 // by arm, ascending
 	hits   []hit       // not judged yet, in order of arrival
+	came   int         // seconds in which these came
+	newest int64       // the last of them
 	closed bool        // takes no more units
 }
 
@@ -80,6 +82,14 @@ func (g *group) armOf(unit uint64) (arm int, in bool) {
 func (g *group) has(unit uint64) bool {
 	_, in := g.armOf(unit)
 	return in
+}
+
+// fail takes an outcome that comes in a second.
+func (g *group) fail(h hit, second int64) {
+	if g.came == 0 || second != g.newest {
+		g.came, g.newest = g.came+1, second
+	}
+	g.hits = append(g.hits, h)
 }
 
 // full reports whether the group has enough canary units that did not fail

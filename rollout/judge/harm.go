@@ -65,3 +65,53 @@ func (h *harm) counts(events [2]int, share float64) {
 
 // log returns the log of the e-value.
 func (h *harm) log() float64 { return h.mean }
+
+// secondMost bounds what the failures of one second say: with it alone a release is
+// never rolled back, with two such seconds it is.
+var secondMost = math.Log(67)
+
+// secondsHarm is [harm] of failures, of which one second may say only so much. An
+// instance that is killed from outside, or stands still, fails all its requests in
+// flight together: that is one event, which a test of independent units takes for
+// many. So for each alternative what is concluded in a second multiplies the wealth by
+// 67 at most, or by a power of that where a test block's failures came in several
+// seconds. Whatever takes wealth away leaves a supermartingale one.
+type secondsHarm struct {
+	*harm          // of the seconds before
+	second *harm   // of this one
+	came   int     // seconds in which the failures came
+	mean   float64 // log of the mean of the e-values
+}
+
+func newSecondsHarm(tolerance float64) *secondsHarm {
+	return &secondsHarm{harm: newHarm(tolerance), second: newHarm(tolerance)}
+}
+
+// table takes a test block's new outcomes, which came in so many seconds.
+func (h *secondsHarm) table(t table, seconds int) {
+	if !t.informs() {
+		return
+	}
+	h.came = max(h.came, seconds)
+	h.second.table(t)
+	logs := make([]float64, len(h.logE))
+	for i := range logs {
+		logs[i] = h.logE[i] + h.gain(i)
+	}
+	h.mean = logMeanExp(logs)
+}
+
+// gain returns what this second adds to an alternative's log wealth.
+func (h *secondsHarm) gain(i int) float64 { return min(h.second.logE[i], float64(h.came)*secondMost) }
+
+// next ends a second.
+func (h *secondsHarm) next() {
+	for i := range h.logE {
+		h.logE[i] += h.gain(i)
+		h.second.logE[i] = 0
+	}
+	h.came = 0
+}
+
+// log returns the log of the e-value.
+func (h *secondsHarm) log() float64 { return h.mean }

@@ -70,12 +70,12 @@ func harmOf(tables ...table) float64 {
 // betsOf is the log evidence from seconds with these differences alone.
 func betsOf(differences ...float64) float64 {
 	sum := 0.0
-	for _, stake := range stakes {
-		wealth := 1.0
+	for i, stake := range stakes {
+		wealth := stakeMasses[i]
 		for _, x := range differences {
 			wealth *= 1 + stake*x
 		}
-		sum += wealth / float64(len(stakes))
+		sum += wealth
 	}
 	return math.Log(sum)
 }

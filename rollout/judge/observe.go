@@ -51,6 +51,7 @@ func (j *Judge) Observe(b fairlead.Block) {
 		j.beginOnset()
 	}
 	j.traffic.add(b, j.first)
+	j.harm.tick(b.At / 1000)
 	var counts requests
 	for i := range b.Cells {
 		if c := &b.Cells[i]; c.Epoch >= j.first {
@@ -209,7 +210,7 @@ func (j *Judge) outcomes(boot string, b *fairlead.Cell, touched []*group) []*gro
 						if len(g.hits) == 0 {
 							touched = append(touched, g)
 						}
-						g.hits = append(g.hits, h)
+						g.fail(h, j.harm.second)
 						break
 					}
 				}
@@ -243,7 +244,7 @@ func (j *Judge) close() {
 // would not be exchangeable with the others.
 func (j *Judge) judgeHarm(g *group) tables {
 	t := j.harm.group(g)
-	g.hits = g.hits[:0]
+	g.hits, g.came = g.hits[:0], 0
 	for s := range t {
 		j.estimates[s].table(t[s])
 	}

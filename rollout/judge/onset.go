@@ -27,8 +27,9 @@ type onset struct {
 	cell    int // likewise of cells, for latency
 	ends    int // it is given up when this onset begins
 
-	failures, restarts *harm
-	slow               [fairlead.Signals - fairlead.SlowP50]*bets
+	failures *secondsHarm
+	restarts *harm
+	slow     [fairlead.Signals - fairlead.SlowP50]*bets
 }
 
 // log returns the log of a signal's e-value since the onset.
@@ -74,6 +75,7 @@ type onsets struct {
 	rest      [restartsIndex + 1]float64
 	logs      [restartsIndex + 1]float64 // what log returns, where it is fresh
 	fresh     [restartsIndex + 1]bool
+	second    int64 // in which outcomes come now
 }
 
 func newOnsets(tolerance float64) *onsets {
@@ -90,7 +92,7 @@ func (o *onsets) at(mass float64, group, cell int) *onset {
 	for s := range n.slow {
 		n.slow[s] = newBets(o.tolerance)
 	}
-	n.failures, n.restarts = newHarm(o.tolerance), newHarm(o.tolerance)
+	n.failures, n.restarts = newSecondsHarm(o.tolerance), newHarm(o.tolerance)
 	return n
 }
 
@@ -136,7 +138,7 @@ func (o *onsets) group(g *group) tables {
 	rank := o.rank(func(n *onset) bool { return g.number >= n.group })
 	t := g.tally(&o.hits, rank)
 	for i, n := range o.alive[:rank] {
-		n.failures.table(t.table(fairlead.Failures, i))
+		n.failures.table(t.table(fairlead.Failures, i), g.came)
 	}
 	o.fresh[fairlead.Failures] = false
 	return t.tables(0)
@@ -153,6 +155,17 @@ func (o *onsets) latency(g *group) tables {
 		o.fresh[s] = false
 	}
 	return t.tables(0)
+}
+
+// tick begins the second in which the next outcomes come, if it is another one.
+func (o *onsets) tick(second int64) {
+	if second == o.second {
+		return
+	}
+	o.second = second
+	for _, n := range o.alive {
+		n.failures.next()
+	}
 }
 
 // rank returns how many onsets count something: the oldest ones.

@@ -184,8 +184,9 @@ func TestOnsetsHaveMeanOneAtTheTolerance(t *testing.T) {
 			o := newOnsets(1)
 			for i, table := range path {
 				o.begin(i, i)
+				o.tick(int64(i + 1))
 				for _, n := range o.alive {
-					n.failures.table(table)
+					n.failures.table(table, 1)
 				}
 			}
 			return p * math.Exp(o.log(0))
