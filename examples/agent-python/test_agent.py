@@ -117,6 +117,14 @@ class Serving(unittest.TestCase):
         self.assertEqual((response.status, response.headers["Fairlead-Run"]), (200, "run-1"))
         self.assertEqual((outcome["run"], outcome["success"], outcome["steps"][0]["result"]), ("run-1", True, "42"))
 
+    def test_each_task_reports_how_it_went_and_nothing_else_does(self):
+        cases = [("6 * 7; that + 1", "task-success=1, steps=2"), ("1 / 0; 2 + 2", "task-success=0, steps=1")]
+        for task, report in cases:
+            response, _ = self.post("/v1/tasks", {"task": task})
+            self.assertEqual(response.headers["Fairlead-Signal"], report)
+        response, _ = self.post("/v2", {})
+        self.assertIsNone(response.headers["Fairlead-Signal"])
+
     def test_a_chat_is_answered_on_the_same_connection(self):
         body = {"model": "agent", "messages": [{"role": "user", "content": "6 * 7"}]}
         for _ in range(2):

