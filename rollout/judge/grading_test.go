@@ -249,6 +249,24 @@ func scores(g *grading, _ int, unit uint64) float64 {
 	return min(max(v, 0), 1)
 }
 
+// own runs a judge like run, until the evidence of the reported signal alone, without
+// its share of the budget, reaches 1/alpha: that must be rare too.
+func (g *grading) own(j *Judge, n int, alpha float64) fairlead.Verdict {
+	for range n {
+		b, late := g.second()
+		j.Observe(b)
+		j.Late(late)
+		e := 0.0
+		for _, v := range j.reports.declared[0].views {
+			e += capped(v.harmful()) / float64(len(j.reports.declared[0].views))
+		}
+		if e >= 1/alpha {
+			return fairlead.Verdict{Finding: fairlead.Harmful}
+		}
+	}
+	return fairlead.Verdict{}
+}
+
 func TestReleasesWhoseReportsAreNoWorseAreRarelyHarmful(t *testing.T) {
 	const alpha = 0.05
 	tests := map[string]struct {
@@ -270,6 +288,16 @@ func TestReleasesWhoseReportsAreNoWorseAreRarelyHarmful(t *testing.T) {
 			g.pool, g.value = 400, prone(0.7, 0.7)
 			g.equally(4)
 		}},
+		"judged equally, sessions that fail often and ask often": {fairlead.KindFailure, func(g *grading) {
+			g.pool, g.value = 400, prone(0.7, 0.7)
+			g.active = func(unit uint64) float64 {
+				if mix(unit, 5)%10 == 0 {
+					return 1
+				}
+				return 0.2
+			}
+			g.equally(4)
+		}},
 		"all judged, sessions that fail often": {fairlead.KindFailure, func(g *grading) { g.pool, g.value = 400, prone(0.7, 0.7) }},
 		"few judged": {fairlead.KindFailure, func(g *grading) {
 			g.value, g.delay = failing(0.2, 0.2), lateWhenBad(10, 120)
@@ -289,12 +317,12 @@ func TestReleasesWhoseReportsAreNoWorseAreRarelyHarmful(t *testing.T) {
 				graded(scaled(40), fairlead.Harmful, func(seed uint64) (fairlead.Verdict, *grading) {
 					g := newGrading(seed, 10, weights[0])
 					c.set(g)
-					j := New(qualityJudge(Config{Alpha: alpha, Beta: 1e-280, Tolerance: 1, MarginRatio: 2, MarginAbsolute: 0.01}, c.kind, false))
+					j := New(qualityJudge(onlyHarm(alpha), c.kind, false))
 					g.step(j, 1, weights[0])
-					v, _ := g.run(j, 300)
+					v := g.own(j, 300, alpha)
 					if v.Finding != fairlead.Harmful {
 						g.step(j, 2, weights[1])
-						v, _ = g.run(j, 600)
+						v = g.own(j, 600, alpha)
 					}
 					return v, g
 				}).atMost(t, alpha)

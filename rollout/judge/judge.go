@@ -48,7 +48,8 @@ type Reported struct {
 	Protected      bool   // each step must prove that it is not harmed
 	MarginRatio    float64
 	MarginAbsolute float64
-	Thresholds     [3]float64 // of an amount: the old release's frozen p50, p90, p99; all 0 where it had too few reports, and then it is not judged
+	Delay          time.Duration // in which almost all reports came before the rollout; 0 where that is not known
+	Thresholds     [3]float64    // of an amount: the old release's frozen p50, p90, p99; all 0 where it had too few reports, and then it is not judged
 }
 
 // Judge is the evidence of one rollout. Make it with New.

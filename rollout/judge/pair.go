@@ -112,7 +112,7 @@ type pairs struct {
 }
 
 func newPairs(name, kind string, tolerance float64, m margins) *pairs {
-	p := &pairs{name: name, kind: kind, margins: m, once: once{}, queue: newSettled()}
+	p := &pairs{name: name, kind: kind, margins: m, once: once{}, queue: newSettled(0)}
 	p.harm = newMixture(func() *harm { return newPairHarm(tolerance) })
 	read := badness(Reported{Kind: kind})
 	p.worse = func(stable, canary float64) float64 { return read(canary) - read(stable) }

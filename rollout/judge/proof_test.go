@@ -3,6 +3,7 @@ package judge
 import (
 	"math"
 	"testing"
+	"time"
 
 	"github.com/fairlead/fairlead"
 )
@@ -49,11 +50,14 @@ func TestAReleaseWhoseReportsAreAtTheMarginIsRarelySafe(t *testing.T) {
 		}
 		return v
 	}
+	slow := proving(fairlead.KindFailure, worse)
+	slow.Reported[0].Delay = 5 * time.Minute
 	for name, c := range map[string]struct {
 		config Config
 		value  func(*grading, int, uint64) float64
 		delay  func(*grading, int, float64) int64
 	}{
+		"failing answers, very late when bad, which is known": {slow, failing(p, p+worse), lateWhenBad(2, 240)},
 		"failing answers":                {proving(fairlead.KindFailure, worse), failing(p, p+worse), lateWhenBad(5, 5)},
 		"failing answers, late when bad": {proving(fairlead.KindFailure, worse), failing(p, p+worse), lateWhenBad(2, 40)},
 		"scores":                         {proving(fairlead.KindScore, worse), shifted, lateWhenBad(5, 30)},

@@ -44,7 +44,7 @@ type reported struct {
 }
 
 func newReported(spec Reported, tolerance float64) *reported {
-	r := &reported{spec: spec, views: newViews(spec, tolerance), once: once{}, queue: newSettled()}
+	r := &reported{spec: spec, views: newViews(spec, tolerance), once: once{}, queue: newSettled(int64(spec.Delay.Seconds()))}
 	r.afresh()
 	return r
 }

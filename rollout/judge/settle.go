@@ -15,16 +15,20 @@ import (
 // sooner than that. It is a minute at least where reports come by themselves, because
 // in a rollout's first seconds only quick ones can have come. What comes later still
 // counts for harm, and never for safety. Nobody can know of delays that are longer
-// than anything seen so far: a step should last longer than its graders take.
+// than anything seen so far: Reported.Delay says what is known beforehand, and a step
+// should last longer than its graders take.
 type settled struct {
 	waiting map[int64][]record // by second of arrival
 	until   int64              // newest settled second
 	delays  [64]int            // reports of the rollout, by bits of their delay in seconds
 	came    int                // their number
+	least   int64              // seconds that are waited where reports come by themselves
 }
 
-// newSettled returns an empty queue; math.MinInt64 has no second before it.
-func newSettled() settled { return settled{waiting: map[int64][]record{}, until: math.MinInt64} }
+// newSettled returns an empty queue that waits for at least so many seconds.
+func newSettled(least int64) settled {
+	return settled{waiting: map[int64][]record{}, until: math.MinInt64, least: max(leastPatience, least)}
+}
 
 // afresh forgets what waits; delays stay known.
 func (s *settled) afresh() {
@@ -49,7 +53,7 @@ func (s *settled) usual() int64 {
 			if i == 0 {
 				return 0
 			}
-			return max(leastPatience, int64(1)<<i-1)
+			return max(s.least, int64(1)<<i-1)
 		}
 	}
 	return 0
