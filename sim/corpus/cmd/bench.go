@@ -28,7 +28,7 @@ type profile struct {
 func profiles() map[string]profile {
 	return map[string]profile{
 		"full":  {rollouts: 500, validity: 20000, cells: func(c []corpus.Cell) []corpus.Cell { return c }},
-		"quick": {rollouts: 6, validity: 40, cells: oneOfEach},
+		"quick": {rollouts: 10, validity: 40, cells: oneOfEach},
 	}
 }
 

@@ -10,10 +10,10 @@ import (
 
 // The picture's layout, in pixels.
 const (
-	pictureWide = 980
-	labelWide   = 190
+	pictureWide = 1060
+	labelWide   = 230
 	panelWide   = 220
-	panelGap    = 36
+	panelGap    = 48
 	rowHigh     = 22
 	headHigh    = 96
 	footHigh    = 62
@@ -51,7 +51,7 @@ func (b *Board) Picture(w io.Writer) error {
 	for i, r := range b.Rows {
 		drawRow(&s, r, float64(headHigh+rowHigh*i)+rowHigh/2, panels)
 	}
-	fmt.Fprintf(&s, `<text class="note" x="20" y="%d">Lines beside the dots of the second panel are 95 %% Clopper-Pearson intervals; its axis is a square root. Shares of faults are weighted equally.</text>`, high-14)
+	fmt.Fprintf(&s, `<text class="note" x="20" y="%d">Harm is a geometric mean in which every fault weighs the same. Lines in the second panel are 95 %% Clopper-Pearson intervals.</text>`, high-14)
 	s.WriteString("</svg>\n")
 	_, err := io.WriteString(w, s.String())
 	return err
@@ -72,14 +72,14 @@ func (b *Board) panels() []panel {
 		most = max(most, r.Excess)
 	}
 	decades := math.Ceil(math.Log10(most))
-	harm := panel{title: "Harm of bad releases", unit: "user-visible failures a rollout, geometric mean", place: func(v float64) float64 {
+	harm := panel{title: "Harm of bad releases", unit: "user-visible failures a rollout (log)", place: func(v float64) float64 {
 		return max(0, math.Log10(max(v, 1))) / decades
 	}}
 	for d := 0.0; d <= decades; d++ {
 		harm.ticks = append(harm.ticks, tick{math.Pow(10, d), number(math.Pow(10, d))})
 	}
 	root := func(v float64) float64 { return math.Sqrt(v) }
-	alarms := panel{title: "Good releases rolled back", unit: "share of rollouts", place: root}
+	alarms := panel{title: "Good releases rolled back", unit: "share of rollouts (square root)", place: root}
 	for _, v := range []float64{0, 0.01, 0.1, 0.25, 0.5, 1} {
 		alarms.ticks = append(alarms.ticks, tick{v, strings.Replace(percent(v), "1.0", "1", 1)})
 	}

@@ -76,12 +76,15 @@ func (s *source) request(c *fairlead.Cell, weight float64, since int64, seen map
 			*to = append(*to, unit)
 		}
 	}
-	once(128, &arm.Units)
+	once(1<<7, &arm.Units)
 	if s.rng.Float64() < s.fails(n, unit, since) {
 		arm.Failed[fairlead.ServerError]++
 		once(1, &arm.Hits[fairlead.Failures])
 	}
-	s.slow(n, since, func(i int) { once(2<<i, &arm.Hits[int(fairlead.SlowP50)+i]) })
+	s.slow(n, since, func(i int) { // an answer comes at once, so that its first byte is as late as its last
+		once(2<<i, &arm.Hits[int(fairlead.SlowP50)+i])
+		once(16<<i, &arm.Hits[int(fairlead.FirstP50)+i])
+	})
 }
 
 // slow calls passed for each quantile that the request's latency is beyond.

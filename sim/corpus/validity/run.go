@@ -41,7 +41,8 @@ func Run(ctx context.Context, c Cell, rollouts int) (wrong int, err error) {
 
 // play plays one rollout and reports whether it ended in the error.
 func play(c *Cell, b live.Beginnings, seed uint64) bool {
-	course := b.NewCourse(false, rollout.Input{Frozen: [3]float64{100, 200, 400}})
+	frozen := [3]float64{100, 200, 400} // milliseconds; any will do, since hits are drawn
+	course := b.NewCourse(false, rollout.Input{Frozen: frozen, First: frozen})
 	from := newSource(c, seed)
 	began := live.Epoch().Unix()
 	for now := time.Second; now <= c.Most; now += time.Second {
