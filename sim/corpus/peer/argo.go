@@ -171,7 +171,7 @@ const argoSource = "github.com/argoproj/argo-rollouts: docs/features/analysis.md
 
 func argoRule(name string, set argoSettings) corpus.Rule {
 	return corpus.Rule{
-		Name: "argo/" + name, Source: argoSource, Version: "1",
+		Name: "argo/" + name, Source: argoSource, Version: "2",
 		New: func(start corpus.Start) corpus.Judge { return newArgo(set, start) },
 	}
 }
@@ -213,7 +213,7 @@ func argoRollouts() Peer {
 		for _, limit := range []int{1, 3} {
 			for _, success := range []float64{0.99, 0.97, 0.95} {
 				set := argoBackground()
-				set.steps, set.background = weights(10*time.Minute, 0.1, 0.3, 0.5), 1
+				set.steps, set.background = weights(15*every, 0.1, 0.3, 0.5), 1
 				set.interval, set.failureLimit, set.success = every, limit, success
 				set.instant, set.window, set.slow, set.answers = false, every, 2, 2
 				p.Grid = append(p.Grid, argoRule(fmt.Sprintf("interval=%v,failureLimit=%d,success=%v", every, limit, success), set))

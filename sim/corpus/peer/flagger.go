@@ -149,7 +149,7 @@ func flaggerPeer() Peer {
 	p := Peer{Name: "flagger", Rules: []corpus.Rule{
 		flaggerRule("tutorial", flaggerTutorial()), flaggerRule("defaults", flaggerDefaults()),
 	}}
-	for _, every := range []time.Duration{time.Minute, 2 * time.Minute} {
+	for _, every := range []time.Duration{time.Minute, 2 * time.Minute, 5 * time.Minute} {
 		for _, threshold := range []int{2, 5} {
 			for _, success := range []float64{0.99, 0.97, 0.95} {
 				set := flaggerTutorial()

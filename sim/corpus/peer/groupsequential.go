@@ -92,13 +92,15 @@ func sequentialRule(name string, set sequentialSettings) corpus.Rule {
 func groupSequential() Peer {
 	usual := sequentialSettings{weight: 0.1, length: 30 * time.Minute, looks: 5, alpha: 0.025, spend: obrienFleming}
 	p := Peer{Name: "group-sequential", Rules: []corpus.Rule{sequentialRule("obrien-fleming", usual)}}
-	for _, looks := range []int{5, 30} {
-		for _, alpha := range []float64{0.025, 0.005, 0.001} {
-			set := usual
-			set.looks, set.alpha = looks, alpha
-			p.Grid = append(p.Grid, sequentialRule(fmt.Sprintf("obrien-fleming,looks=%d,alpha=%v", looks, alpha), set))
-			set.spend = pocock
-			p.Grid = append(p.Grid, sequentialRule(fmt.Sprintf("pocock,looks=%d,alpha=%v", looks, alpha), set))
+	for _, length := range []time.Duration{30 * time.Minute, 2 * time.Hour} {
+		for _, looks := range []int{5, 30} {
+			for _, alpha := range []float64{0.025, 0.005, 0.001} {
+				set := usual
+				set.length, set.looks, set.alpha = length, looks, alpha
+				p.Grid = append(p.Grid, sequentialRule(fmt.Sprintf("obrien-fleming,length=%v,looks=%d,alpha=%v", length, looks, alpha), set))
+				set.spend = pocock
+				p.Grid = append(p.Grid, sequentialRule(fmt.Sprintf("pocock,length=%v,looks=%d,alpha=%v", length, looks, alpha), set))
+			}
 		}
 	}
 	return p

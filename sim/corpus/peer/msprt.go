@@ -102,12 +102,15 @@ func msprtRule(name string, set msprtSettings) corpus.Rule {
 func msprtPeer() Peer {
 	usual := msprtSettings{weight: 0.1, horizon: time.Hour, alpha: 0.05, mixing: 0.01, events: 10}
 	p := Peer{Name: "msprt", Rules: []corpus.Rule{msprtRule("usual", usual)}}
-	for _, alpha := range []float64{0.05, 0.01, 0.002} {
-		for _, mixing := range []float64{0.005, 0.02} {
-			for _, events := range []float64{5, 20} {
-				set := usual
-				set.alpha, set.mixing, set.events = alpha, mixing, events
-				p.Grid = append(p.Grid, msprtRule(fmt.Sprintf("alpha=%v,tau=%v,events=%v", alpha, mixing, events), set))
+	for _, horizon := range []time.Duration{time.Hour, 3 * time.Hour} {
+		for _, alpha := range []float64{0.05, 0.01} {
+			for _, mixing := range []float64{0.005, 0.02} {
+				for _, events := range []float64{5, 20} {
+					set := usual
+					set.horizon, set.alpha, set.mixing, set.events = horizon, alpha, mixing, events
+					name := fmt.Sprintf("horizon=%v,alpha=%v,tau=%v,events=%v", horizon, alpha, mixing, events)
+					p.Grid = append(p.Grid, msprtRule(name, set))
+				}
 			}
 		}
 	}

@@ -3,7 +3,7 @@
 // comparison reads. Best is the least harm among the settings that roll back at most
 // 1 % of the good rollouts; if none does, the one that rolls back the fewest.
 //
-//	go run ./sim/corpus/tune -rollouts 4
+//	go run ./sim/corpus/tune -rollouts 5
 //
 // Results are kept, so that a run that was stopped goes on where it was.
 package main
@@ -34,41 +34,58 @@ func main() {
 
 func run(ctx context.Context, args []string) error {
 	flags := flag.NewFlagSet("tune", flag.ContinueOnError)
-	rollouts := flags.Int("rollouts", 4, "rollouts of each cell; a fifth of it at 100 requests a second, which take ten times as long")
-	most := flags.Float64("most", 100, "leave out cells with more requests a second than this")
+	rollouts := flags.Int("rollouts", 5, "rollouts of each cell; a fifth of it at 100 requests a second, which take ten times as long")
+	only := flags.Float64("only", 0, "play only the cells with so many requests a second, and choose nothing: for parts of a long run")
 	dir := flags.String("dir", "sim/corpus/out/tune", "where results are kept")
 	out := flags.String("out", "sim/corpus/peer/tuned.json", "the file to write")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	cells := slices.DeleteFunc(corpus.Cells(), func(c corpus.Cell) bool { return c.Traffic.Rate > *most })
-	var rules []corpus.Rule
-	for _, p := range peer.All() {
-		rules = append(rules, p.Rules...)
-		rules = append(rules, p.Grid...)
+	r := score.Run{Dir: *dir, Rules: candidates(), Split: corpus.Tune, Rollouts: *rollouts, Progress: os.Stderr}
+	summaries, err := play(ctx, r, *only)
+	if err != nil || *only > 0 {
+		return err
 	}
-	var summaries []score.Summary
-	for _, rate := range []float64{1, 10, 100} {
-		some := slices.DeleteFunc(slices.Clone(cells), func(c corpus.Cell) bool { return c.Traffic.Rate != rate })
-		run := score.Run{Dir: *dir, Cells: some, Rules: rules, Split: corpus.Tune, Rollouts: *rollouts, Progress: os.Stderr}
-		if rate == 100 {
-			run.Rollouts = max(1, *rollouts/5)
-		}
-		made, err := run.Do(ctx)
-		if err != nil {
-			return err
-		}
-		summaries = append(summaries, made...)
-	}
-	board := score.NewBoard("tune", *rollouts, cells, summaries)
+	board := score.NewBoard("tune", *rollouts, corpus.Cells(), summaries)
 	found := peer.Choices{
 		Command: strings.Join(append([]string{"go run ./sim/corpus/tune"}, args...), " "),
-		Corpus:  corpus.Version(), Cells: len(cells), Rollouts: *rollouts,
+		Corpus:  corpus.Version(), Cells: len(corpus.Cells()), Rollouts: *rollouts,
 	}
 	for _, p := range peer.All() {
 		found.Choices = append(found.Choices, choose(p, board.Rows))
 	}
 	return write(*out, found)
+}
+
+// candidates are all settings of all peers.
+func candidates() []corpus.Rule {
+	var rules []corpus.Rule
+	for _, p := range peer.All() {
+		rules = append(rules, p.Rules...)
+		rules = append(rules, p.Grid...)
+	}
+	return rules
+}
+
+// play plays the cells, rate by rate, or those of one rate only.
+func play(ctx context.Context, run score.Run, only float64) ([]score.Summary, error) {
+	var all []score.Summary
+	for _, rate := range []float64{1, 10, 100} {
+		if only > 0 && rate != only {
+			continue
+		}
+		some := run
+		some.Cells = slices.DeleteFunc(corpus.Cells(), func(c corpus.Cell) bool { return c.Traffic.Rate != rate })
+		if rate == 100 {
+			some.Rollouts = max(1, run.Rollouts/5)
+		}
+		made, err := some.Do(ctx)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, made...)
+	}
+	return all, nil
 }
 
 // alarms is the greatest share of good rollouts that a tuned setting may roll back.
