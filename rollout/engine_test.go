@@ -29,7 +29,8 @@ type bench struct {
 	now    time.Time
 	seq    uint64
 	chance *rand.Rand
-	ready  int // instances of each release
+	ready  int     // instances of each release
+	skew   float64 // added to the new release's share of the units: the gateway does not do as it was told
 }
 
 func newBench(t *testing.T) *bench {
@@ -96,7 +97,7 @@ func (b *bench) second(id string, stableRate, canaryRate float64) {
 	cell := fairlead.Cell{Second: b.now.Unix(), Epoch: r.Epoch, Complete: true}
 	for range 100 {
 		arm, rate := &cell.Stable, stableRate
-		if b.chance.Float64() < float64(r.Weight)/float64(fairlead.Whole) {
+		if b.chance.Float64() < float64(r.Weight)/float64(fairlead.Whole)+b.skew {
 			arm, rate = &cell.Canary, canaryRate
 		}
 		unit := b.chance.Uint64()
