@@ -34,7 +34,10 @@ still turns the rollout back.`+actEnvHelp, "  fairlead pause triage --env produc
 
 func (inv *invocation) resume() *cobra.Command {
 	return inv.action("resume", "Let a held rollout go on", `Resume lets a rollout go on that a person paused, or that is held because it was
-inconclusive or its lease expired.`+actEnvHelp, "  fairlead resume triage", false)
+inconclusive or its lease expired. One that is held because the new release's share
+of the users is not as it should be (share mismatch) goes on only with --reason: why
+that is so, and why the releases can be compared all the same.`+actEnvHelp,
+		"  fairlead resume triage\n  fairlead resume triage --reason 'a crawler keeps to the old release'", false)
 }
 
 func (inv *invocation) abort() *cobra.Command {

@@ -271,8 +271,8 @@ func (d *decision) stepping() {
 	case d.r.Held == "" && d.o.Mismatch != "":
 		d.r.Held = HeldMismatch
 		d.say("rollout.held", "%s; held at %s until a person explains it, by resuming with a reason", d.o.Mismatch, d.r.Weight)
-	case spent >= d.r.Strategy.MinStep.D() && d.o.Bound < 1 && d.guardsGood() && grow(&d.r, d.o.Bound):
-		d.advance("rollout.advanced", "no signal is worse by %.0f points or more: the share may grow before step %d is safe", 100*d.o.Bound, d.r.Step)
+	case spent >= d.r.Strategy.MinStep.D() && d.o.Bound < 1 && d.guardsGood() && earned(d.r, d.o.Bound) > 0:
+		d.growEarly(earned(d.r, d.o.Bound))
 	case d.r.Held == HeldInconclusive, d.r.Held == HeldMismatch && d.holds():
 	case d.r.Weight == fairlead.Whole:
 		d.inconclusive("with all traffic on it there is nothing to compare it with")
@@ -281,6 +281,13 @@ func (d *decision) stepping() {
 	default:
 		d.foresee(spent)
 	}
+}
+
+// growEarly widens a step that is not safe yet, since great harm is excluded. The step
+// is still to be earned, at the wider weight.
+func (d *decision) growEarly(w fairlead.Weight) {
+	d.r.Weights, d.r.Phase, d.r.Held = atLeast(d.r.Weights, d.r.Step-1, w), Starting, ""
+	d.say("rollout.grown", "step %d grows to %s before it is safe: no signal is worse by %.0f points or more", d.r.Step, w, 100*d.o.Bound)
 }
 
 // holds reports whether an inconclusive step waits for a person.
@@ -326,11 +333,7 @@ func (d *decision) widen(why string) bool {
 		return false
 	}
 	wider := widerWeight(d.r)
-	weights := append([]fairlead.Weight(nil), d.r.Weights...)
-	for i := d.r.Step - 1; i < len(weights) && weights[i] < wider; i++ {
-		weights[i] = wider
-	}
-	d.r.Weights, d.r.Phase, d.r.Held = weights, Starting, ""
+	d.r.Weights, d.r.Phase, d.r.Held = atLeast(d.r.Weights, d.r.Step-1, wider), Starting, ""
 	expected := ""
 	if f := d.o.Wider; f.Seconds != nil {
 		expected = fmt.Sprintf("; %s it needs about %s there", At(f), Span(seconds(*f.Seconds)))

@@ -116,9 +116,7 @@ func (e *explanation) evidence() {
 	if report.Afresh != "" {
 		e.say("Evidence of safety was started afresh: %s.", report.Afresh)
 	}
-	if report.Expected != nil && e.r.Moving() {
-		e.say("At this pace a verdict needs about %s more.", time.Duration(*report.Expected*float64(time.Second)).Round(time.Second))
-	}
+	e.forecast(report)
 }
 
 // copied reports whether both answers to any request are known.
@@ -130,6 +128,9 @@ func (e *explanation) next() {
 	switch {
 	case e.r.Phase == Ended && e.r.Outcome == Promoted && e.s.Live.Previous > 0:
 		e.say("To go back to %s@%d: fairlead rollback %s --env %s.", e.r.Site.App, e.s.Live.Previous, e.r.Site.App, e.r.Site.Env)
+	case e.r.Held == HeldMismatch:
+		e.say("Find out why, and say it to let the release go on: fairlead resume %s --env %s --reason WHY. To stop it: fairlead abort %s --env %s.",
+			e.r.Site.App, e.r.Site.Env, e.r.Site.App, e.r.Site.Env)
 	case e.r.Held != "":
 		e.say("To let it go on: fairlead resume %s --env %s. To stop it: fairlead abort %s --env %s.",
 			e.r.Site.App, e.r.Site.Env, e.r.Site.App, e.r.Site.Env)

@@ -42,7 +42,7 @@ func (d *decision) foresee(spent time.Duration) {
 	case spent < foreseeAfter || f.Signal == "":
 		return
 	case f.Seconds == nil && spent >= most/4:
-		d.say("rollout.noted", "%s does not come nearer to being proven; if it goes on so, the step is inconclusive in %s", f.Signal, Span(most-spent))
+		d.say("rollout.noted", "the evidence for %s does not grow; if that stays so, the step is inconclusive in %s", f.Signal, Span(most-spent))
 	case f.Seconds != nil && spent+seconds(*f.Seconds) > most:
 		d.say("rollout.noted", "%s this step needs about %s, and has %s: it will probably be inconclusive; %s takes longest%s",
 			At(f), Span(spent+seconds(*f.Seconds)), Span(most), f.Signal, Faster(d.r))
@@ -98,6 +98,34 @@ func Span(d time.Duration) string {
 	}
 	return fmt.Sprintf("%.0f days", math.Round(float64(d)/float64(24*time.Hour)))
 }
+
+// slow is from when on an explanation says how a step could be proven sooner.
+const slow = 10 * time.Minute
+
+// forecast says what is to be expected of the step, in sentences.
+func (e *explanation) forecast(report judge.Report) {
+	f := report.Forecast
+	switch {
+	case e.r.Phase != Stepping || report.Verdict.Finding != fairlead.Inconclusive || report.Blocked != "":
+	case f.Seconds == nil && f.Signal != "" && e.now.Sub(e.r.StepBegan) > time.Minute:
+		e.say("%s no end of the step is in sight: the evidence for %s does not grow.", sentence(At(f)), f.Signal)
+	case f.Seconds != nil:
+		need, has := seconds(*f.Seconds), e.r.Strategy.MaxStep.D()-e.now.Sub(e.r.StepBegan)
+		text := fmt.Sprintf("%s the step needs about %s more; %s takes longest", sentence(At(f)), Span(need), f.Signal)
+		if need > has && e.r.Held == "" {
+			text += fmt.Sprintf(". It has %s, so that it will probably be inconclusive", Span(has))
+		}
+		if need > slow {
+			text += Faster(e.r)
+		}
+		e.say("%s.", text)
+	}
+	if report.Expected != nil && report.Expected != f.Seconds && e.r.Moving() && (f.Seconds == nil || *report.Expected != *f.Seconds) {
+		e.say("Evidence of harm grows: at this pace it is enough in about %s.", Span(seconds(*report.Expected)))
+	}
+}
+
+func sentence(text string) string { return strings.ToUpper(text[:1]) + text[1:] }
 
 // widerWeight is what an inconclusive step is widened to; at one half both releases
 // learn equally fast.

@@ -47,27 +47,45 @@ func partialSteps(s fairlead.Strategy, replicas int) []fairlead.Weight {
 	return weights
 }
 
-// grow makes an adaptive rollout's next weight due before the last one, and reports
-// whether there is one that is worth a step of its own: at least twice the present.
+// earned returns the next weight of an adaptive rollout, 0 where none is worth it: at
+// least twice the present, or the file's bound.
 //
 // bound is the greatest rise of a risk that evidence has not excluded, 1 before any.
 // The weight follows from it so that weight x bound stays what the first step
 // risked, when nothing was excluded: First x 1. A release that is as bad as can
 // still be thought then hurts no more users a second than it could have at first.
-func grow(r *Rollout, bound float64) bool {
+func earned(r Rollout, bound float64) fairlead.Weight {
 	a := r.Strategy.Adaptive
 	if a == nil || r.Step != len(r.Weights)-1 {
-		return false
+		return 0
 	}
-	next := a.Most.Weight()
-	if earned := float64(a.First.Weight()) / bound; earned < float64(next) {
-		next = fairlead.Weight(earned)
+	next, most := float64(a.First.Weight())/bound, a.Most.Weight()
+	switch {
+	case r.Weight >= most || most >= r.Final():
+		return 0
+	case next >= float64(most):
+		return most
+	case next < 2*float64(r.Weight):
+		return 0
 	}
-	if next < 2*r.Weight && (next < a.Most.Weight() || next <= r.Weight) || next >= r.Final() {
-		return false
+	return fairlead.Weight(next)
+}
+
+// grow makes an adaptive rollout's next weight, if there is one, a step before the
+// last one.
+func grow(r *Rollout, bound float64) {
+	if next := earned(*r, bound); next > 0 {
+		r.Weights = append(r.Weights[:r.Step:r.Step], next, r.Final())
 	}
-	r.Weights = append(r.Weights[:r.Step:r.Step], next, r.Final())
-	return true
+}
+
+// atLeast returns weights with those from the i-th on that are less than w raised to it.
+func atLeast(weights []fairlead.Weight, i int, w fairlead.Weight) []fairlead.Weight {
+	raised := slices.Clone(weights)
+	for ; i < len(raised) && raised[i] < w; i++ {
+		raised[i] = w
+	}
+	return raised
 }
 
 // Want is how many instances each release of a site should have.

@@ -36,6 +36,37 @@ func TestAnAdaptiveStepNeverExceedsThePromotion(t *testing.T) {
 	}
 }
 
+func TestAnAdaptiveShareFollowsWhatTheEvidenceExcludes(t *testing.T) {
+	for _, c := range []struct {
+		name        string
+		first, most fairlead.Percent
+		weight      fairlead.Weight
+		bound       float64 // not excluded
+		want        fairlead.Weight
+	}{
+		{"nothing is excluded", 5, 50, 500, 1, 0},
+		{"less than twice is not worth a step", 5, 50, 500, 0.6, 0},
+		{"a quarter is excluded", 5, 50, 500, 0.25, 2000},
+		{"a tenth", 5, 50, 500, 0.1, 5000},
+		{"never beyond the file's bound", 5, 30, 500, 0.01, 3000},
+		{"the same bound again earns nothing", 5, 50, 2000, 0.25, 0},
+		{"a finer one does", 5, 50, 2000, 0.1, 5000},
+		{"the last partial share has been reached", 5, 50, 5000, 0.01, 0},
+		{"a tiny beginning grows in several steps", 0.1, 50, 10, 0.1, 100},
+		{"a first share beyond the bound", 50, 20, 5000, 0.01, 0},
+	} {
+		r := Rollout{Step: 1, Weight: c.weight, Weights: []fairlead.Weight{c.weight, 9500},
+			Strategy: fairlead.Strategy{Adaptive: &fairlead.Adaptive{First: c.first, Most: c.most}}}
+		want := []fairlead.Weight{c.weight, 9500}
+		if c.want > 0 {
+			want = []fairlead.Weight{c.weight, c.want, 9500}
+		}
+		if grow(&r, c.bound); !slices.Equal(r.Weights, want) {
+			t.Errorf("%s: the weights are %v, want %v", c.name, r.Weights, want)
+		}
+	}
+}
+
 func TestAFallbackGivesNoReleaseMoreThanItsReadyInstancesCarryOrItHasAlready(t *testing.T) {
 	at := func(kind string, outcome Outcome, weight fairlead.Weight) Rollout {
 		return Rollout{Strategy: fairlead.Strategy{Type: kind}, Outcome: outcome, Weight: weight, Replicas: 4, OldReplicas: 4}

@@ -21,6 +21,9 @@ type Evidence struct {
 	Safety  EValue
 	Harm    EValue
 	Blocked string // why safety cannot be concluded now
+
+	Waits    string  // the signal whose proof takes longest
+	Requests float64 // that come in a second
 }
 
 // EvidenceOf reads a rollout's evidence: the judge's report where it can be
@@ -51,14 +54,21 @@ func reported(report json.RawMessage) Evidence {
 		Needed float64 `json:"needed"`
 	}
 	var shape struct {
-		Harm    value  `json:"harm"`
-		Safety  value  `json:"safety"`
-		Blocked string `json:"blocked"`
+		Harm     value  `json:"harm"`
+		Safety   value  `json:"safety"`
+		Blocked  string `json:"blocked"`
+		Forecast struct {
+			Signal   string  `json:"signal"`
+			Requests float64 `json:"requests"`
+		} `json:"forecast"`
 	}
 	if len(report) == 0 || json.Unmarshal(report, &shape) != nil {
 		return Evidence{}
 	}
-	return Evidence{Safety: EValue(shape.Safety), Harm: EValue(shape.Harm), Blocked: shape.Blocked}
+	return Evidence{
+		Safety: EValue(shape.Safety), Harm: EValue(shape.Harm), Blocked: shape.Blocked,
+		Waits: shape.Forecast.Signal, Requests: shape.Forecast.Requests,
+	}
 }
 
 // Progress returns how far e has come, 0 to 1, on the scale of its logarithm.

@@ -87,9 +87,12 @@ func evidence(r client.Rollout, style Style) []string {
 	case r.Verdict.Finding == fairlead.Safe:
 		verdict.Add(Good, "safe").Add(Plain, signal(r.Verdict))
 	default:
-		verdict.Add(Plain, "open"+Left(r))
+		verdict.Add(Plain, "open"+Left(r)).Add(Quiet, waits(r, e))
 	}
 	lines = append(lines, verdict.String())
+	if text := patience(r, e); text != "" {
+		lines = append(lines, Paragraph("", text, Care, style)...)
+	}
 	if unseen(r) {
 		lines = append(lines, Paragraph("", noRequests, Care, style)...)
 	}
@@ -115,7 +118,47 @@ func Left(r client.Rollout) string {
 	if *r.LeftSecs < 120 {
 		return fmt.Sprintf(", about %.0f s left", max(1, *r.LeftSecs))
 	}
-	return fmt.Sprintf(", about %.0f min left", *r.LeftSecs/60)
+	return fmt.Sprintf(", about %s left", long(*r.LeftSecs))
+}
+
+// long writes seconds that are more than a minute or two.
+func long(seconds float64) string {
+	switch minutes := seconds / 60; {
+	case minutes < 120:
+		return fmt.Sprintf("%.0f min", minutes)
+	case minutes < 48*60:
+		return fmt.Sprintf("%.0f h", minutes/60)
+	default:
+		return fmt.Sprintf("%.0f days", minutes/60/24)
+	}
+}
+
+// waits names the signal whose proof takes longest.
+func waits(r client.Rollout, e Evidence) string {
+	if e.Waits == "" || r.LeftSecs == nil {
+		return ""
+	}
+	return ", " + e.Waits + " takes longest"
+}
+
+// slow is from how many seconds on it is said what would help.
+const slow = 600
+
+// patience says of a step that takes long at which traffic that is, and what would
+// help; nothing of another.
+func patience(r client.Rollout, e Evidence) string {
+	if e.Waits == "" || r.Held != "" || r.LeftSecs == nil || *r.LeftSecs < slow {
+		return ""
+	}
+	help := "add shadow traffic (mirror)"
+	if r.Weight < fairlead.Whole/2 {
+		help = "widen the canary or " + help
+	}
+	rate := fmt.Sprintf("at %.2g requests/s", e.Requests)
+	if e.Requests >= 10 {
+		rate = fmt.Sprintf("at %.0f requests/s", e.Requests)
+	}
+	return fmt.Sprintf("%s this takes long; %s", rate, help)
 }
 
 func evidenceRow(name string, e EValue, tone Tone, style Style) string {

@@ -54,6 +54,11 @@ func frameCases() map[string]client.Site {
 	held.Rollout.Reason = "neither safety nor harm is proven after 1h0m0s at 25 %"
 	cases["held"] = held
 
+	seldom, hour := stepping(), 2400.0
+	seldom.Rollout.LeftSecs = &hour
+	seldom.Rollout.Evidence = json.RawMessage(`{"harm":{"e":0.4,"needed":300},"safety":{"e":1.2,"needed":20},"forecast":{"seconds":2400,"signal":"latency p99","requests":1.2}}`)
+	cases["low-traffic"] = seldom
+
 	gating := stepping()
 	gating.Rollout.Phase, gating.Rollout.Step, gating.Rollout.Weight, gating.Rollout.LeftSecs = "gating", 0, 0, nil
 	gating.Rollout.Stable, gating.Rollout.Canary = client.Arm{}, client.Arm{}

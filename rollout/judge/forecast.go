@@ -29,7 +29,6 @@ const (
 
 // prospect is what a forecast knows of one protected signal.
 type prospect struct {
-	name            string
 	ratio, absolute float64    // log e-values now
 	risk            [2]float64 // that a unit hits the signal, by arm
 	delay           [2]float64 // seconds until the ratio, and the absolute margin, begin to earn
@@ -88,6 +87,9 @@ type left struct {
 
 // ahead returns a signal's way to needed, the log of an e-value.
 func (s prospect) ahead(rate [2]float64, needed float64) left {
+	if !(rate[stable] > 0 && rate[canary] > 0) {
+		return left{seconds: math.Inf(1), need: needed}
+	}
 	ratio, absolute := ratioPace(rate, s.risk, s.marginRatio), absolutePace(rate, s.risk, s.marginAbsolute)
 	at := func(t float64) float64 {
 		return logMeanExp([]float64{s.ratio + ratio.growth*max(0, t-s.delay[0]), s.absolute + absolute.growth*max(0, t-s.delay[1])})
@@ -154,32 +156,86 @@ func together(ways []left) (seconds float64, longest int) {
 }
 
 // Forecast returns how long this step's proof of safety takes from now. It costs
-// some ten microseconds.
+// some tens of microseconds.
 func (j *Judge) Forecast() Forecast {
-	f, _, _ := j.forecast()
+	f, _, _ := j.forecast(j.weight, false)
 	return f
 }
 
 // ForecastAt returns the same of a step at another weight, which begins afresh.
 func (j *Judge) ForecastAt(w fairlead.Weight) Forecast {
-	fresh := *j
-	fresh.weight, fresh.warmUntil = w, 0
-	for s := range fresh.safe {
-		fresh.safe[s] = newSafety(j.config)
-	}
-	return fresh.Forecast()
+	f, _, _ := j.forecast(w, true)
+	return f
 }
 
-func (j *Judge) forecast() (Forecast, []prospect, []left) {
-	units, requests := j.traffic.rates()
-	f := Forecast{Units: units, Requests: requests}
-	prospects, ways := j.ahead(units)
-	if ways == nil {
+func (j *Judge) forecast(w fairlead.Weight, afresh bool) (f Forecast, names []string, ways []left) {
+	f.Units, f.Requests = j.traffic.rates()
+	mirrored := w == 0 && j.config.Mirror
+	if !j.begun || !(f.Units > 0) || w == 0 && !mirrored || w >= fairlead.Whole {
 		return f, nil, nil
 	}
-	seconds, longest := together(ways)
-	f.Signal, f.Seconds = prospects[longest].name, known(seconds)
-	return f, prospects, ways
+	for _, s := range j.weighed {
+		if s.demanded(mirrored) {
+			names, ways = append(names, s.title()), append(ways, j.way(s.signal, f.Units, w, afresh))
+		}
+	}
+	if len(ways) > 0 {
+		seconds, longest := together(ways)
+		f.Signal, f.Seconds = names[longest], known(seconds)
+	}
+	return f, names, ways
+}
+
+// way returns how a signal's proof goes on in a step at a weight. afresh: its evidence
+// so far does not count, what it says of the risks does.
+func (j *Judge) way(s signal, units float64, w fairlead.Weight, afresh bool) left {
+	share := float64(w) / float64(fairlead.Whole)
+	rate := [2]float64{units * (1 - share), units * share}
+	needed := -math.Log(j.config.Beta)
+	var p prospect
+	switch s := s.(type) {
+	case requestSignal:
+		p = j.prospect(s.s, rate, afresh)
+	case *view:
+		safe, ok := s.safe.(shareSafety)
+		if !ok {
+			return j.goesOn(s.proven(), needed, afresh)
+		}
+		p, rate = j.reportsProspect(safe.safety, share)
+	default:
+		return j.goesOn(s.proven(), needed, afresh)
+	}
+	if afresh {
+		p.ratio, p.absolute = 0, 0
+	}
+	return p.ahead(rate, needed)
+}
+
+// goesOn is the way of a signal of which no more is known than how its evidence grew
+// in this step. The variance of a likelihood ratio is about twice its growth.
+func (j *Judge) goesOn(logE, needed float64, afresh bool) left {
+	growth := logE / j.stepped()
+	l := left{need: needed - logE, pace: pace{growth, 2 * growth}}
+	if afresh {
+		l.need = needed
+	}
+	switch {
+	case l.need <= 0:
+	case growth <= 0:
+		l.seconds = math.Inf(1)
+	default:
+		l.seconds = l.need / growth
+	}
+	return l
+}
+
+// stepped returns the seconds of traffic that evidence of safety has had so far.
+func (j *Judge) stepped() float64 {
+	began := j.from
+	if j.warmUntil > 0 {
+		began = max(began, j.warmUntil-j.warmup)
+	}
+	return float64(max(1, j.newest-began+1))
 }
 
 // known returns seconds, or nil where they are too many to say.
@@ -192,11 +248,11 @@ func known(seconds float64) *float64 {
 
 // foresee fills in what a report says of the time to come.
 func (j *Judge) foresee(r *Report) {
-	f, prospects, ways := j.forecast()
+	f, names, ways := j.forecast(j.weight, false)
 	r.Forecast, r.Expected = f, j.expected(r.Verdict, f)
 	for i := range ways {
 		for k := range r.Signals {
-			if r.Signals[k].Name == prospects[i].name {
+			if r.Signals[k].Name == names[i] {
 				r.Signals[k].Expected = known(ways[i].seconds)
 			}
 		}
@@ -216,38 +272,41 @@ func (j *Judge) expected(v fairlead.Verdict, f Forecast) *float64 {
 	return f.Seconds
 }
 
-// ahead returns the protected signals and their ways; nil while nothing can be said.
-func (j *Judge) ahead(units float64) ([]prospect, []left) {
-	if !j.begun || !(units > 0) || j.weight == 0 || j.weight >= fairlead.Whole {
-		return nil, nil
+// prospect returns what is known of a signal of requests.
+func (j *Judge) prospect(s fairlead.Signal, rate [2]float64, afresh bool) prospect {
+	p := prospectOf(j.safe[s], j.usual(s), rate)
+	if afresh {
+		p.delay[1] = learning / (rate[stable] + rate[canary])
 	}
-	share := float64(j.weight) / float64(fairlead.Whole)
-	rate := [2]float64{units * (1 - share), units * share}
-	var prospects []prospect
-	var ways []left
-	for s := range j.safe {
-		if signal := fairlead.Signal(s); j.judged(signal) {
-			p := j.prospect(signal, rate)
-			prospects, ways = append(prospects, p), append(ways, p.ahead(rate, -math.Log(j.config.Beta)))
+	if s != fairlead.Failures {
+		wait := j.warming()
+		if afresh {
+			wait = float64(j.warmup)
 		}
+		p.delay = [2]float64{wait, wait + p.delay[1]}
 	}
-	return prospects, ways
+	return p
 }
 
-// prospect returns what is known of a signal of requests.
-func (j *Judge) prospect(s fairlead.Signal, rate [2]float64) prospect {
-	safe := j.safe[s]
+// reportsProspect returns what is known of the shares of bad reports, and how many
+// reports come in a second at a weight.
+func (j *Judge) reportsProspect(safe *safety, share float64) (prospect, [2]float64) {
+	all := (safe.absolute.n[stable] + safe.absolute.n[canary]) / j.stepped()
+	rate := [2]float64{all * (1 - share), all * share}
+	return prospectOf(safe, priorFailures, rate), rate
+}
+
+// learning is how many units the test of the risk difference only learns from.
+const learning = 100
+
+func prospectOf(safe *safety, usual float64, rate [2]float64) prospect {
 	p := prospect{
-		name: s.String(), ratio: safe.ratio.log(), absolute: safe.absolute.logE,
+		ratio: safe.ratio.log(), absolute: safe.absolute.logE,
 		marginRatio: safe.ratio.margin, marginAbsolute: safe.absolute.delta,
 	}
 	n, y := safe.absolute.n, safe.absolute.y
-	p.delay[1] = max(0, 100-n[stable]-n[canary]) / (rate[stable] + rate[canary])
-	if s != fairlead.Failures {
-		wait := j.warming()
-		p.delay = [2]float64{wait, wait + p.delay[1]}
-	}
-	p.risk = armRisks(n, y, j.usual(s), rate[canary]/(rate[stable]+rate[canary]))
+	p.delay[1] = max(0, learning-n[stable]-n[canary]) / (rate[stable] + rate[canary])
+	p.risk = armRisks(n, y, usual, rate[canary]/(rate[stable]+rate[canary]))
 	return p
 }
 

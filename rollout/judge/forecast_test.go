@@ -121,6 +121,39 @@ func TestAForecastSeesNoEndForAReleaseAtTheMarginsNorWithoutTraffic(t *testing.T
 	}
 }
 
+func TestAForecastWaitsForWhatIsReportedSeldom(t *testing.T) {
+	w := newWorld(7, 100, 5000)
+	w.fails = risks(0.005, 0.005)
+	c := onlySafety()
+	c.Reported = []Reported{{Name: "refusal", Kind: fairlead.KindFailure, Protected: true, MarginRatio: 2, MarginAbsolute: 0.05}}
+	j := New(c)
+	j.Step(1, 5000, 0)
+	took, said := 0, 0.0
+	for i := 1; j.Verdict().Finding != fairlead.Safe && i < 3000; i++ {
+		b := w.block()
+		for _, arm := range []*fairlead.Arm{&b.Cells[0].Stable, &b.Cells[0].Canary} {
+			if len(arm.Units) > 0 { // one answer of each release is looked at in a second
+				refused := 0.0
+				if w.rng.IntN(10) == 0 {
+					refused = 1
+				}
+				arm.Reports = map[string]fairlead.Reports{"refusal": {{Unit: arm.Units[0], Value: refused}}}
+			}
+		}
+		j.Observe(b)
+		if f := j.Forecast(); i == 60 {
+			if f.Signal != "refusal" || f.Seconds == nil {
+				t.Fatalf("the forecast is %+v, want that it waits for refusal", f)
+			}
+			said = 60 + *f.Seconds
+		}
+		took = i
+	}
+	if t.Logf("took %d s, said %.0f s after a minute", took, said); said < float64(took)/3 || said > 3*float64(took) {
+		t.Errorf("the forecast after a minute is %.0f s, and it took %d s", said, took)
+	}
+}
+
 func BenchmarkForecast(b *testing.B) {
 	w := newWorld(1, 100, 1000)
 	w.fails, w.late = risks(0.005, 0.005), lates(1)
