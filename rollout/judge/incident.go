@@ -21,8 +21,9 @@ func (r *requests) add(o requests, sign float64) {
 }
 
 // incident sees when both arms are worse than the old release was earlier in the
-// rollout: a fault that they share, such as a dependency's. Then a comparison
-// says little about the release, and it is better to hold. It is a plain rule
+// rollout: a fault that they share, such as a dependency's, which the new release may
+// have broken: blocks cannot tell. Then a comparison says little about the release,
+// and it is better to hold and say so. It is a plain rule
 // with no stated error, on requests, because in an outage units that failed soon
 // are all there is: in the recent blocks, both arms fail more than three times
 // as often as the stable arm did before them, plus five points. Blocks of an

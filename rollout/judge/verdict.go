@@ -85,7 +85,7 @@ func (j *Judge) blocked() string {
 	case j.share.mismatch:
 		return j.Mismatch()
 	case j.incident.shared:
-		return "both releases fail far more than before: a shared incident"
+		return "both releases fail far more than before: a shared incident, or the new release breaks what both use"
 	}
 	return ""
 }
