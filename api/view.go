@@ -46,7 +46,7 @@ func (s *server) viewRollout(ctx context.Context, state rollout.State) client.Ro
 	}
 	var report judge.Report
 	if state.Report != nil && json.Unmarshal(state.Report, &report) == nil {
-		v.LeftSecs = report.Expected
+		v.LeftSecs = rollout.Left(report)
 		v.Waits = state.Waits(report)
 	}
 	for _, g := range state.Watched() {

@@ -42,7 +42,7 @@ func TestAReleaseWhoseAnswersAreOfBadQualityIsRolledBackAndReplayedToTheSameBloc
 	if bad.Verdict.Finding != fairlead.Harmful || bad.Verdict.Signal != "quality" {
 		t.Errorf("verdict %+v", bad.Verdict)
 	}
-	if why := w.must("explain", w.named); !strings.Contains(why, "decided by quality") || !strings.Contains(why, "quality (score): mean 0.") {
+	if why := w.must("explain", w.named); !strings.Contains(why, "decided by quality") || !strings.Contains(why, "quality (score): new mean 0.") {
 		t.Errorf("explain says\n%s", why)
 	}
 	if _, header, _ := w.get(w.host(), "/v1/ask"); header.Get("Fairlead-Signal") != "" {

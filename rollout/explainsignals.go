@@ -11,6 +11,7 @@ import (
 // signals says of each signal what both releases showed and what it proves.
 func (e *explanation) signals(report judge.Report) {
 	weakest := weakest(report)
+	e.say("New and old release by signal, each E against what it needs alone; odds ratios and differences are new to old, in intervals that miss the truth with at most 5 %% at all times together:")
 	for _, s := range report.Signals {
 		if s.Canary.AtRisk+s.Stable.AtRisk == 0 {
 			if s.Kind != "" && s.Protected {
@@ -19,6 +20,10 @@ func (e *explanation) signals(report judge.Report) {
 			continue
 		}
 		e.say("%s%s: %s.", s.Name, kindWords(s), counts(s))
+		if s.Protected && (s.Stable.AtRisk == 0 || s.Canary.AtRisk == 0) {
+			e.say("  without reports of both releases it cannot be proven safe.")
+			continue
+		}
 		if effect := effect(s); effect != "" {
 			e.say("  %s.", effect)
 		}
@@ -47,17 +52,19 @@ func kindWords(s judge.SignalReport) string {
 
 // counts says what both arms showed: the new release's first.
 func counts(s judge.SignalReport) string {
-	arm := func(a judge.ArmSignal, of string) string {
-		if a.Mean != nil && s.Kind == fairlead.KindScore {
-			return fmt.Sprintf("mean %.3g of %d reports%s", *a.Mean, a.AtRisk, of)
-		}
-		text := fmt.Sprintf("%d of %d (%.2f %%)%s", a.Hit, a.AtRisk, 100*a.Rate, of)
-		if a.Mean != nil {
-			text += fmt.Sprintf(", mean %.3g", *a.Mean)
-		}
-		return text
+	return "new " + count(s, s.Canary) + ", old " + count(s, s.Stable)
+}
+
+func count(s judge.SignalReport, a judge.ArmSignal) string {
+	switch {
+	case a.AtRisk == 0:
+		return "none"
+	case a.Mean != nil && s.Kind == fairlead.KindScore:
+		return fmt.Sprintf("mean %.3g of %d", *a.Mean, a.AtRisk)
+	case a.Mean != nil:
+		return fmt.Sprintf("%d of %d (mean %.3g)", a.Hit, a.AtRisk, *a.Mean)
 	}
-	return arm(s.Canary, " of the new release") + ", " + arm(s.Stable, " of the old one")
+	return fmt.Sprintf("%d of %d (%.2g %%)", a.Hit, a.AtRisk, 100*a.Rate)
 }
 
 // effect says how different both are, with an interval that holds at all times at once.
@@ -70,15 +77,15 @@ func effect(s judge.SignalReport) string {
 		if i.HighOpen {
 			high += " or more"
 		}
-		return fmt.Sprintf("%s %.3g, between %s and %s (error %.3g at all times)", what, i.Estimate, low, high, i.Error)
+		return fmt.Sprintf("%s %.3g, between %s and %s", what, i.Estimate, low, high)
 	}
 	switch {
 	case s.OddsRatio != nil:
-		return text("odds ratio new to old", s.OddsRatio)
+		return text("odds ratio", s.OddsRatio)
 	case s.Difference != nil:
-		return text("difference new less old", s.Difference)
+		return text("difference", s.Difference)
 	case s.Preferred != nil:
-		return text("share in which the new answer is the better one", s.Preferred)
+		return text("new answer better in a share of", s.Preferred)
 	}
 	return ""
 }
@@ -87,10 +94,10 @@ func effect(s judge.SignalReport) string {
 func (e *explanation) values(s judge.SignalReport, report judge.Report) string {
 	text := "harm E = " + eText(s.Harm)
 	if s.HarmShare > 0 {
-		text += fmt.Sprintf(" of %s alone", eText(report.Harm.Needed/s.HarmShare))
+		text += fmt.Sprintf(" of %s", eText(report.Harm.Needed/s.HarmShare))
 	}
 	if !s.Protected {
-		return text + "; its safety need not be proven"
+		return text + "; not protected"
 	}
 	return fmt.Sprintf("%s; safety E = %s of %.3g", text, eText(s.Safety.E), s.Safety.Needed)
 }
@@ -113,7 +120,7 @@ func expectation(s judge.SignalReport) string {
 	if s.Expected == nil {
 		return ""
 	}
-	return ", about " + Span(seconds(*s.Expected)) + " left"
+	return ", " + Span(seconds(*s.Expected)) + " left"
 }
 
 // weakest returns the protected signal with the least evidence of safety, or "".
@@ -188,4 +195,18 @@ func (s State) Waits(report judge.Report) string {
 		return fmt.Sprintf("guard %s: %s", g.Name, guardText(g, state))
 	}
 	return ""
+}
+
+// Left returns the seconds until a verdict, if it goes on as now; nil where that is not
+// known of a signal that must be proven.
+func Left(report judge.Report) *float64 {
+	if report.Harm.E*report.Harm.E > report.Harm.Needed { // more than half way, in logs
+		return report.Expected
+	}
+	for _, s := range report.Signals {
+		if s.Protected && s.Safety.E < s.Safety.Needed && s.Expected == nil {
+			return nil
+		}
+	}
+	return report.Expected
 }
