@@ -40,6 +40,19 @@ spec:
   environments:
     - {name: production, replicas: 4}
 `
+	halfFile = `apiVersion: fairlead.dev/v1
+kind: App
+metadata: {name: half}
+spec:
+  artifact: {directory: ./dist}
+  command: [./half]
+  signals:
+    - {name: task-success}
+  environments:
+    - name: production
+      replicas: 4
+      strategy: {steps: [50]}
+`
 )
 
 // begin returns the rollout that an engine begins when release 2 of a file's app

@@ -17,15 +17,19 @@ type Course struct {
 }
 
 // Beginnings are rollouts as an engine begins them, to be copied: of an application
-// that the gateway observes alone, and of one that reports too.
-type Beginnings struct{ api, chat rollout.Rollout }
+// that the gateway observes alone, of one that reports too, and of one whose answers
+// are judged in two halves.
+type Beginnings struct{ api, chat, half rollout.Rollout }
 
 // Begin returns the rollouts that courses start from.
 func Begin() (b Beginnings, err error) {
 	if b.api, err = begin(apiFile); err != nil {
 		return b, err
 	}
-	b.chat, err = begin(chatFile)
+	if b.chat, err = begin(chatFile); err != nil {
+		return b, err
+	}
+	b.half, err = begin(halfFile)
 	return b, err
 }
 
@@ -38,6 +42,10 @@ func (b Beginnings) NewCourse(reports bool, frozen rollout.Input) *Course {
 	}
 	return &Course{machine: rollout.NewMachine(r), frozen: frozen}
 }
+
+// Halves returns a course whose only step is one half, of an application that reports
+// task-success.
+func (b Beginnings) Halves() *Course { return &Course{machine: rollout.NewMachine(b.half)} }
 
 // Rollout returns the rollout as it is now.
 func (c *Course) Rollout() rollout.Rollout { return c.machine.Rollout() }

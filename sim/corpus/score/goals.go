@@ -52,6 +52,15 @@ func (b *Board) goals() []Goal {
 	return all
 }
 
+// AddGoal adds a figure that was measured apart from the cells.
+func (b *Board) AddGoal(what string, goal, measured float64, found bool) {
+	g := Goal{What: what, Goal: goal}
+	if found {
+		g.Measured = &measured
+	}
+	b.Goals = append(b.Goals, g)
+}
+
 // plain names the cell of a kind without sessions and with a constant rate.
 func plain(kind string, rate float64) string {
 	return corpus.CellName(kind, corpus.Traffic{Rate: rate})

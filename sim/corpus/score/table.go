@@ -80,10 +80,10 @@ func figure(v *float64, unit string) string {
 	if v == nil {
 		return "never"
 	}
-	if unit == "" {
+	if unit == "" && *v < 100 {
 		return fmt.Sprintf("%.2f", *v)
 	}
-	return number(*v) + " " + unit
+	return strings.TrimSpace(number(*v) + " " + unit)
 }
 
 func share(k, n int) float64 {

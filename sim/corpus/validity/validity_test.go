@@ -26,3 +26,11 @@ func TestSmallRunsKeepBothPromises(t *testing.T) {
 		}
 	}
 }
+
+func TestWorseAnswersAreFoundFromAFewHundred(t *testing.T) {
+	median, found, err := Answers(context.Background(), 9)
+	if err != nil || !found || median < 100 || median > 3000 {
+		t.Errorf("median %g judged answers, found %t, %v", median, found, err)
+	}
+	t.Logf("median %g judged answers", median)
+}
