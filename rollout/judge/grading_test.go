@@ -157,7 +157,7 @@ func graded(runs int, finding fairlead.Finding, run func(seed uint64) (fairlead.
 	})
 }
 
-func TestTwiceTheFailingAnswersAreFoundWithEightHundredJudged(t *testing.T) {
+func TestTwiceTheFailingAnswersAreFound(t *testing.T) {
 	for _, c := range []struct {
 		perSecond float64
 		delay     int64
@@ -227,7 +227,7 @@ func prone(stable, canary float64) func(*grading, int, uint64) float64 {
 	}
 }
 
-// late makes bad answers known after slow seconds, good ones after quick.
+// lateWhenBad makes bad answers known after slow seconds, good ones after quick.
 func lateWhenBad(quick, slow int64) func(*grading, int, float64) int64 {
 	return func(g *grading, _ int, v float64) int64 {
 		if v >= 0.5 {

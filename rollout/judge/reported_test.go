@@ -30,7 +30,7 @@ func told(second int64, stable, canary []float64) fairlead.Cell {
 	return c
 }
 
-// bits is so many ones, then zeroes.
+// bits01 is so many ones, then zeroes.
 func bits01(ones, of int) []float64 {
 	v := make([]float64, of)
 	for i := range ones {
