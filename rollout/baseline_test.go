@@ -3,6 +3,7 @@ package rollout
 import (
 	"math"
 	"testing"
+	"time"
 
 	"github.com/fairlead/fairlead"
 )
@@ -72,5 +73,21 @@ func TestAmountsOfAnySizeFallIntoABoundedNumberOfBuckets(t *testing.T) {
 	}
 	if amountBucket(1) != 0 || amountBucket(1.05) != 1 || amountBucket(1.06) != 2 {
 		t.Errorf("1, 1.05 and 1.06 are in %d, %d and %d", amountBucket(1), amountBucket(1.05), amountBucket(1.06))
+	}
+}
+
+func TestTheShareOfFailuresIsOfTheLastMinutesAndOfEnoughRequests(t *testing.T) {
+	at := func(second int64, ended, failed uint32) fairlead.Cell {
+		cell := fairlead.Cell{Second: second}
+		cell.Stable.Ended, cell.Stable.Failed = ended, [fairlead.Classes]uint32{fairlead.Declared: failed}
+		return cell
+	}
+	all := learnt(at(60, 1000, 900), at(240, 30, 10), at(300, 70, 10))
+	k := armKey{baselineSite, 1}
+	if share, err := all.failing(k, time.Unix(310, 0)); err != nil || share != 0.2 {
+		t.Errorf("%v, %v: want 20 of 100", share, err)
+	}
+	if share, err := all.failing(k, time.Unix(480, 0)); err == nil {
+		t.Errorf("%v without requests", share)
 	}
 }
