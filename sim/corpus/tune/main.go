@@ -35,21 +35,24 @@ func main() {
 func run(ctx context.Context, args []string) error {
 	flags := flag.NewFlagSet("tune", flag.ContinueOnError)
 	rollouts := flags.Int("rollouts", 5, "rollouts of each cell; a fifth of it at 100 requests a second, which take ten times as long")
-	only := flags.Float64("only", 0, "play only the cells with so many requests a second, and choose nothing: for parts of a long run")
+	most := flags.Float64("most", 100, "leave out cells with more requests a second than this")
 	dir := flags.String("dir", "sim/corpus/out/tune", "where results are kept")
 	out := flags.String("out", "sim/corpus/peer/tuned.json", "the file to write")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	r := score.Run{Dir: *dir, Rules: candidates(), Split: corpus.Tune, Rollouts: *rollouts, Progress: os.Stderr}
-	summaries, err := play(ctx, r, *only)
-	if err != nil || *only > 0 {
+	cells := slices.DeleteFunc(corpus.Cells(), func(c corpus.Cell) bool { return c.Traffic.Rate > *most })
+	r := score.Run{
+		Dir: *dir, Cells: cells, Rules: candidates(), Split: corpus.Tune, Rollouts: *rollouts, Progress: os.Stderr,
+	}
+	summaries, err := play(ctx, r)
+	if err != nil {
 		return err
 	}
-	board := score.NewBoard("tune", *rollouts, corpus.Cells(), summaries)
+	board := score.NewBoard("tune", *rollouts, cells, summaries)
 	found := peer.Choices{
 		Command: strings.Join(append([]string{"go run ./sim/corpus/tune"}, args...), " "),
-		Corpus:  corpus.Version(), Cells: len(corpus.Cells()), Rollouts: *rollouts,
+		Corpus:  corpus.Version(), Cells: len(cells), Rollouts: *rollouts,
 	}
 	for _, p := range peer.All() {
 		found.Choices = append(found.Choices, choose(p, board.Rows))
@@ -67,25 +70,22 @@ func candidates() []corpus.Rule {
 	return rules
 }
 
-// play plays the cells, rate by rate, or those of one rate only.
-func play(ctx context.Context, run score.Run, only float64) ([]score.Summary, error) {
-	var all []score.Summary
-	for _, rate := range []float64{1, 10, 100} {
-		if only > 0 && rate != only {
-			continue
-		}
-		some := run
-		some.Cells = slices.DeleteFunc(corpus.Cells(), func(c corpus.Cell) bool { return c.Traffic.Rate != rate })
-		if rate == 100 {
-			some.Rollouts = max(1, run.Rollouts/5)
-		}
-		made, err := some.Do(ctx)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, made...)
+// fast is the rate from which cells get a fifth of the rollouts.
+const fast = 100
+
+// play plays the slow cells, then the fast ones.
+func play(ctx context.Context, run score.Run) ([]score.Summary, error) {
+	isFast := func(c corpus.Cell) bool { return c.Traffic.Rate >= fast }
+	slow, quick := run, run
+	slow.Cells = slices.DeleteFunc(slices.Clone(run.Cells), isFast)
+	quick.Cells = slices.DeleteFunc(slices.Clone(run.Cells), func(c corpus.Cell) bool { return !isFast(c) })
+	quick.Rollouts = max(1, run.Rollouts/5)
+	first, err := slow.Do(ctx)
+	if err != nil {
+		return nil, err
 	}
-	return all, nil
+	second, err := quick.Do(ctx)
+	return slices.Concat(first, second), err
 }
 
 // alarms is the greatest share of good rollouts that a tuned setting may roll back.
