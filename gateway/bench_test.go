@@ -13,7 +13,7 @@ import (
 	"github.com/fairlead/fairlead"
 )
 
-// BenchmarkForward compares the gateway, in a rollout, with
+// BenchmarkForward compares the gateway, in a rollout and with copies, with
 // httputil.ReverseProxy as it comes and with no proxy at all: a POST of 0.4 KB
 // that is answered with 1 KB, on kept connections. Client, proxy and app share the
 // process, so only the differences between the rows mean something.
@@ -39,6 +39,13 @@ func BenchmarkForward(b *testing.B) {
 		g := start(b, b.TempDir())
 		r := route(backend(1, app(b, "a", handler)))
 		r.Split = split(5000, 1, backend(2, app(b, "c", handler)))
+		r.Assignment = fairlead.Assignment{}
+		g.apply(r)
+		drive(b, g.address)
+	})
+	b.Run("mirrored", func(b *testing.B) { // a tenth of the requests have a copy
+		g := start(b, b.TempDir())
+		r := mirrored(app(b, "a", handler), app(b, "c", handler), 10, http.MethodPost)
 		r.Assignment = fairlead.Assignment{}
 		g.apply(r)
 		drive(b, g.address)

@@ -366,3 +366,82 @@ func TestWhatBothAnswersReportIsPaired(t *testing.T) {
 		t.Errorf("the client's receipt is %+v, its answer's %+v", client, old)
 	}
 }
+
+func TestABodyThatTheClientDoesNotFinishIsNotCopied(t *testing.T) {
+	got := make(chan struct{}, 1)
+	g := start(t, t.TempDir())
+	g.apply(mirrored(app(t, "s", func(w http.ResponseWriter, r *http.Request) {
+		io.ReadFull(r.Body, make([]byte, 5))
+		got <- struct{}{}
+		io.Copy(io.Discard, r.Body)
+	}), app(t, "c", func(http.ResponseWriter, *http.Request) { t.Error("it was copied") }), 100, http.MethodPost))
+	body, upload := io.Pipe()
+	go func() {
+		fmt.Fprint(upload, "first")
+		<-got
+		upload.CloseWithError(io.ErrUnexpectedEOF)
+	}()
+	if _, err := http.DefaultClient.Do(g.request(http.MethodPost, "/", body)); err == nil {
+		t.Fatal("it was answered")
+	}
+	eventually(t, "it is counted", func() bool { return g.metric(`mirror_skipped_total{reason="unread"}`) == "1" })
+	y := newTally(t)
+	y.until(g, "its cell is complete", func() bool {
+		for _, complete := range y.complete {
+			if complete {
+				return true
+			}
+		}
+		return false
+	})
+}
+
+func TestCopiesEndWithASnapshotThatHasNone(t *testing.T) {
+	got := make(chan struct{}, 1)
+	g := start(t, t.TempDir())
+	stable := app(t, "s", func(w http.ResponseWriter, r *http.Request) {
+		piece := make([]byte, 5)
+		io.ReadFull(r.Body, piece)
+		got <- struct{}{}
+		io.Copy(io.Discard, r.Body)
+		fmt.Fprint(w, "stable")
+	})
+	r := mirrored(stable, app(t, "c", func(http.ResponseWriter, *http.Request) { t.Error("it was copied") }), 100, http.MethodPost)
+	g.apply(r)
+	body, upload := io.Pipe()
+	go func() {
+		fmt.Fprint(upload, "first")
+		<-got
+		r.Split.Mirror = nil
+		g.apply(r)
+		fmt.Fprint(upload, "last")
+		upload.Close()
+	}()
+	if a := g.do(g.request(http.MethodPost, "/", body)); a.body != "stable" {
+		t.Errorf("the client got %+v", a)
+	}
+	eventually(t, "it is counted", func() bool { return g.metric(`mirror_skipped_total{reason="not_ready"}`) == "1" })
+}
+
+func TestANewReleaseThatCannotBeReachedFailsItsCopiesOnly(t *testing.T) {
+	g := start(t, t.TempDir())
+	r := mirrored(app(t, "s", says("stable")), refusing(t, "gone"), 100, http.MethodGet)
+	g.apply(r)
+	for range 5 {
+		if a := g.get("/"); a.body != "stable" {
+			t.Errorf("a client got %+v", a)
+		}
+	}
+	for _, p := range pairsOf(g, 5)["failures"] {
+		if p.Stable != 0 || p.Canary != 1 {
+			t.Errorf("the pair is %+v", p)
+		}
+	}
+	if s := g.status(); len(s.Ejected) > 0 {
+		t.Errorf("copies took %v out of the balance of clients", s.Ejected)
+	}
+	r.Split.Canary.Instances = []gateway.Instance{}
+	g.apply(r)
+	g.get("/")
+	eventually(t, "it is counted", func() bool { return g.metric(`mirror_skipped_total{reason="not_ready"}`) == "1" })
+}
