@@ -210,7 +210,7 @@ func argoRollouts() Peer {
 		argoRule("background", argoBackground()), argoRule("inline", argoInline()),
 	}}
 	for _, every := range []time.Duration{time.Minute, 2 * time.Minute} {
-		for _, limit := range []int{1, 3} {
+		for _, limit := range []int{1, 3, 8} {
 			for _, success := range []float64{0.99, 0.97, 0.95} {
 				set := argoBackground()
 				set.steps, set.background = weights(15*every, 0.1, 0.3, 0.5), 1

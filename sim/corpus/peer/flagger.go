@@ -150,7 +150,7 @@ func flaggerPeer() Peer {
 		flaggerRule("tutorial", flaggerTutorial()), flaggerRule("defaults", flaggerDefaults()),
 	}}
 	for _, every := range []time.Duration{time.Minute, 2 * time.Minute, 5 * time.Minute} {
-		for _, threshold := range []int{2, 5} {
+		for _, threshold := range []int{2, 5, 10} {
 			for _, success := range []float64{0.99, 0.97, 0.95} {
 				set := flaggerTutorial()
 				set.interval, set.threshold, set.success = every, threshold, success
