@@ -20,11 +20,13 @@ type Forecast struct {
 const forecastMost = 30 * 86400.0
 
 // Beliefs before anything was seen, as if by so many units or events: half a
-// failure in a hundred units; both releases alike.
+// failure in a hundred units; both releases alike, as if by 60 events, of which at
+// least six are the canary's.
 const (
 	priorUnits    = 100
 	priorFailures = 0.005
 	priorEvents   = 60
+	priorCanary   = 6
 )
 
 // prospect is what a forecast knows of one protected signal.
@@ -338,7 +340,8 @@ func armRisks(n, y [2]float64, usual, share float64) [2]float64 {
 		share = n[canary] / all
 	}
 	both := (y[stable] + y[canary] + priorUnits*usual) / (all + priorUnits)
-	of := (y[canary] + priorEvents*share) / (y[stable] + y[canary] + priorEvents)
+	prior := max(priorEvents, priorCanary/share)
+	of := (y[canary] + prior*share) / (y[stable] + y[canary] + prior)
 	bound := func(p float64) float64 { return min(max(p, 1e-6), 0.99) }
 	return [2]float64{bound(both * (1 - of) / (1 - share)), bound(both * of / share)}
 }
