@@ -31,6 +31,8 @@ type bench struct {
 	chance *rand.Rand
 	ready  int     // instances of each release
 	skew   float64 // added to the new release's share of the units: the gateway does not do as it was told
+
+	signals []fairlead.SignalSpec // that its strategies declare
 }
 
 func newBench(t *testing.T) *bench {
@@ -68,7 +70,7 @@ func (b *bench) begin(release int) rollout.Rollout {
 		Environment: fairlead.Environment{Name: "production", Replicas: 1, Strategy: fairlead.Strategy{
 			Type: fairlead.Canary, Alpha: 1.0 / 300, Beta: 1.0 / 20, Tolerance: 1, Margin: fairlead.Margin{Ratio: 2, Absolute: 0.01},
 			Steps: []fairlead.Percent{50}, Holdback: &holdback, MaxStep: fairlead.Duration(time.Hour),
-			RollbackWindow: fairlead.Duration(time.Minute),
+			RollbackWindow: fairlead.Duration(time.Minute), Signals: b.signals,
 		}},
 	})
 	if err != nil {
