@@ -388,3 +388,36 @@ func BenchmarkAWorldOf100RequestsASecond(b *testing.B) {
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(n), "ns/request")
 }
+
+func TestEveryRequestTakesAPlausibleTimeBeforeAndAfterTheBeginning(t *testing.T) {
+	for _, c := range Cells() {
+		if c.Traffic.Rate != 10 {
+			continue
+		}
+		check := func(r *Request) {
+			if r.Latency <= 0 || r.Latency > Deadline+10*time.Second || r.First <= 0 || r.First > r.Latency {
+				t.Fatalf("%s: a latency of %s and a first byte after %s: %+v", c.Name, r.Latency, r.First, r)
+			}
+		}
+		failed, all := 0, 0
+		rule := fixed("half", time.Hour, []float64{0.5}, func(s *Second) {
+			for i := range s.Ended {
+				check(&s.Ended[i])
+			}
+		})
+		inner := rule.New
+		rule.New = func(s Start) Judge {
+			for i := range s.History {
+				check(&s.History[i])
+				if all++; s.History[i].Failed() {
+					failed++
+				}
+			}
+			return inner(s)
+		}
+		PlayUntil(NewWorld(c, Score, 0), []Rule{rule}, 300*time.Second)
+		if failed > all/20 || all < 2000 {
+			t.Errorf("%s: %d of %d requests before the beginning failed", c.Name, failed, all)
+		}
+	}
+}

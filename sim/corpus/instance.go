@@ -14,8 +14,8 @@ const (
 	oomRestart  = 10 * time.Second
 	loopAlive   = 20 * time.Second
 	backoffLast = 5 * time.Minute
-	unserved    = time.Millisecond // a request for which no instance is ready is refused so soon
-	never       = time.Duration(1<<63 - 1)
+	unserved    = time.Millisecond       // a request for which no instance is ready is refused so soon
+	never       = time.Duration(1 << 62) // far beyond any world, and no sum with a time of one overflows
 )
 
 // life follows one instance through its deaths. Times must not go back.
