@@ -41,7 +41,8 @@ const (
 	beyondP99 = 0.009
 )
 
-// Cells returns all cases. As the corpus' they were fixed before the first run.
+// Cells returns all cases. As the corpus' they were fixed before the first run. Where
+// a case does not say its rate, it is 50 units a second.
 func Cells() []Cell {
 	base := Cell{Rate: 50, Fail: alike(0.005), Slow: alike(beyondP99), Most: 15 * time.Minute}
 	with := func(name string, change func(*Cell)) Cell {
@@ -57,8 +58,8 @@ func Cells() []Cell {
 		})
 	}
 	return []Cell{
-		with("same, 10/s", func(*Cell) {}),
-		with("same, 100/s", func(c *Cell) { c.Rate, c.Most = 100, 15*time.Minute }),
+		with("same", func(*Cell) {}),
+		with("same, and watched, 10/s", func(c *Cell) { c.Rate, c.Watch, c.Most = 10, true, 70*time.Minute }),
 		with("same, sessions", func(c *Cell) { c.Pool = 2000 }),
 		with("base rate 1.5 %", func(c *Cell) { c.Fail = alike(0.015) }),
 		with("base rate 10 %", func(c *Cell) { c.Fail = alike(0.1) }),
