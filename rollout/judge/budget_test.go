@@ -11,7 +11,7 @@ func TestFailuresKeepHalfOfTheBudgetAndTheOthersShareTheRest(t *testing.T) {
 	for _, c := range []struct {
 		others          int
 		failures, other float64
-	}{{0, 1, 0}, {1, 0.75, 0.25}, {2, 0.5, 0.25}, {3, 0.5, 1.0 / 6}, {4, 0.5, 0.125}, {10, 0.5, 0.05}} {
+	}{{0, 0.95, 0}, {1, 0.5, 0.45}, {2, 0.5, 0.225}, {3, 0.5, 0.15}, {9, 0.5, 0.05}} {
 		if failures, other := shares(c.others); !near(failures, c.failures) || !near(other, c.other) {
 			t.Errorf("with %d others failures have %v and each other %v, want %v and %v", c.others, failures, other, c.failures, c.other)
 		}

@@ -177,7 +177,7 @@ func TestAnAmountIsJudgedByItsThreeThresholds(t *testing.T) {
 		"quality p90": {n: [2]int{10, 10}, y: [2]int{0, 5}},
 		"quality p99": {n: [2]int{10, 10}, y: [2]int{0, 1}},
 	} {
-		if r := reportOf(t, j, name); !near(r.Harm, reportHarmOf(want)) || r.Canary.Mean == nil || !near(*r.Canary.Mean, 2.25) || !near(r.HarmShare, 0.25/3) {
+		if r := reportOf(t, j, name); !near(r.Harm, reportHarmOf(want)) || r.Canary.Mean == nil || !near(*r.Canary.Mean, 2.25) || !near(r.HarmShare, 0.45/3) {
 			t.Errorf("%+v, want harm %v", r, reportHarmOf(want))
 		}
 	}

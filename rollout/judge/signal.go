@@ -33,7 +33,7 @@ func (j *Judge) weigh() []weighed {
 			timing = append(timing, requestSignal{j, s})
 		}
 	}
-	others := [][]signal{timing, {restartSignal{j}}}
+	others := [][]signal{timing}
 	var mirrored []signal
 	for _, p := range j.reports.pairs {
 		if p.kind == fairlead.KindPreference {
@@ -49,12 +49,12 @@ func (j *Judge) weigh() []weighed {
 		}
 		others = append(others, views)
 	}
-	return divide(failures, append(others, mirrored))
+	return divide(failures, []signal{restartSignal{j}}, append(others, mirrored))
 }
 
-// divide gives failures and each other group its share of the budget; the signals of
-// a group have equal parts of it. Empty groups have none.
-func divide(failures []signal, others [][]signal) []weighed {
+// divide gives failures, restarts and each other group its share of the budget; the
+// signals of a group have equal parts of it. Empty groups have none.
+func divide(failures, restarts []signal, others [][]signal) []weighed {
 	count := 0
 	for _, group := range others {
 		if len(group) > 0 {
@@ -70,6 +70,7 @@ func divide(failures []signal, others [][]signal) []weighed {
 		}
 	}
 	add(failures, first)
+	add(restarts, restartsShare)
 	for _, group := range others {
 		add(group, other)
 	}
@@ -151,7 +152,7 @@ func (p *pairs) report(fill *SignalReport) {
 		}
 	}
 	fill.Mirrored, fill.Preferred = true, p.odds.preferred()
-	fill.Safety = SafetyPart{E: capped(p.safe.log()), Ratio: capped(p.safe.ratioLog())}
+	fill.Safety = SafetyPart{E: capped(p.safe.log()), Ratio: capped(p.safe.ratio.log())}
 	if p.safe.absolute != nil {
 		fill.Safety.Absolute = capped(p.safe.absolute.log())
 	}
