@@ -23,14 +23,18 @@ func check(app fairlead.App) []strictyaml.Problem {
 }
 
 // follows reports whether a problem at path is only a consequence of one with what
-// Complete derived it from: hosts come from the app's name, and the routes of
-// environments from the app's.
+// Complete derived it from: hosts come from the app's name, and the routes and
+// signals of environments from the app's.
 func (c *checking) follows(path string) bool {
 	derived := path == "spec.route.host" && c.has("metadata.name")
+	derived = derived || derivedSignal.MatchString(path) && c.has("spec.signals")
 	return derived || derivedRoute.MatchString(path) && (c.has("metadata.name") || c.has("spec.route"))
 }
 
-var derivedRoute = regexp.MustCompile(`^spec\.environments\[\d+\]\.route`)
+var (
+	derivedRoute  = regexp.MustCompile(`^spec\.environments\[\d+\]\.route`)
+	derivedSignal = regexp.MustCompile(`^spec\.environments\[\d+\]\.strategy\.signals`)
+)
 
 func (c *checking) has(prefix string) bool {
 	return slices.ContainsFunc(c.wrong, func(p strictyaml.Problem) bool { return strings.HasPrefix(p.Path, prefix) })

@@ -51,7 +51,7 @@ func TestGeneratedFilesAreCurrent(t *testing.T) {
 // descriptionsFile returns descriptions.go for the comments of the App's types.
 func descriptionsFile(t *testing.T) []byte {
 	comments := map[string]string{}
-	for _, file := range []string{"../app.go", "../environment.go"} {
+	for _, file := range []string{"../app.go", "../environment.go", "../signal.go"} {
 		parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ParseComments)
 		if err != nil {
 			t.Fatal(err)
@@ -163,6 +163,23 @@ func sections() []section {
 		{"`spec.environments[].strategy`", reflect.TypeFor[fairlead.Strategy]()},
 		{"`spec.environments[].strategy.margin`", reflect.TypeFor[fairlead.Margin]()},
 		{"`spec.environments[].strategy.adaptive`", reflect.TypeFor[fairlead.Adaptive]()},
+		{"`spec.signals[]`, `spec.environments[].strategy.signals[]`", reflect.TypeFor[fairlead.SignalSpec]()},
+		{"`spec.environments[].strategy.guards[]`", reflect.TypeFor[fairlead.Guard]()},
+		{"`spec.environments[].strategy.mirror`", reflect.TypeFor[fairlead.Mirror]()},
+	}
+}
+
+func TestEveryTypeAndFieldOfTheFileIsInTheReference(t *testing.T) {
+	covered := map[string]bool{}
+	for _, section := range sections() {
+		covered[section.t.Name()] = true
+	}
+	s := &schemas{rules: rules(), defs: map[string]any{}}
+	s.object(reflect.TypeFor[fairlead.App]())
+	for name := range s.defs {
+		if !covered[name] || descriptions()[name] == "" {
+			t.Errorf("%s: has a section %v, described as %q; want a section and a description", name, covered[name], descriptions()[name])
+		}
 	}
 }
 
@@ -188,6 +205,9 @@ func typeName(property map[string]any) string {
 			return "duration"
 		}
 		return "text"
+	}
+	if property["type"] == "boolean" {
+		return "true or false"
 	}
 	if low, ok := property["minimum"]; ok {
 		return fmt.Sprintf("%v, %v to %v", property["type"], low, property["maximum"])

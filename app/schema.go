@@ -101,6 +101,8 @@ func (s *schemas) value(t reflect.Type, r rule) map[string]any {
 		return schema
 	case t.Kind() == reflect.String:
 		return text(r)
+	case t.Kind() == reflect.Bool:
+		return map[string]any{"type": "boolean"}
 	}
 	return number(t, r)
 }

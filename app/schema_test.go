@@ -70,6 +70,8 @@ func isType(value any, kind string) bool {
 		return kind == "array"
 	case string:
 		return kind == "string"
+	case bool:
+		return kind == "boolean"
 	case float64:
 		return kind == "number" || kind == "integer" && v == float64(int64(v))
 	}
@@ -244,7 +246,8 @@ func schemaInput(t *testing.T, data []byte) any {
 func TestTheSchemasDefaultsAreThoseOfComplete(t *testing.T) {
 	source := `{"apiVersion": "fairlead.dev/v1", "kind": "App", "metadata": {"name": "a"}, "spec": {
 		"artifact": {"from": {"git": "."}}, "command": ["a"], "gates": [{"name": "g", "command": ["g"]}],
-		"environments": [{"name": "dev", "strategy": {"adaptive": {}}}, {"name": "production"}]}}`
+		"environments": [
+			{"name": "dev", "strategy": {"adaptive": {}, "mirror": {}, "guards": [{"name": "g", "metric": "m", "max": 1}]}}, {"name": "production"}]}}`
 	parsed, err := app.Parse("a", []byte(source))
 	if err != nil {
 		t.Fatal(err)
@@ -254,11 +257,12 @@ func TestTheSchemasDefaultsAreThoseOfComplete(t *testing.T) {
 	spec := completed["spec"].(map[string]any)
 	environments := spec["environments"].([]any)
 	strategy := environments[1].(map[string]any)["strategy"].(map[string]any)
+	developed := environments[0].(map[string]any)["strategy"].(map[string]any)
 	places := map[string]any{
 		"AppSpec": spec, "GitSource": spec["artifact"].(map[string]any)["from"], "Check": spec["readiness"],
 		"Gate": spec["gates"].([]any)[0], "Assignment": spec["assignment"], "Route": spec["route"], "Environment": environments[1],
 		"Strategy": strategy, "Margin": strategy["margin"],
-		"Adaptive": environments[0].(map[string]any)["strategy"].(map[string]any)["adaptive"],
+		"Adaptive": developed["adaptive"], "Mirror": developed["mirror"], "Guard": developed["guards"].([]any)[0],
 	}
 	checked := 0
 	for name, def := range load(t)["$defs"].(map[string]any) {
@@ -278,7 +282,7 @@ func TestTheSchemasDefaultsAreThoseOfComplete(t *testing.T) {
 			}
 		}
 	}
-	if checked < 27 {
+	if checked < 32 {
 		t.Errorf("only %d defaults were found", checked)
 	}
 }

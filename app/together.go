@@ -36,6 +36,7 @@ func (c *checking) app(app fairlead.App) {
 	c.unique("spec.secrets", "name", len(spec.Secrets), func(i int) string { return spec.Secrets[i].Name })
 	c.assignment(spec.Assignment)
 	c.prefix("spec.route.pathPrefix", spec.Route.PathPrefix)
+	c.signals("spec", spec.Signals)
 	c.environments(spec.Environments)
 	c.gates(spec)
 }
@@ -239,13 +240,31 @@ func (c *checking) signals(field string, signals []fairlead.SignalSpec) {
 		if signal.Name == fairlead.ErrorSignal {
 			c.problem(at+".name", "%s is judged with the failures of requests and needs no declaration", signal.Name)
 		}
-		if standard := fairlead.StandardSignals()[signal.Name]; standard != "" && signal.Kind != standard {
+		if measured(signal) {
+			c.problem(at+".name", "%s is what the gateway measures itself; give yours another name", signal.Name)
+		}
+		if standard := fairlead.StandardSignals()[signal.Name]; standard != "" && signal.Kind != "" && signal.Kind != standard {
 			c.problem(at+".kind", "%s is %s everywhere; give yours another name", signal.Name, standard)
 		}
 	}
 }
 
+// measured reports whether a signal would be told by the title of one that needs no
+// declaration. An amount's titles end in its quantile: "latency p50".
+func measured(s fairlead.SignalSpec) bool {
+	switch s.Name {
+	case "failures", "restarts":
+		return true
+	case "latency":
+		return s.Kind == fairlead.KindAmount
+	}
+	return false
+}
+
 func (c *checking) guard(field string, g fairlead.Guard) {
+	if g.Name == "failures" {
+		c.problem(field+".name", "%s is the guard of a promoted release without a holdback; give yours another name", g.Name)
+	}
 	switch {
 	case (g.Query == "") == (g.Metric == ""):
 		c.problem(field, "want exactly one of query and metric")
@@ -253,6 +272,10 @@ func (c *checking) guard(field string, g fairlead.Guard) {
 		c.problem(field+".query", "needs prometheus: the base URL of the server that answers it")
 	case g.Metric != "" && g.Prometheus != "":
 		c.problem(field+".prometheus", "is for query; a metric is read from the instances")
+	}
+	filled := strings.NewReplacer("{{app}}", "", "{{environment}}", "", "{{release}}", "") // as the guard does
+	if _, other, found := strings.Cut(filled.Replace(g.Query), "{{"); found {
+		c.problem(field+".query", "only {{app}}, {{environment}} and {{release}} are filled in, found {{%s", clip(other))
 	}
 	switch {
 	case g.Min == nil && g.Max == nil:
