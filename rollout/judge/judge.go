@@ -84,7 +84,7 @@ type Judge struct {
 	reach     *reach // nil where the weight does not follow the evidence
 	share     *share
 	incident  incident
-	progress  progress
+	trend     trend
 	traffic   traffic
 	totals    totals
 	reports   reports   // what is reported, and mirrored pairs

@@ -83,7 +83,7 @@ func (j *Judge) Observe(b fairlead.Block) {
 	}
 	j.share.test()
 	j.incident.add(counts)
-	j.progress.add(point{b.At, j.logHarm()})
+	j.trend.add(point{b.At, j.logHarm()})
 	j.conclude()
 }
 

@@ -37,23 +37,12 @@ func (h *harm) discordant(worse int) {
 // worse the new answer is, on average over mirrored units, is at least the margin; it
 // is left out for preferences and amounts, whose differences have no scale of harm.
 type pairSafety struct {
-	margin   float64
-	ratios   []float64
-	logE     []float64 // by ratio
+	ratio    *ratioSafety
 	absolute *marginBets
 }
 
 func newPairSafety(ratio, absolute float64, differs bool) *pairSafety {
-	s := &pairSafety{margin: ratio}
-	for _, w := range safetyRatios {
-		if w < ratio {
-			s.ratios = append(s.ratios, w)
-		}
-	}
-	if s.ratios == nil {
-		s.ratios = []float64{ratio / 2}
-	}
-	s.logE = make([]float64, len(s.ratios))
+	s := &pairSafety{ratio: newRatioSafety(ratio)}
 	if differs {
 		s.absolute = newMarginBets(absolute)
 	}
@@ -61,12 +50,12 @@ func newPairSafety(ratio, absolute float64, differs bool) *pairSafety {
 }
 
 // discordant takes a pair of which the arm worse had the worse answer.
-func (s *pairSafety) discordant(worse int) {
-	for i, w := range s.ratios {
+func (r *ratioSafety) discordant(worse int) {
+	for i, w := range r.ratios {
 		if worse == canary {
-			s.logE[i] += math.Log(w / s.margin)
+			r.logE[i] += math.Log(w / r.margin)
 		}
-		s.logE[i] += math.Log((1 + s.margin) / (1 + w))
+		r.logE[i] += math.Log((1 + r.margin) / (1 + w))
 	}
 }
 
@@ -77,14 +66,12 @@ func (s *pairSafety) differs(worse float64) {
 	}
 }
 
-func (s *pairSafety) ratioLog() float64 { return logMeanExp(s.logE) }
-
 // log returns the log of the e-value.
 func (s *pairSafety) log() float64 {
 	if s.absolute == nil {
-		return s.ratioLog()
+		return s.ratio.log()
 	}
-	return logMeanExp([]float64{s.ratioLog(), s.absolute.log()})
+	return logMeanExp([]float64{s.ratio.log(), s.absolute.log()})
 }
 
 // margins is harm that must be excluded.
@@ -161,7 +148,7 @@ func (p *pairs) settle(ended, now int64) {
 			p.safe.differs(r.value)
 		}
 		if r.value != 0 && add(p.decisive, r.unit) {
-			p.safe.discordant(loser(r.value))
+			p.safe.ratio.discordant(loser(r.value))
 		}
 	}
 }

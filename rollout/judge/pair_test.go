@@ -62,7 +62,7 @@ func TestPairsAreNoProofOfSafetyOnAverageAtTheMargins(t *testing.T) {
 					p *= [3]float64{win, 1 - win - loss, loss}[int(d)+1]
 					s.differs(d)
 					if d != 0 {
-						s.discordant(loser(d))
+						s.ratio.discordant(loser(d))
 					}
 				}
 				mean += p * math.Exp(s.log())

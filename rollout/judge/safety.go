@@ -21,6 +21,14 @@ func newSafety(c Config) *safety {
 	return &safety{ratio: newRatioSafety(c.MarginRatio), absolute: newAbsoluteSafety(c.MarginAbsolute)}
 }
 
+// owe lets fresh evidence begin at a log wealth of less than 0.
+func (s *safety) owe(log float64) {
+	for i := range s.ratio.logE {
+		s.ratio.logE[i] = log
+	}
+	s.absolute.logE, s.mean = log, log
+}
+
 // table takes a test block whose outcomes are all known.
 func (s *safety) table(t table) {
 	s.ratio.table(t)
@@ -99,12 +107,15 @@ func (a *absoluteSafety) table(t table) {
 	}
 }
 
+// learning is how many units of a step only teach the alternative: a guess could cost
+// more than they can earn.
+const learning = 100
+
 // alternative returns each arm's risk, drawn towards that of both as if by 200
-// units, so that few hits do not mislead. It abstains for the step's first 100
-// units, where a guess could cost more than they can earn.
+// units, so that few hits do not mislead. It abstains while the step learns.
 func (a *absoluteSafety) alternative() (pc, ps float64, ok bool) {
 	n, y := a.n[stable]+a.n[canary], a.y[stable]+a.y[canary]
-	if n < 100 {
+	if n < learning {
 		return 0, 0, false
 	}
 	const pull = 200
