@@ -16,7 +16,7 @@ type SignalSpec struct {
 	Name    string `json:"name"`              // such as task-success
 	Kind    string `json:"kind,omitempty"`    // failure, success, score, amount or preference (default: that of a standard name, else failure)
 	Protect *bool  `json:"protect,omitempty"` // each step must prove that it is not harmed (default: true for failure, success and score)
-	Margin  Margin `json:"margin,omitempty"`  // harm that must be excluded (default: the strategy's)
+	Margin  Margin `json:"margin,omitempty"`  // harm that must be excluded (default: what the strategy names, else ratio 1.25)
 }
 
 // ErrorSignal is the reported signal that makes a request a failure of class

@@ -223,3 +223,27 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+func TestAReportedSignalHasTheMarginsOfItsStrategyOrOneOfItsOwn(t *testing.T) {
+	for name, test := range map[string]struct {
+		strategy fairlead.Margin
+		signal   fairlead.Margin
+		want     fairlead.Margin
+	}{
+		"nothing is said":      {want: fairlead.Margin{Ratio: 1.25, Absolute: 0.01}},
+		"of the strategy":      {strategy: fairlead.Margin{Ratio: 3, Absolute: 0.05}, want: fairlead.Margin{Ratio: 3, Absolute: 0.05}},
+		"of the signal itself": {strategy: fairlead.Margin{Ratio: 3}, signal: fairlead.Margin{Ratio: 1.5}, want: fairlead.Margin{Ratio: 1.5, Absolute: 0.01}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			spec := fairlead.AppSpec{Environments: []fairlead.Environment{{Name: "production", Strategy: fairlead.Strategy{
+				Margin: test.strategy, Signals: []fairlead.SignalSpec{{Name: "refusal", Margin: test.signal}},
+			}}}}
+			once := app.Complete(fairlead.App{Spec: spec})
+			for _, done := range []fairlead.App{once, app.Complete(once)} {
+				if got := done.Spec.Environments[0].Strategy.Signals[0].Margin; got != test.want {
+					t.Errorf("margins %+v, want %+v", got, test.want)
+				}
+			}
+		})
+	}
+}

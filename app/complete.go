@@ -108,8 +108,9 @@ func completeStrategy(s *fairlead.Strategy) {
 	set(&s.Alpha, 1.0/300)
 	set(&s.Beta, 1.0/20)
 	set(&s.Tolerance, 1)
-	set(&s.Margin.Ratio, 2)
 	set(&s.Margin.Absolute, 0.01)
+	completeSignals(s)
+	set(&s.Margin.Ratio, 2)
 	set(&s.Warmup, seconds(5))
 	set(&s.MinStep, seconds(5))
 	set(&s.MaxStep, minutes(60))
@@ -119,7 +120,6 @@ func completeStrategy(s *fairlead.Strategy) {
 		holdback := fairlead.Percent(5)
 		s.Holdback = &holdback
 	}
-	completeSignals(s)
 	completeGuards(s)
 	if s.Mirror != nil {
 		mirror := *s.Mirror
@@ -140,6 +140,11 @@ func completeStrategy(s *fairlead.Strategy) {
 	}
 }
 
+// reportedRatio is the margin of what is reported where the file names none. Bad
+// answers are many, one in ten or so: twice as many would be a release that nobody
+// wants, while twice a failure in 200 requests is what evidence can exclude.
+const reportedRatio = 1.25
+
 // completeSignals gives what is reported its kind and margins. An amount and a
 // preference are not protected unless the file says so.
 func completeSignals(s *fairlead.Strategy) {
@@ -149,6 +154,7 @@ func completeSignals(s *fairlead.Strategy) {
 		set(&signal.Kind, fairlead.StandardSignals()[signal.Name])
 		set(&signal.Kind, fairlead.KindFailure)
 		set(&signal.Margin.Ratio, s.Margin.Ratio)
+		set(&signal.Margin.Ratio, reportedRatio)
 		set(&signal.Margin.Absolute, s.Margin.Absolute)
 		if signal.Protect == nil {
 			protect := signal.Kind != fairlead.KindAmount && signal.Kind != fairlead.KindPreference

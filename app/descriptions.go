@@ -93,7 +93,7 @@ func descriptions() map[string]string {
 		"SecretRef.version":       "default: the newest when the release is made",
 		"SignalSpec":              "SignalSpec declares a signal that the app reports at once, by the response header or trailer Fairlead-Signal, or that a grader or a user reports later, by POST /v1/signals. A unit (session, run, key) counts once a rollout.",
 		"SignalSpec.kind":         "failure, success, score, amount or preference (default: that of a standard name, else failure)",
-		"SignalSpec.margin":       "harm that must be excluded (default: the strategy's)",
+		"SignalSpec.margin":       "harm that must be excluded (default: what the strategy names, else ratio 1.25)",
 		"SignalSpec.name":         "such as task-success",
 		"SignalSpec.protect":      "each step must prove that it is not harmed (default: true for failure, success and score)",
 		"Strategy":                "Strategy is how a release enters an environment and what it must prove.",
