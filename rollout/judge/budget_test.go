@@ -35,7 +35,7 @@ func TestTheBudgetIsSpentWhole(t *testing.T) {
 		set()
 		sum := 0.0
 		names := map[string]bool{}
-		for _, s := range New(c).weighed {
+		for _, s := range New(c).budget {
 			if names[s.title()] {
 				t.Errorf("%s is weighed twice", s.title())
 			}

@@ -48,7 +48,7 @@ func (n nextStep) forecast() (f Forecast, ways map[string]left) {
 	var names []string
 	var all []left
 	ways = map[string]left{}
-	for _, s := range n.j.weighed {
+	for _, s := range n.j.budget {
 		if s.demanded(mirrored) {
 			way := n.way(s.signal, f.Units)
 			names, all, ways[s.title()] = append(names, s.title()), append(all, way), way
@@ -74,7 +74,7 @@ func (n nextStep) way(s signal, units float64) left {
 	switch s := s.(type) {
 	case requestSignal:
 		p = n.ofRequests(s.s, rate)
-	case *view:
+	case *reading:
 		safe, ok := s.safe.(shareSafety)
 		if !ok {
 			return n.goesOn(s.proven())
@@ -176,7 +176,7 @@ func (j *Judge) expected(v fairlead.Verdict, f Forecast) *float64 {
 	switch {
 	case v.Finding != fairlead.Inconclusive || j.blocked() != "":
 		return nil
-	case j.logHarm() > needHarm/2:
+	case j.budget.harm() > needHarm/2:
 		return j.trend.left(needHarm)
 	}
 	return f.Seconds

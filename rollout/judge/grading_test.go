@@ -257,8 +257,8 @@ func (g *grading) own(j *Judge, n int, alpha float64) fairlead.Verdict {
 		j.Observe(b)
 		j.Late(late)
 		e := 0.0
-		for _, v := range j.reports.declared[0].views {
-			e += capped(v.harmful()) / float64(len(j.reports.declared[0].views))
+		for _, v := range j.reports.declared[0].readings {
+			e += capped(v.harmful()) / float64(len(j.reports.declared[0].readings))
 		}
 		if e >= 1/alpha {
 			return fairlead.Verdict{Finding: fairlead.Harmful}

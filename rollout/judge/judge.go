@@ -75,21 +75,23 @@ type Judge struct {
 	onset      int64            // second of the newest onset
 	worst      fairlead.Verdict // once harmful, always harmful
 	// Evidence of safety, of the step or since the last interruption.
-	queue     []*cell // of the epoch, in order of arrival, not judged yet
-	from      int64   // cells of earlier seconds are left out
-	hit       memory
-	merged    *group // takes complete cells
-	safe      [fairlead.Signals]*safety
-	afresh    string // why evidence of safety was started afresh in this step
-	reach     *reach // nil where the weight does not follow the evidence
-	share     *share
-	incident  incident
-	trend     trend
-	traffic   traffic
-	totals    totals
-	reports   reports   // what is reported, and mirrored pairs
-	weighed   []weighed // the signals, with their shares of alpha
-	estimates [fairlead.Signals]estimate
+	queue  []*cell // of the epoch, in order of arrival, not judged yet
+	from   int64   // cells of earlier seconds are left out
+	hit    memory
+	merged *group // takes complete cells
+	safe   [fairlead.Signals]*safety
+	afresh string // why evidence of safety was started afresh in this step
+	reach  *reach // nil where the weight does not follow the evidence
+
+	// What else is known of the rollout and its epoch.
+	assignment *assignment
+	incident   incident
+	trend      trend
+	traffic    traffic
+	totals     totals
+	reports    reports // what is reported, and mirrored pairs
+	budget     budget  // the signals, with their shares of alpha
+	estimates  [fairlead.Signals]estimate
 }
 
 // New returns a judge without evidence. It takes no evidence before Step.
@@ -101,7 +103,7 @@ func New(c Config) *Judge {
 		harm:    newOnsets(c.Tolerance),
 		reports: newReports(c),
 	}
-	j.weighed = j.weigh()
+	j.budget = newBudget(j)
 	j.startSafety(0)
 	return j
 }
@@ -118,7 +120,7 @@ func (j *Judge) Step(epoch uint32, weight fairlead.Weight, warmup time.Duration)
 	}
 	j.epoch, j.weight, j.afresh = epoch, weight, ""
 	j.warmup, j.warmUntil = int64(math.Ceil(warmup.Seconds())), 0
-	j.share = newShare(weight)
+	j.assignment = newAssignment(weight)
 	j.startSafety(0)
 }
 

@@ -398,7 +398,7 @@ func TestAllTrafficOnOneReleaseProvesNothing(t *testing.T) {
 		j := New(defaults)
 		j.Step(1, weight, 0)
 		v, _ := w.run(j, 50)
-		if v.Finding != fairlead.Inconclusive || !strings.Contains(v.Blocked, "nothing to compare") || j.logHarm() > 1e-9 {
+		if v.Finding != fairlead.Inconclusive || !strings.Contains(v.Blocked, "nothing to compare") || j.budget.harm() > 1e-9 {
 			t.Errorf("at %s: %+v", weight, v)
 		}
 	}
@@ -498,7 +498,7 @@ func TestTheSameBlocksGiveTheSameReport(t *testing.T) {
 		w.step(j, 2, 5000)
 		w.run(j, 400)
 		out, _ := json.Marshal(j.Report())
-		return fmt.Sprintf("%s %x", out, math.Float64bits(j.logHarm()))
+		return fmt.Sprintf("%s %x", out, math.Float64bits(j.budget.harm()))
 	}
 	if a, b := run(), run(); a != b {
 		t.Errorf("two runs differ:\n%s\n%s", a, b)

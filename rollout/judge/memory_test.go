@@ -132,7 +132,7 @@ func TestPolynomialsAreTheLikelihoodUpToAConstant(t *testing.T) {
 func TestTheShareOfManyUnitsIsTestedInBoundedMemory(t *testing.T) {
 	rng := rand.New(rand.NewPCG(5, 6))
 	for weight, mismatch := range map[fairlead.Weight]bool{2500: false, 2700: true} {
-		s := newShare(weight)
+		s := newAssignment(weight)
 		for range 400_000 {
 			arm := stable
 			if rng.IntN(4) == 0 {
@@ -141,7 +141,7 @@ func TestTheShareOfManyUnitsIsTestedInBoundedMemory(t *testing.T) {
 			s.add(arm, fairlead.Units{rng.Uint64()})
 		}
 		s.test()
-		if s.mismatch != mismatch || s.seen.used > shareMost || len(s.seen.words) > 2*shareMost {
+		if s.mismatch != mismatch || s.seen.used > assignmentMost || len(s.seen.words) > 2*assignmentMost {
 			t.Errorf("a quarter at a weight of %s: mismatch %v (E %g), %d units of %v remembered",
 				weight, s.mismatch, capped(s.logE()), s.seen.used, s.units)
 		}

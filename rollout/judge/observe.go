@@ -81,9 +81,9 @@ func (j *Judge) Observe(b fairlead.Block) {
 	if b.Final {
 		j.end(b.Gateway)
 	}
-	j.share.test()
+	j.assignment.test()
 	j.incident.add(counts)
-	j.trend.add(point{b.At, j.logHarm()})
+	j.trend.add(point{b.At, j.budget.harm()})
 	j.conclude()
 }
 
@@ -179,7 +179,7 @@ func (j *Judge) arrive(boot string, b *fairlead.Cell) {
 			c.units[arm] = append(c.units[arm], units...)
 		}
 		if b.Epoch == j.epoch {
-			j.share.add(arm, units)
+			j.assignment.add(arm, units)
 		}
 	}
 }

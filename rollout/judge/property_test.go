@@ -49,7 +49,7 @@ func TestTheShareHasMeanOneAtTheWeight(t *testing.T) {
 		for _, n := range []int{1, 10, 100} {
 			mean, p := 0.0, float64(weight)/float64(fairlead.Whole)
 			for k := range n + 1 {
-				s := newShare(weight)
+				s := newAssignment(weight)
 				s.units = [2]int{n - k, k}
 				mean += math.Exp(logChoose(n, k) + float64(k)*math.Log(p) + float64(n-k)*math.Log1p(-p) + s.logE())
 			}
@@ -75,7 +75,7 @@ func TestCountsAndBetsAndSharesAreFiniteAtNothingAndAtABillion(t *testing.T) {
 			finite("restarts", h.log())
 		}
 		for _, weight := range []fairlead.Weight{0, 1, 5000, fairlead.Whole} {
-			s := newShare(weight)
+			s := newAssignment(weight)
 			s.units = events
 			finite("units", s.logE())
 		}
@@ -160,7 +160,7 @@ func TestSafetyAndLatencyDoNotDependOnHowOutcomesAreDelivered(t *testing.T) {
 					t.Errorf("seed %d, delivery %d, %s: log E of harm is %v, and %v as it came", seed, i, s, b, a)
 				}
 			}
-			if a, b := judges[0].share, j.share; a.logE() != b.logE() {
+			if a, b := judges[0].assignment, j.assignment; a.logE() != b.logE() {
 				t.Errorf("seed %d, delivery %d: the share", seed, i)
 			}
 		}

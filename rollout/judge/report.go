@@ -102,19 +102,20 @@ type RestartReport struct {
 
 // Report returns the evidence for people and for JSON. Its numbers are finite.
 func (j *Judge) Report() Report {
+	_, safety := j.budget.weakest(j.mirrored())
 	r := Report{
 		Verdict: j.Verdict(), Epoch: j.epoch, Weight: j.weight,
-		Harm:    Evidence{capped(j.logHarm()), 1 / j.config.Alpha},
-		Safety:  Evidence{capped(j.logSafety()), 1 / j.config.Beta},
+		Harm:    Evidence{capped(j.budget.harm()), 1 / j.config.Alpha},
+		Safety:  Evidence{capped(safety), 1 / j.config.Beta},
 		Blocked: j.blocked(), Afresh: j.afresh, Gaps: j.totals.gaps, Waiting: len(j.queue), Shared: j.incident.shared,
 		Stable: j.totals.arm(stable), Canary: j.totals.arm(canary),
 		Ignored:  j.reports.ignored,
 		Restarts: RestartReport{j.totals.restarts.Stable, j.totals.restarts.Canary, capped(j.harm.log(restartsIndex))},
 	}
-	if j.share != nil {
-		r.Share = Share{j.share.units[stable], j.share.units[canary], capped(j.share.logE()), 1 / shareError, j.share.mismatch}
+	if j.assignment != nil {
+		r.Share = Share{j.assignment.units[stable], j.assignment.units[canary], capped(j.assignment.logE()), 1 / mismatchError, j.assignment.mismatch}
 	}
-	for _, s := range j.weighed {
+	for _, s := range j.budget {
 		if s.title() != restartsName {
 			r.Signals = append(r.Signals, j.signalReport(s))
 		}

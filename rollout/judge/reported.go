@@ -32,11 +32,11 @@ func (m moment) window() window { return window{m.epoch, m.second / windowSecond
 // which more answers are judged would sooner have a bad one among them, and the arm
 // that is judged more would sooner run out of units that are prone to fail.
 type reported struct {
-	spec   Reported
-	views  []*view
-	onset  int // number of the newest
-	once   once
-	blocks reportBlocks
+	spec     Reported
+	readings []*reading
+	onset    int // number of the newest
+	once     once
+	blocks   reportBlocks
 
 	queue  settled
 	counts map[uint64]struct{} // units that count in this step
@@ -44,7 +44,7 @@ type reported struct {
 }
 
 func newReported(spec Reported, tolerance float64) *reported {
-	r := &reported{spec: spec, views: newViews(spec, tolerance), once: once{}, queue: newSettled(int64(spec.Delay.Seconds()))}
+	r := &reported{spec: spec, readings: newReadings(spec, tolerance), once: once{}, queue: newSettled(int64(spec.Delay.Seconds()))}
 	r.afresh()
 	return r
 }
@@ -53,7 +53,7 @@ func newReported(spec Reported, tolerance float64) *reported {
 func (r *reported) afresh() {
 	r.queue.afresh()
 	r.counts, r.block = map[uint64]struct{}{}, reportBlock{}
-	for _, v := range r.views {
+	for _, v := range r.readings {
 		v.safe = v.proof()
 	}
 }
@@ -61,7 +61,7 @@ func (r *reported) afresh() {
 // begin begins an onset.
 func (r *reported) begin() {
 	full := r.once.full()
-	for _, v := range r.views {
+	for _, v := range r.readings {
 		v.harm.begin(full)
 	}
 	r.onset++
@@ -74,7 +74,7 @@ func (r *reported) take(m moment, arm uint8, unit uint64, value float64) {
 		r.blocks.add(m.window(), m.now, rec)
 	}
 	if rec.span.first() {
-		for _, v := range r.views {
+		for _, v := range r.readings {
 			v.count(rec)
 		}
 	}
@@ -87,7 +87,7 @@ func (r *reported) take(m moment, arm uint8, unit uint64, value float64) {
 // judge takes the test blocks that are over as evidence of harm.
 func (r *reported) judge(now int64) {
 	for _, b := range r.blocks.close(now, r.queue.usual()) {
-		for _, v := range r.views {
+		for _, v := range r.readings {
 			v.judge(b.records)
 		}
 	}
@@ -105,7 +105,7 @@ func (r *reported) settle(ended, now int64) {
 		}
 	}
 	if len(r.block.records) > 0 && r.block.over(now, patience) {
-		for _, v := range r.views {
+		for _, v := range r.readings {
 			v.safe.take(sample{r.block.records, 0, v.bad})
 		}
 		r.block = reportBlock{}

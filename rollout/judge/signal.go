@@ -1,80 +1,16 @@
 package judge
 
-import (
-	"math"
-
-	"github.com/fairlead/fairlead"
-)
+import "github.com/fairlead/fairlead"
 
 // signal is one kind of evidence as the verdict sees it: a signal of requests,
 // restarts, one reading of a reported signal, or a signal of mirrored requests. A new
-// kind is a new type with these methods and a line in weigh.
+// kind is a new type with these methods and a line in newBudget.
 type signal interface {
 	title() string               // unique in a rollout
 	harmful() float64            // log e-value of harm, of the whole rollout
 	proven() float64             // log e-value of safety, of this step
 	demanded(mirrored bool) bool // the step must prove it; mirrored: a step without traffic of its own
 	report(fill *SignalReport)   // counts, effect and safety, for people
-}
-
-// weighed is a signal with its share of the error budget.
-type weighed struct {
-	signal
-	share float64
-	log   float64 // of share
-}
-
-// weigh returns the signals that this rollout judges. Failures come first.
-func (j *Judge) weigh() []weighed {
-	failures := []signal{requestSignal{j, fairlead.Failures}}
-	var timing []signal
-	for s := fairlead.SlowP50; s < fairlead.Signals; s++ {
-		if j.judged(s) {
-			timing = append(timing, requestSignal{j, s})
-		}
-	}
-	others := [][]signal{timing}
-	var mirrored []signal
-	for _, p := range j.reports.pairs {
-		if p.kind == fairlead.KindPreference {
-			others = append(others, []signal{p})
-		} else {
-			mirrored = append(mirrored, p)
-		}
-	}
-	for _, r := range j.reports.declared {
-		var views []signal
-		for _, v := range r.views {
-			views = append(views, v)
-		}
-		others = append(others, views)
-	}
-	return divide(failures, []signal{restartSignal{j}}, append(others, mirrored))
-}
-
-// divide gives failures, restarts and each other group its share of the budget; the
-// signals of a group have equal parts of it. Empty groups have none.
-func divide(failures, restarts []signal, others [][]signal) []weighed {
-	count := 0
-	for _, group := range others {
-		if len(group) > 0 {
-			count++
-		}
-	}
-	first, other := shares(count)
-	var all []weighed
-	add := func(group []signal, share float64) {
-		for _, s := range group {
-			part := share / float64(len(group))
-			all = append(all, weighed{s, part, math.Log(part)})
-		}
-	}
-	add(failures, first)
-	add(restarts, restartsShare)
-	for _, group := range others {
-		add(group, other)
-	}
-	return all
 }
 
 // requestSignal is a signal that the gateway sees by itself.
@@ -105,12 +41,12 @@ func (restartSignal) proven() float64      { return 0 }
 func (restartSignal) demanded(bool) bool   { return false }
 func (restartSignal) report(*SignalReport) {}
 
-func (v *view) title() string               { return v.name }
-func (v *view) harmful() float64            { return v.harm.log() }
-func (v *view) proven() float64             { return v.safe.log() }
-func (v *view) demanded(mirrored bool) bool { return v.protected && !mirrored }
+func (v *reading) title() string               { return v.name }
+func (v *reading) harmful() float64            { return v.harm.log() }
+func (v *reading) proven() float64             { return v.safe.log() }
+func (v *reading) demanded(mirrored bool) bool { return v.protected && !mirrored }
 
-func (v *view) report(fill *SignalReport) {
+func (v *reading) report(fill *SignalReport) {
 	fill.Kind = v.kind
 	for arm, to := range [2]*ArmSignal{&fill.Stable, &fill.Canary} {
 		*to = ArmSignal{AtRisk: v.units[arm], Hit: v.hits[arm]}

@@ -20,57 +20,16 @@ func capped(logE float64) float64 {
 
 const restartsName = "restarts"
 
-// logHarm returns the log of the evidence of harm: the average over the signals by
-// their shares. The average of e-processes is one under any dependence between them.
-func (j *Judge) logHarm() float64 {
-	sum := math.Inf(-1)
-	for _, s := range j.weighed {
-		sum = logAddExp(sum, s.harmful()+s.log)
-	}
-	return sum
-}
-
-// leading returns the signal that contributes most to the evidence of harm.
-func (j *Judge) leading() string {
-	name, most := "", math.Inf(-1)
-	for _, s := range j.weighed {
-		if v := s.harmful() + s.log; v > most {
-			name, most = s.title(), v
-		}
-	}
-	return name
-}
-
 // mirrored reports whether the new release has no traffic of its own but copies, so
 // that pairs are the only evidence of safety.
 func (j *Judge) mirrored() bool { return j.begun && j.weight == 0 && j.config.Mirror }
 
-// weakest returns the protected signal with the least evidence of safety, and
-// the log of that evidence: each signal must be safe.
-func (j *Judge) weakest() (string, float64) {
-	weakest, least := fairlead.Failures.String(), math.Inf(1)
-	mirrored := j.mirrored()
-	for _, s := range j.weighed {
-		if s.demanded(mirrored) {
-			if logE := s.proven(); logE < least {
-				weakest, least = s.title(), logE
-			}
-		}
-	}
-	return weakest, least
-}
-
-func (j *Judge) logSafety() float64 {
-	_, logE := j.weakest()
-	return logE
-}
-
 // conclude keeps a finding of harm: the error holds for the first time that the
 // threshold is reached, and later evidence does not take it back.
 func (j *Judge) conclude() {
-	if logE := j.logHarm(); logE >= -math.Log(j.config.Alpha) && capped(logE) > j.worst.E {
+	if logE := j.budget.harm(); logE >= -math.Log(j.config.Alpha) && capped(logE) > j.worst.E {
 		j.worst = fairlead.Verdict{
-			Finding: fairlead.Harmful, Signal: j.leading(), E: capped(logE), Needed: 1 / j.config.Alpha,
+			Finding: fairlead.Harmful, Signal: j.budget.leading(), E: capped(logE), Needed: 1 / j.config.Alpha,
 		}
 	}
 }
@@ -82,7 +41,7 @@ func (j *Judge) blocked() string {
 		return "no step has begun"
 	case j.weight == 0 && !j.config.Mirror || j.weight >= fairlead.Whole:
 		return fmt.Sprintf("at a weight of %s one release has all the traffic: there is nothing to compare", j.weight)
-	case j.share.mismatch:
+	case j.assignment.mismatch:
 		return j.Mismatch()
 	case j.incident.shared:
 		return "both releases fail far more than before: a shared incident, or the new release breaks what both use"
@@ -98,8 +57,8 @@ func (j *Judge) Verdict() fairlead.Verdict {
 	if j.worst.Finding == fairlead.Harmful {
 		return j.worst
 	}
-	weakest, safe := j.weakest()
-	harm, blocked := j.logHarm(), j.blocked()
+	weakest, safe := j.budget.weakest(j.mirrored())
+	harm, blocked := j.budget.harm(), j.blocked()
 	needSafe, needHarm := -math.Log(j.config.Beta), -math.Log(j.config.Alpha)
 	v := fairlead.Verdict{
 		Finding: fairlead.Inconclusive, Signal: weakest, E: capped(safe), Needed: 1 / j.config.Beta, Blocked: blocked,
@@ -109,7 +68,7 @@ func (j *Judge) Verdict() fairlead.Verdict {
 		v.Finding = fairlead.Safe
 		return v
 	case harm/needHarm > safe/needSafe:
-		v.Signal, v.E, v.Needed = j.leading(), capped(harm), 1/j.config.Alpha
+		v.Signal, v.E, v.Needed = j.budget.leading(), capped(harm), 1/j.config.Alpha
 	}
 	if blocked == "" && j.afresh != "" {
 		v.Blocked = "evidence of safety started afresh: " + j.afresh

@@ -2,9 +2,9 @@ package judge
 
 import "github.com/fairlead/fairlead"
 
-// view is one reading of a reported signal: how bad a value is. An amount has three,
-// one for each frozen threshold; every other kind has one.
-type view struct {
+// reading is one way to read the values of a reported signal: how bad a value is. An
+// amount has three, one for each frozen threshold; every other kind has one.
+type reading struct {
 	name, kind string
 	protected  bool
 	bad        func(value float64) float64 // 0 good to 1 bad
@@ -74,29 +74,29 @@ func badness(r Reported) func(float64) float64 {
 	return func(v float64) float64 { return v }
 }
 
-// newViews returns the readings of a signal that is judged; none for a preference,
+// newReadings returns the readings of a signal that is judged; none for a preference,
 // which comes in pairs, and for an amount without thresholds.
-func newViews(r Reported, tolerance float64) []*view {
+func newReadings(r Reported, tolerance float64) []*reading {
 	switch r.Kind {
 	case fairlead.KindPreference:
 		return nil
 	case fairlead.KindScore:
-		v := newView(r, r.Name, badness(r))
+		v := newReading(r, r.Name, badness(r))
 		v.mean = &difference{}
 		v.harm = newMixture(func() reportHarm { return scoreHarm{newBets(tolerance)} })
 		v.proof = func() reportSafety { return scoreSafety{newMarginBets(r.MarginAbsolute)} }
-		return []*view{v}
+		return []*reading{v}
 	case fairlead.KindAmount:
-		return amountViews(r, tolerance)
+		return amountReadings(r, tolerance)
 	}
-	return []*view{newView(r, r.Name, badness(r)).compareShares(r, tolerance)}
+	return []*reading{newReading(r, r.Name, badness(r)).compareShares(r, tolerance)}
 }
 
-func amountViews(r Reported, tolerance float64) []*view {
+func amountReadings(r Reported, tolerance float64) []*reading {
 	if r.Thresholds == [3]float64{} {
 		return nil
 	}
-	var views []*view
+	var readings []*reading
 	for i, quantile := range [3]string{"p50", "p90", "p99"} {
 		beyond := func(v float64) float64 {
 			if v > r.Thresholds[i] {
@@ -104,16 +104,16 @@ func amountViews(r Reported, tolerance float64) []*view {
 			}
 			return 0
 		}
-		views = append(views, newView(r, r.Name+" "+quantile, beyond).compareShares(r, tolerance))
+		readings = append(readings, newReading(r, r.Name+" "+quantile, beyond).compareShares(r, tolerance))
 	}
-	return views
+	return readings
 }
 
-func newView(r Reported, name string, bad func(float64) float64) *view {
-	return &view{name: name, kind: r.Kind, protected: r.Protected, bad: bad}
+func newReading(r Reported, name string, bad func(float64) float64) *reading {
+	return &reading{name: name, kind: r.Kind, protected: r.Protected, bad: bad}
 }
 
-func (v *view) compareShares(r Reported, tolerance float64) *view {
+func (v *reading) compareShares(r Reported, tolerance float64) *reading {
 	v.harm = newMixture(func() reportHarm { return shareHarm{newHarmAgainst(tolerance, reportRatios[:])} })
 	v.proof = func() reportSafety {
 		return shareSafety{newSafety(Config{MarginRatio: r.MarginRatio, MarginAbsolute: r.MarginAbsolute})}
@@ -122,7 +122,7 @@ func (v *view) compareShares(r Reported, tolerance float64) *view {
 }
 
 // count counts a unit's first report for people.
-func (v *view) count(r record) {
+func (v *reading) count(r record) {
 	v.units[r.arm]++
 	v.sums[r.arm] += min(r.value, 1e290)
 	if v.bad(r.value) > 0.5 {
@@ -131,7 +131,7 @@ func (v *view) count(r record) {
 }
 
 // judge takes a test block as evidence of harm.
-func (v *view) judge(records []record) {
+func (v *reading) judge(records []record) {
 	for _, n := range v.harm.alive {
 		n.test.take(sample{records, n.number, v.bad})
 	}
