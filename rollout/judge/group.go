@@ -33,10 +33,35 @@ type group struct {
 	came   int         // seconds in which these came
 	newest int64       // the last of them
 	closed bool        // takes no more units
+	from   int64       // oldest second of its cells
+	to     int64       // newest
 }
 
 func newGroup(number int, epoch uint32, blind uint8) *group {
 	return &group{number: number, epoch: epoch, blind: blind}
+}
+
+// reach notes that a cell of a second has units in the group.
+func (g *group) reach(second int64) {
+	if g.size() == 0 {
+		g.from, g.to = second, second
+	}
+	g.from, g.to = min(g.from, second), max(g.to, second)
+}
+
+// covers reports whether the group may have units of a cell.
+func (g *group) covers(b *fairlead.Cell) bool {
+	return g.epoch == b.Epoch && g.from <= b.Second && b.Second <= g.to
+}
+
+// inAny returns the first group that has a unit, or nil.
+func inAny(groups []*group, unit uint64) *group {
+	for _, g := range groups {
+		if g.has(unit) {
+			return g
+		}
+	}
+	return nil
 }
 
 // size returns how many units the group has.

@@ -63,7 +63,8 @@ type Judge struct {
 	warmUntil    int64 // end of the warm-up; 0 before the step's first cell
 
 	streams streams
-	cells   map[cellKey]*cell // that are not complete
+	cells   map[cellKey]*cell // that are not complete, or have not had their turn to count for safety
+	past    past              // test blocks of cells that may be complete
 	newest  int64             // second of the newest cell
 
 	// Evidence of harm, of the whole rollout.
@@ -75,13 +76,14 @@ type Judge struct {
 	onset      int64            // second of the newest onset
 	worst      fairlead.Verdict // once harmful, always harmful
 	// Evidence of safety, of the step or since the last interruption.
-	queue  []*cell // of the epoch, in order of arrival, not judged yet
-	from   int64   // cells of earlier seconds are left out
-	hit    memory
-	merged *group // takes complete cells
-	safe   [fairlead.Signals]*safety
-	afresh string // why evidence of safety was started afresh in this step
-	reach  *reach // nil where the weight does not follow the evidence
+	queue    []*cell // of the epoch, in order of arrival, not judged yet
+	from     int64   // cells of earlier seconds are left out
+	patience int64   // seconds of age that a complete cell needs to count
+	hit      memory
+	merged   *group // takes complete cells
+	safe     [fairlead.Signals]*safety
+	afresh   string // why evidence of safety was started afresh in this step
+	reach    *reach // nil where the weight does not follow the evidence
 
 	// What else is known of the rollout and its epoch.
 	assignment *assignment
@@ -135,6 +137,11 @@ func (j *Judge) Interrupt(reason string) {
 // startSafety forgets all evidence of safety and takes only cells of seconds
 // from from on.
 func (j *Judge) startSafety(from int64) {
+	for _, c := range j.queue {
+		if c.queued = false; c.complete {
+			delete(j.cells, c.key)
+		}
+	}
 	j.queue, j.merged, j.hit = nil, nil, memory{}
 	j.from = from
 	if j.config.Adaptive {

@@ -32,6 +32,7 @@ type cell struct {
 	safety   bool     // it counts, or counted, for safety
 	latency  bool     // it counts for harm by latency
 	complete bool
+	queued   bool              // it waits for its turn to count for safety
 	lost     bool              // outcomes of it are missing
 	units    [2]fairlead.Units // all of them; kept for safety and latency only
 	hits     []hit             // likewise
@@ -55,8 +56,7 @@ func (j *Judge) Observe(b fairlead.Block) {
 	var counts requests
 	for i := range b.Cells {
 		if c := &b.Cells[i]; c.Epoch >= j.first {
-			j.arrive(b.Gateway, c)
-			j.reportsOf(c)
+			j.reportsOf(c, j.arrive(b.Gateway, c))
 			j.totals.addCell(c)
 			counts.add(requestsOf(c), 1)
 		}
@@ -126,7 +126,7 @@ func (j *Judge) follow(b fairlead.Block) bool {
 func (j *Judge) lose(of func(boot string) bool, drop bool) bool {
 	any := false
 	for key, c := range j.cells { // the order does not matter
-		if of(key.boot) {
+		if of(key.boot) && !c.complete {
 			c.lost, any = true, true
 			if drop {
 				delete(j.cells, key)
@@ -146,22 +146,18 @@ func (j *Judge) end(boot string) {
 }
 
 // arrive takes the units of a cell of a block: into the open test block, and to
-// the cell for safety.
-func (j *Judge) arrive(boot string, b *fairlead.Cell) {
+// the cell for safety. It reports whether the cell was complete before.
+func (j *Judge) arrive(boot string, b *fairlead.Cell) (late bool) {
 	key := cellKey{boot, b.Second, b.Epoch}
-	c := j.cells[key]
+	c, units := j.cells[key], len(b.Stable.Units)+len(b.Canary.Units)
 	if c == nil {
-		c = &cell{key: key, number: j.begunCells, blind: j.blind(b.Epoch, b.Second)}
-		j.begunCells++
-		j.latency.add(c)
-		c.safety = b.Epoch == j.epoch && b.Second >= j.from
-		j.cells[key] = c
-		if c.safety {
-			j.queue = append(j.queue, c)
+		if units == 0 && b.Stable.Requests+b.Canary.Requests == 0 {
+			return true
 		}
+		c = j.beginCell(key)
 	}
-	if len(b.Stable.Units)+len(b.Canary.Units) == 0 {
-		return
+	if units == 0 {
+		return c.complete
 	}
 	if j.open != nil && j.open.epoch != b.Epoch {
 		j.close()
@@ -170,6 +166,7 @@ func (j *Judge) arrive(boot string, b *fairlead.Cell) {
 		j.open = newGroup(j.groups, b.Epoch, timings)
 		j.groups++
 	}
+	j.open.reach(b.Second)
 	if n := len(c.groups); n == 0 || c.groups[n-1] != j.open {
 		c.groups = append(c.groups, j.open)
 	}
@@ -182,15 +179,31 @@ func (j *Judge) arrive(boot string, b *fairlead.Cell) {
 			j.assignment.add(arm, units)
 		}
 	}
+	return c.complete
+}
+
+// beginCell takes a cell that begins.
+func (j *Judge) beginCell(key cellKey) *cell {
+	c := &cell{key: key, number: j.begunCells, blind: j.blind(key.epoch, key.second)}
+	j.begunCells++
+	j.latency.add(c)
+	c.safety = key.epoch == j.epoch && key.second >= j.from
+	j.cells[key] = c
+	if c.safety {
+		c.queued = true
+		j.queue = append(j.queue, c)
+	}
+	return c
 }
 
 // outcomes takes the hits of a cell of a block and returns touched with the
 // groups that they belong to. A hit of a unit that its cell does not know came
-// after a gap and is left out: its risk set is unknown.
+// after a gap and is left out: its risk set is unknown. Of a cell that was complete
+// and has counted, only failures still come.
 func (j *Judge) outcomes(boot string, b *fairlead.Cell, touched []*group) []*group {
 	c := j.cells[cellKey{boot, b.Second, b.Epoch}]
 	if c == nil {
-		return touched // it was complete before: the block names it twice
+		return j.afterwards(b, touched)
 	}
 	for _, arm := range [2]*fairlead.Arm{&b.Stable, &b.Canary} {
 		for s, units := range arm.Hits {
@@ -202,25 +215,30 @@ func (j *Judge) outcomes(boot string, b *fairlead.Cell, touched []*group) []*gro
 				if c.safety || c.latency {
 					c.hits = append(c.hits, h)
 				}
-				if h.signal != fairlead.Failures {
-					continue
-				}
-				for _, g := range c.groups {
-					if g.has(u) {
-						if len(g.hits) == 0 {
-							touched = append(touched, g)
-						}
-						g.fail(h, j.harm.second)
-						break
-					}
+				if h.signal == fairlead.Failures {
+					touched = j.fail(h, inAny(c.groups, u), touched)
 				}
 			}
 		}
 	}
 	if b.Complete {
 		c.complete = true
-		delete(j.cells, c.key)
+		if !c.queued {
+			delete(j.cells, c.key)
+		}
 	}
+	return touched
+}
+
+// fail gives a failure to its group, if there is one.
+func (j *Judge) fail(h hit, g *group, touched []*group) []*group {
+	if g == nil {
+		return touched
+	}
+	if len(g.hits) == 0 {
+		touched = append(touched, g)
+	}
+	g.fail(h, j.harm.second)
 	return touched
 }
 
@@ -229,6 +247,7 @@ func (j *Judge) close() {
 	g := j.open
 	j.open = nil
 	g.closed = true
+	j.past.add(g, j.newest)
 	j.totals.addExposure(j.judgeHarm(g))
 }
 
@@ -257,9 +276,11 @@ func (j *Judge) judgeHarm(g *group) tables {
 // cells that end early are those without timeouts, so that taking them first
 // would choose the good ones.
 func (j *Judge) judgeSafety() {
-	for len(j.queue) > 0 && j.queue[0].complete {
+	for len(j.queue) > 0 && j.queue[0].complete && j.waited(j.queue[0]) {
 		c := j.queue[0]
 		j.queue = j.queue[1:]
+		c.queued = false
+		delete(j.cells, c.key)
 		j.reports.ended = c.key.second
 		if j.merged != nil && j.merged.blind != c.blind {
 			j.closeMerged()

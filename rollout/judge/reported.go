@@ -269,9 +269,11 @@ func (j *Judge) moment(epoch uint32, second int64) moment {
 	return moment{epoch: epoch, second: second, now: j.newest, safe: epoch == j.epoch && second >= j.from}
 }
 
-// reportsOf takes what a cell's requests reported at once, and its mirrored requests.
-func (j *Judge) reportsOf(c *fairlead.Cell) {
+// reportsOf takes what a cell's requests reported at once, or late in a trailer, and
+// its mirrored requests.
+func (j *Judge) reportsOf(c *fairlead.Cell, late bool) {
 	m := j.moment(c.Epoch, c.Second)
+	m.late = late
 	for arm, values := range [2]map[string]fairlead.Reports{c.Stable.Reports, c.Canary.Reports} {
 		known := 0
 		for _, s := range j.reports.declared { // in the order of declaration, so that a replay is the same

@@ -17,8 +17,12 @@ import (
 // counts for harm, and never for safety. Nobody can know of delays that are longer
 // than anything seen so far: Reported.Delay says what is known beforehand, and a step
 // should last longer than its graders take.
+//
+// What waits is bounded by number, whatever it says and of whichever arm: beyond it
+// reports are left out of safety until some are settled.
 type settled struct {
 	waiting map[int64][]record // by second of arrival
+	held    int                // reports that wait
 	until   int64              // newest settled second
 	delays  [64]int            // reports of the rollout, by bits of their delay in seconds
 	came    int                // their number
@@ -32,7 +36,7 @@ func newSettled(least int64) settled {
 
 // afresh forgets what waits; delays stay known.
 func (s *settled) afresh() {
-	s.waiting, s.until = map[int64][]record{}, math.MinInt64
+	s.waiting, s.held, s.until = map[int64][]record{}, 0, math.MinInt64
 }
 
 // delay notes how long a report took.
@@ -61,8 +65,9 @@ func (s *settled) usual() int64 {
 
 // add takes a report that may count for safety.
 func (s *settled) add(second int64, r record) {
-	if second > s.until {
+	if second > s.until && s.held < remembered {
 		s.waiting[second] = append(s.waiting[second], r)
+		s.held++
 	}
 }
 
@@ -84,6 +89,7 @@ func (s *settled) next(ended, now int64) []record {
 	var next []record
 	for _, second := range seconds {
 		next = append(next, s.waiting[second]...)
+		s.held -= len(s.waiting[second])
 		delete(s.waiting, second)
 	}
 	return next
