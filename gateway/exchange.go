@@ -85,7 +85,7 @@ func (x *exchange) rewrite(r *httputil.ProxyRequest) {
 	r.Out.URL.RawQuery = r.In.URL.RawQuery // as it came, semicolons too
 	for _, h := range []http.Header{r.Out.Header, r.Out.Trailer} {
 		for name := range h {
-			if strings.HasPrefix(name, "Fairlead-") && (name != x.unitHeader || name == mirroredHeader) {
+			if ours(name) && (name != x.unitHeader || name == mirroredHeader) {
 				delete(h, name)
 			}
 		}
@@ -94,6 +94,14 @@ func (x *exchange) rewrite(r *httputil.ProxyRequest) {
 		r.Out.Header.Set("X-Request-Id", rand.Text())
 	}
 	x.setTrace(r.Out.Header)
+}
+
+// ours reports whether a request's header looks to an instance as if the gateway had
+// written it. CGI and WSGI give an app the same variable for Fairlead_Mirrored, or
+// for any mix of letters, as for Fairlead-Mirrored (RFC 3875, section 4.1.18).
+func ours(name string) bool {
+	const prefix = "fairlead-"
+	return len(name) >= len(prefix) && strings.EqualFold(strings.ReplaceAll(name[:len(prefix)], "_", "-"), prefix)
 }
 
 // RoundTrip sends the request. Only a request of which no byte was sent goes to

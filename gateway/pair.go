@@ -79,7 +79,10 @@ func (p *pairing) count() {
 	p.stable.failed = p.of.failed
 	p.add(failuresPair, risk(p.stable.failed), risk(p.canary.failed))
 	for name, value := range p.stable.values {
-		if other, both := p.canary.values[name]; both && name != fairlead.ErrorSignal { // that is a failure
+		if name == failuresPair || name == fairlead.ErrorSignal { // what failed is not theirs to say; an error is a failure
+			continue
+		}
+		if other, both := p.canary.values[name]; both {
 			p.add(name, value, other)
 		}
 	}

@@ -153,3 +153,22 @@ func TestALongAnswerCountsAsItStandsAtItsDeadline(t *testing.T) {
 		t.Errorf("after it: %v", all)
 	}
 }
+
+func TestWhetherAMirroredRequestFailedIsNotForAnswersToReport(t *testing.T) {
+	b := newBook(fairlead.Site{App: "a", Env: "p"})
+	now := time.Unix(1_700_000_000, 0)
+	var o observation
+	b.arrive(&o, now, arrival{rollout: "r", epoch: 1, unit: 7, hasUnit: true, deadline: 10 * time.Second})
+	p := b.pair(&o)
+	said := func(v float64) map[string]float64 {
+		return map[string]float64{failuresPair: v, fairlead.ErrorSignal: v, "quality": v}
+	}
+	p.copyHas(false, said(0))
+	p.clientHas(true, said(1))
+	o.end(now)
+	want := fairlead.Pair{Unit: 7, Stable: 0, Canary: 0}
+	pairs := b.close(now, true)[0].Cells[0].Mirrored
+	if got := pairs[failuresPair]; len(got) != 1 || got[0] != want || len(pairs) != 2 || len(pairs["quality"]) != 1 {
+		t.Errorf("pairs %v, want one of failures that the gateway saw, %v, and one of quality", pairs, want)
+	}
+}

@@ -72,8 +72,17 @@ func TestAnInstanceSeesWhoAskedAndNoControlHeaders(t *testing.T) {
 	r.Assignment = fairlead.Assignment{By: fairlead.ByRun}
 	g.apply(r)
 	g.get("/p?a=1;b=2", "Fairlead-Force", "canary", "Fairlead-Run", "run-1", "X-Forwarded-For", "6.6.6.6",
-		"Traceparent", "00-1-2-01", "X-Request-Id", "id-1", "Connection", "X-Hop", "X-Hop", "yes")
+		"Traceparent", "00-1-2-01", "X-Request-Id", "id-1", "Connection", "X-Hop", "X-Hop", "yes",
+		"Fairlead_Mirrored", "true", "fairLEAD-Trace", "forged", "Fairlead_Trace", "forged", "Fair_Lead", "yes")
 	in := <-seen
+	for name := range in.Header { // as CGI and WSGI name it
+		if variable := strings.ReplaceAll(strings.ToUpper(name), "-", "_"); strings.HasPrefix(variable, "FAIRLEAD_") && variable != "FAIRLEAD_RUN" {
+			t.Errorf("the instance got %s", name)
+		}
+	}
+	if in.Header.Get("Fair_Lead") != "yes" {
+		t.Error("an app's own header is gone")
+	}
 	want := map[string]string{
 		"Fairlead-Force": "", "Fairlead-Run": "run-1", "X-Forwarded-For": "127.0.0.1", "X-Forwarded-Proto": "http",
 		"X-Forwarded-Host": "triage.localhost", "Traceparent": "00-1-2-01", "X-Request-Id": "id-1", "X-Hop": "",
