@@ -32,6 +32,7 @@ type minute struct {
 
 const (
 	baselineMinutes = 5
+	baselineNames   = 64   // reported signals of a minute: a second may have other names than the one before
 	baselineLeast   = 1000 // requests that a 99th percentile needs at least
 	baselineSlack   = 2.0  // milliseconds; less is the machine's: a process with fewer requests wakes up more slowly
 )
@@ -67,8 +68,12 @@ func (all baselines) of(k armKey) *baseline {
 }
 
 func (b *baseline) add(second int64, arm fairlead.Arm) {
-	m := &b.minutes[(second/60)%baselineMinutes]
-	if at := second / 60; m.at != at {
+	at := second / 60
+	m := &b.minutes[at%baselineMinutes]
+	switch {
+	case at < m.at && arm.Requests == 0:
+		return // the trailer of a long stream, say: its minute is over
+	case at != m.at: // also after a clock was set back
 		*m = minute{at: at}
 	}
 	sum(&m.latency, arm.Latency)
@@ -81,10 +86,12 @@ func (b *baseline) add(second int64, arm fairlead.Arm) {
 		if m.amounts == nil {
 			m.amounts = map[string]amounts{}
 		}
-		if m.amounts[name] == nil {
+		if m.amounts[name] == nil && len(m.amounts) < baselineNames {
 			m.amounts[name] = amounts{}
 		}
-		m.amounts[name].add(reports)
+		if known := m.amounts[name]; known != nil {
+			known.add(reports)
+		}
 	}
 }
 

@@ -1,6 +1,7 @@
 package rollout
 
 import (
+	"fmt"
 	"math"
 	"testing"
 	"time"
@@ -89,5 +90,39 @@ func TestTheShareOfFailuresIsOfTheLastMinutesAndOfEnoughRequests(t *testing.T) {
 	}
 	if share, err := all.failing(k, time.Unix(480, 0)); err == nil {
 		t.Errorf("%v without requests", share)
+	}
+}
+
+func TestWhatEndsMuchLaterTakesNothingFromANewMinute(t *testing.T) {
+	now := cellOf(func(a *fairlead.Arm) { a.Requests, a.Latency[4] = 1000, 1000 })
+	now.Second += 10 * 60 * baselineMinutes
+	late := cellOf(func(a *fairlead.Arm) {
+		a.Ended, a.Latency[4] = 1, 1
+		a.Reports = map[string]fairlead.Reports{"tokens": {{Unit: 1, Value: 5}}}
+	})
+	if latency, _ := learnt(now, late).frozen(armKey{baselineSite, 1}); latency == [3]float64{} {
+		t.Error("a stream of an hour ago that ended made the newest minute unknown")
+	}
+	back := cellOf(func(a *fairlead.Arm) { a.Requests, a.Latency[4] = 1000, 1000 })
+	all := learnt(now, back)
+	if at := all[armKey{baselineSite, 1}].minutes[back.Second/60%baselineMinutes].at; at != back.Second/60 {
+		t.Error("after the clock was set back nothing is learnt")
+	}
+}
+
+func TestNamesThatChangeFromSecondToSecondAreNotAllKept(t *testing.T) {
+	var cells []fairlead.Cell
+	for second := range int64(50) {
+		cell := cellOf(func(a *fairlead.Arm) {
+			a.Requests, a.Reports = 1, map[string]fairlead.Reports{}
+			for i := range 16 {
+				a.Reports[fmt.Sprintf("s%d-%d", second, i)] = fairlead.Reports{{Unit: 1, Value: 1}}
+			}
+		})
+		cell.Second += second
+		cells = append(cells, cell)
+	}
+	if n := len(learnt(cells...)[armKey{baselineSite, 1}].minutes[1].amounts); n != baselineNames {
+		t.Errorf("%d names of one minute are kept, want %d", n, baselineNames)
 	}
 }

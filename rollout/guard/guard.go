@@ -14,6 +14,7 @@ import (
 	"net/url"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/fairlead/fairlead"
 	"github.com/fairlead/fairlead/internal/dialpass"
@@ -23,6 +24,7 @@ import (
 const (
 	answerWithin = 5 * time.Second // one call
 	answerMost   = 8 << 20         // bytes of one answer
+	headMost     = 64 << 10        // bytes of its head
 )
 
 // Reader looks at guards. It is safe for concurrent use and keeps no connections.
@@ -49,7 +51,9 @@ func get(ctx context.Context, address string, dial func(ctx context.Context, net
 	request.Header.Set("Accept", accept)
 	request.Header.Set("User-Agent", "fairlead-guard")
 	client := http.Client{
-		Transport:     &http.Transport{DialContext: dial, DisableKeepAlives: true, TLSHandshakeTimeout: answerWithin},
+		Transport: &http.Transport{
+			DialContext: dial, DisableKeepAlives: true, TLSHandshakeTimeout: answerWithin, MaxResponseHeaderBytes: headMost,
+		},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	response, err := client.Do(request)
@@ -68,15 +72,16 @@ func get(ctx context.Context, address string, dial func(ctx context.Context, net
 }
 
 // silence says why there is no answer, without the address, which may hold a password.
+// What answered may be quoted in it.
 func silence(err error) error {
 	var called *url.Error
-	switch {
-	case errors.Is(err, context.DeadlineExceeded):
+	if errors.Is(err, context.DeadlineExceeded) {
 		return fmt.Errorf("no answer within %s", answerWithin)
-	case errors.As(err, &called):
-		return called.Err
 	}
-	return err
+	if errors.As(err, &called) {
+		err = called.Err
+	}
+	return errors.New(clean(err.Error()))
 }
 
 // dialer returns what connects to an instance, as the gateway does.
@@ -96,10 +101,10 @@ func dialer(address string) (func(ctx context.Context, network, address string) 
 // clean makes a stranger's words fit for a line of the ledger.
 func clean(s string) string {
 	s = strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f {
-			return ' '
+		if unicode.IsPrint(r) {
+			return r
 		}
-		return r
+		return ' ' // also what turns the direction of text, or moves a terminal's cursor
 	}, strings.ToValidUTF8(s, "?"))
 	if len(s) > 200 {
 		s = strings.ToValidUTF8(s[:200], "") + "..."

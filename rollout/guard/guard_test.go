@@ -10,7 +10,9 @@ import (
 	"net/url"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
+	"unicode"
 
 	"github.com/fairlead/fairlead"
 	"github.com/fairlead/fairlead/internal/dialpass"
@@ -222,4 +224,44 @@ func FuzzAnswer(f *testing.F) {
 			t.Errorf("%q", err)
 		}
 	})
+}
+
+func TestWhatAnInstanceSaysIsQuotedInAFewPrintableWords(t *testing.T) {
+	for _, answer := range []string{
+		strings.Repeat("\x1b[2J\u202e", 1<<18) + "\r\n\r\n",
+		"HTTP/1.1 200 OK\r\nA: " + strings.Repeat("a", 9<<20) + "\r\n\r\n",
+		"HTTP/1.1 200 OK\r\nContent-Length: " + strings.Repeat("9", 1<<15) + "\r\n\r\n",
+		"HTTP/1.1 200 OK\r\n\r\nq{a=\"\u009b2J\u202e" + strings.Repeat("a", 1<<20) + "\n",
+	} {
+		at := place
+		at.Instances = []string{says(t, answer)}
+		_, err := (Reader{}).Look(t.Context(), fairlead.Guard{Metric: "q"}, at)
+		if err == nil || len(err.Error()) > 400 || strings.ContainsFunc(err.Error(), func(r rune) bool { return !unicode.IsPrint(r) }) {
+			t.Errorf("%.400q (%d bytes)", fmt.Sprint(err), len(fmt.Sprint(err)))
+		}
+	}
+}
+
+// says answers each connection with bytes, whatever is asked, and returns the address.
+func says(t *testing.T, answer string) string {
+	t.Helper()
+	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var served sync.WaitGroup
+	served.Go(func() {
+		for c, err := l.Accept(); err == nil; c, err = l.Accept() {
+			served.Go(func() {
+				defer c.Close()
+				_, _ = io.WriteString(c, answer)
+				_, _ = c.Read(make([]byte, 1<<10)) // what was asked, so that the close is no reset
+			})
+		}
+	})
+	t.Cleanup(func() {
+		_ = l.Close()
+		served.Wait()
+	})
+	return "tcp:" + l.Addr().String()
 }
