@@ -38,11 +38,10 @@ func (s *server) viewRollout(ctx context.Context, state rollout.State) client.Ro
 		Started: r.Began, StepBegan: r.StepBegan, FirstTraffic: r.FirstTraffic, Decided: r.Decided,
 	}
 	for _, note := range r.Notes {
-		v.Reason = note.Text
-		if note.Why != "" {
-			v.Reason += ": " + s.Open(ctx, note.Why)
-		}
-		v.Story = append(v.Story, v.Reason)
+		v.Story = append(v.Story, s.told(ctx, note))
+	}
+	if because, ok := r.Because(); ok {
+		v.Reason = s.told(ctx, because)
 	}
 	var report judge.Report
 	if state.Report != nil && json.Unmarshal(state.Report, &report) == nil {
@@ -55,6 +54,14 @@ func (s *server) viewRollout(ctx context.Context, state rollout.State) client.Ro
 		})
 	}
 	return v
+}
+
+// told is a note in words, with the reason that a person gave.
+func (s *server) told(ctx context.Context, note rollout.Note) string {
+	if note.Why == "" {
+		return note.Text
+	}
+	return note.Text + ": " + s.Open(ctx, note.Why)
 }
 
 func arm(t rollout.ArmTally) client.Arm { return client.Arm{Requests: t.Requests, Failed: t.Failed} }

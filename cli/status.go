@@ -60,7 +60,7 @@ func (inv *invocation) showStatus(ctx context.Context, look func(context.Context
 	if terminal != nil && !once && moving(apps) {
 		return inv.drawStatus(ctx, terminal, look, apps)
 	}
-	style := progress.Style{Width: 100}
+	style := progress.Style{Width: 80}
 	if terminal != nil {
 		style = terminal.Style()
 	}

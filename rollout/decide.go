@@ -420,7 +420,7 @@ func partial(r Rollout) bool { return r.Weight > 0 && r.Weight < fairlead.Whole 
 
 // evidence puts a verdict in words.
 func evidence(v fairlead.Verdict) string {
-	text := fmt.Sprintf("E = %s of %.3g needed", eText(v.E), v.Needed)
+	text := fmt.Sprintf("E = %s of %s needed", eText(v.E), figure(v.Needed))
 	if v.Signal != "" {
 		text = v.Signal + ", " + text
 	}

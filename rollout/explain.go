@@ -75,8 +75,11 @@ var outcomeWords = map[Outcome]string{
 }
 
 func (e *explanation) why() {
-	if len(e.r.Notes) > 0 {
+	if because, ok := e.r.Because(); ok {
 		last := e.r.Notes[len(e.r.Notes)-1]
+		if because != last {
+			e.say("Why: %s.", because.Text)
+		}
 		e.say("Newest decision, %s ago: %s.", since(e.now, last.Time), last.Text)
 	}
 	if e.r.Held != "" {
@@ -100,15 +103,15 @@ func (e *explanation) evidence() {
 			e.r.Strategy.Mirror.Share.Weight(), strings.Join(e.r.Strategy.Mirror.Methods, ", "))
 	}
 	if v := report.Verdict; v.Finding != fairlead.Inconclusive && v.Signal != "" {
-		e.say("Verdict: %s, decided by %s: E = %s of %.3g needed.", v.Finding, v.Signal, eText(v.E), v.Needed)
+		e.say("Verdict: %s, decided by %s: E = %s of %s needed.", v.Finding, v.Signal, eText(v.E), figure(v.Needed))
 	}
-	e.say("Evidence of harm: E = %s; it is rolled back at %.3g.", eText(report.Harm.E), report.Harm.Needed)
-	e.say("Evidence of safety in this step: E = %s; the step is earned at %.3g.", eText(report.Safety.E), report.Safety.Needed)
+	e.say("Evidence of harm: E = %s; it is rolled back at %s.", eText(report.Harm.E), figure(report.Harm.Needed))
+	e.say("Evidence of safety in this step: E = %s; the step is earned at %s.", eText(report.Safety.E), figure(report.Safety.Needed))
 	e.signals(report)
 	e.guarding()
 	if report.Restarts.Canary.Restarts+report.Restarts.Stable.Restarts > 0 {
-		e.say("Restarts: %d of the new release, %d of the old (harm E = %.3g).",
-			report.Restarts.Canary.Restarts, report.Restarts.Stable.Restarts, report.Restarts.Harm)
+		e.say("Restarts: %d of the new release, %d of the old (harm E = %s).",
+			report.Restarts.Canary.Restarts, report.Restarts.Stable.Restarts, eText(report.Restarts.Harm))
 	}
 	if report.Blocked != "" {
 		e.say("Safety cannot be concluded now: %s.", report.Blocked)
@@ -136,7 +139,7 @@ func (e *explanation) next() {
 			e.r.Site.App, e.r.Site.Env, e.r.Site.App, e.r.Site.Env)
 	case e.r.Phase == Stepping:
 		e.say("The step becomes inconclusive in %s; then the file says: %s.",
-			(e.r.Strategy.MaxStep.D() - e.now.Sub(e.r.StepBegan)).Round(time.Second), orHold(e.r.Strategy.OnInconclusive))
+			Span(e.r.Strategy.MaxStep.D()-e.now.Sub(e.r.StepBegan)), orHold(e.r.Strategy.OnInconclusive))
 	}
 }
 
@@ -146,5 +149,3 @@ func orHold(policy string) string {
 	}
 	return policy
 }
-
-func since(now, then time.Time) time.Duration { return now.Sub(then).Round(time.Second) }

@@ -3,6 +3,7 @@ package rollout
 import (
 	"fmt"
 	"math"
+	"strings"
 
 	"github.com/fairlead/fairlead"
 	"github.com/fairlead/fairlead/rollout/judge"
@@ -20,6 +21,9 @@ func (e *explanation) signals(report judge.Report) {
 			continue
 		}
 		e.say("%s%s: %s.", s.Name, kindWords(s), counts(s))
+		if why := failed(report); s.Name == fairlead.Failures.String() && why != "" {
+			e.say("  requests that failed in the new release: %s.", why)
+		}
 		if s.Protected && (s.Stable.AtRisk == 0 || s.Canary.AtRisk == 0) {
 			e.say("  without reports of both releases it cannot be proven safe.")
 			continue
@@ -40,12 +44,19 @@ func (e *explanation) signals(report judge.Report) {
 	}
 }
 
+// kindWords says of what kind a signal is, and what its counts count.
 func kindWords(s judge.SignalReport) string {
 	switch {
-	case s.Mirrored:
-		return " (mirrored pairs)"
+	case s.Mirrored: // its name says so
+		return ", worse answers"
+	case s.Kind == fairlead.KindSuccess:
+		return " (success), units without"
+	case s.Kind == fairlead.KindAmount:
+		return " (amount), above"
 	case s.Kind != "":
 		return " (" + s.Kind + ")"
+	case s.Name != fairlead.Failures.String():
+		return ", slower"
 	}
 	return ""
 }
@@ -60,34 +71,56 @@ func count(s judge.SignalReport, a judge.ArmSignal) string {
 	case a.AtRisk == 0:
 		return "none"
 	case a.Mean != nil && s.Kind == fairlead.KindScore:
-		return fmt.Sprintf("mean %.3g of %d", *a.Mean, a.AtRisk)
+		return fmt.Sprintf("mean %s of %s", figure(*a.Mean), counted(a.AtRisk))
 	case a.Mean != nil:
-		return fmt.Sprintf("%d of %d (mean %.3g)", a.Hit, a.AtRisk, *a.Mean)
+		return fmt.Sprintf("%s of %s (mean %s)", counted(a.Hit), counted(a.AtRisk), figure(*a.Mean))
 	}
-	return fmt.Sprintf("%d of %d (%.2g %%)", a.Hit, a.AtRisk, 100*a.Rate)
+	return fmt.Sprintf("%s of %s (%s)", counted(a.Hit), counted(a.AtRisk), percent(a.Rate))
 }
 
 // effect says how different both are, with an interval that holds at all times at once.
 func effect(s judge.SignalReport) string {
-	text := func(what string, i *judge.Interval) string {
-		low, high := fmt.Sprintf("%.3g", i.Low), fmt.Sprintf("%.3g", i.High)
-		if i.LowOpen {
-			low += " or less"
-		}
-		if i.HighOpen {
-			high += " or more"
-		}
-		return fmt.Sprintf("%s %.3g, between %s and %s", what, i.Estimate, low, high)
-	}
 	switch {
 	case s.OddsRatio != nil:
-		return text("odds ratio", s.OddsRatio)
+		return "odds ratio " + interval(*s.OddsRatio, figure)
 	case s.Difference != nil:
-		return text("difference", s.Difference)
+		return "difference " + interval(*s.Difference, figure)
 	case s.Preferred != nil:
-		return text("new answer better in a share of", s.Preferred)
+		return "where one answer is better, it is the new one in " + interval(*s.Preferred, percent)
 	}
 	return ""
+}
+
+// interval writes an estimate and what is not excluded. An open end is that of the
+// values that were tried: the truth may lie beyond.
+func interval(i judge.Interval, written func(float64) string) string {
+	estimate, low, high := written(i.Estimate), written(i.Low), written(i.High)
+	switch {
+	case i.LowOpen && i.Estimate <= i.Low:
+		estimate += " or less"
+	case i.HighOpen && i.Estimate >= i.High:
+		estimate += " or more"
+	}
+	switch {
+	case i.LowOpen && i.HighOpen:
+		return estimate + ", but anything is possible"
+	case i.LowOpen:
+		return estimate + ", at most " + high
+	case i.HighOpen:
+		return estimate + ", at least " + low
+	}
+	return estimate + ", between " + low + " and " + high
+}
+
+// failed says why requests of the new release failed; "" where none did.
+func failed(report judge.Report) string {
+	var why []string
+	for class, words := range [fairlead.Classes]string{"answered 5xx", "timed out", "broke off", "declared errors by the app"} {
+		if n := report.Canary.Failed[fairlead.Class(class).String()]; n > 0 {
+			why = append(why, fmt.Sprintf("%d %s", n, words))
+		}
+	}
+	return strings.Join(why, ", ")
 }
 
 // values are a signal's e-values, each against what is needed.
@@ -99,7 +132,7 @@ func (e *explanation) values(s judge.SignalReport, report judge.Report) string {
 	if !s.Protected {
 		return text + "; not protected"
 	}
-	return fmt.Sprintf("%s; safety E = %s of %.3g", text, eText(s.Safety.E), s.Safety.Needed)
+	return fmt.Sprintf("%s; safety E = %s of %s", text, eText(s.Safety.E), figure(s.Safety.Needed))
 }
 
 // standing says what a signal means for the step.
@@ -147,8 +180,8 @@ func (e *explanation) guarding() {
 		e.say("%s.", text)
 	}
 	if g, was, ok := e.r.watchGuard(); ok {
-		e.say("No holdback remains to compare with, so nothing is proven any more: an alarm is raised, and nothing rolled back, when more than %.3g %% of the requests fail (%.3g %% did on the old release).",
-			100**g.Max, 100*was)
+		e.say("No holdback remains to compare with, so nothing is proven any more: an alarm is raised, and nothing rolled back, when more than %s of the requests fail (%s did on the old release).",
+			percent(*g.Max), percent(was))
 	}
 }
 
@@ -188,7 +221,7 @@ func (s State) Waits(report judge.Report) string {
 	name := weakest(report)
 	for _, one := range report.Signals {
 		if one.Name == name {
-			return fmt.Sprintf("%s: safety E = %s of %.3g%s", name, eText(one.Safety.E), one.Safety.Needed, expectation(one))
+			return fmt.Sprintf("%s: safety E = %s of %s%s", name, eText(one.Safety.E), figure(one.Safety.Needed), expectation(one))
 		}
 	}
 	if g, state, waits := r.awaited(s.Guards); waits && s.Guards != nil {

@@ -74,7 +74,7 @@ func Faster(r Rollout) string {
 	}
 	switch m := r.Strategy.Mirror; {
 	case m == nil:
-		ways = append(ways, "add shadow traffic (mirror)")
+		ways = append(ways, "add copies of requests (mirror)")
 	case m.Share < 100:
 		ways = append(ways, "copy more requests (mirror.share)")
 	}

@@ -32,8 +32,8 @@ func TestAnExplanationSaysHowLongTheStepTakesAndWhatWouldHelp(t *testing.T) {
 		says, keeps string // what it says, and what it does not
 	}{
 		{"soon", 40, 100, 1000, "At 100 requests/s the step needs about 40 s more; latency p99 takes longest.", "widen"},
-		{"long", 2400, 1, 1000, "At 1 request/s the step needs about 40 min more; latency p99 takes longest; widen the canary or add shadow traffic (mirror).", "inconclusive."},
-		{"wide already", 2400, 1, 5000, "takes longest; add shadow traffic (mirror).", "widen"},
+		{"long", 2400, 1, 1000, "At 1 request/s the step needs about 40 min more; latency p99 takes longest; widen the canary or add copies of requests (mirror).", "inconclusive."},
+		{"wide already", 2400, 1, 5000, "takes longest; add copies of requests (mirror).", "widen"},
 		{"too long", 20000, 0.25, 1000, "At 0.25 requests/s the step needs about 6 h more; latency p99 takes longest. It has 50 min, so that it will probably be inconclusive", "days"},
 	} {
 		text := at(c.needs, c.rate, c.weight)

@@ -119,6 +119,22 @@ type Note struct {
 	Why  fairlead.Sealed `json:"why,omitempty"` // a person's reason
 }
 
+// Because returns the note that says why r stands as it does: the newest one, or where
+// its traffic went back what was decided then, for that it is back is no reason.
+func (r Rollout) Because() (Note, bool) {
+	if len(r.Notes) == 0 {
+		return Note{}, false
+	}
+	if r.Outcome == RolledBack || r.Outcome == Aborted {
+		for _, note := range r.Notes {
+			if note.Time.Equal(r.Decided) {
+				return note, true
+			}
+		}
+	}
+	return r.Notes[len(r.Notes)-1], true
+}
+
 // Live is which release of an app has the traffic of an environment. It is a
 // state row of kind "live", keyed by the site.
 type Live struct {

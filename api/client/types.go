@@ -124,7 +124,7 @@ type Rollout struct {
 	Phase        string            `json:"phase"` // gating, starting, stepping, watching, returning, ended
 	Outcome      Outcome           `json:"outcome,omitempty"`
 	Held         string            `json:"held,omitempty"`     // why it does not go on by itself, such as "inconclusive" or "paused"
-	Reason       string            `json:"reason,omitempty"`   // the newest decision in a sentence
+	Reason       string            `json:"reason,omitempty"`   // the newest decision in a sentence; once traffic goes back, why
 	Step         int               `json:"step"`               // from 1; 0 before the first
 	Weights      []fairlead.Weight `json:"weights"`            // of all steps
 	Weight       fairlead.Weight   `json:"weight"`             // share of the new release now

@@ -150,15 +150,19 @@ func patience(r client.Rollout, e Evidence) string {
 	if e.Waits == "" || r.Held != "" || r.LeftSecs == nil || *r.LeftSecs < slow {
 		return ""
 	}
-	help := "add shadow traffic (mirror)"
+	help := "add copies of requests (mirror)"
 	if r.Weight < fairlead.Whole/2 {
 		help = "widen the canary or " + help
 	}
-	rate := fmt.Sprintf("at %.2g requests/s", e.Requests)
+	rate := fmt.Sprintf("%.2g", e.Requests)
 	if e.Requests >= 10 {
-		rate = fmt.Sprintf("at %.0f requests/s", e.Requests)
+		rate = fmt.Sprintf("%.0f", e.Requests)
 	}
-	return fmt.Sprintf("%s this takes long; %s", rate, help)
+	requests := "requests"
+	if rate == "1" {
+		requests = "request"
+	}
+	return fmt.Sprintf("at %s %s/s this takes long; %s", rate, requests, help)
 }
 
 func evidenceRow(name string, e EValue, tone Tone, style Style) string {
@@ -198,7 +202,11 @@ func guards(r client.Rollout, style Style) []string {
 
 func armRow(name, release string, arm client.Arm, tone Tone, style Style) string {
 	row := style.Row().Add(Quiet, name).To(label).Add(tone, release)
-	row.To(label+16).Add(Plain, fmt.Sprintf("%9s requests", Count(arm.Requests)))
+	requests := "requests"
+	if arm.Requests == 1 {
+		requests = "request"
+	}
+	row.To(label+16).Add(Plain, fmt.Sprintf("%9s %s", Count(arm.Requests), requests))
 	row.To(label+34).Add(Plain, fmt.Sprintf("%8s failed", Count(arm.Failed)))
 	row.To(label+50).Add(Quiet, fmt.Sprintf("(%s)", Share(arm.Failed, arm.Requests)))
 	if arm.Units > 0 {

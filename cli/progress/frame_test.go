@@ -163,11 +163,22 @@ func TestARolloutThatNobodyCallsSaysSo(t *testing.T) {
 	}
 }
 
+func TestOneRequestIsNotSeveral(t *testing.T) {
+	site := stepping()
+	site.Rollout.Canary = client.Arm{Requests: 1}
+	if frame := strings.Join(Frame(site, start, Style{Width: 80}), "\n"); !strings.Contains(frame, " 1 request ") {
+		t.Errorf("one request is not told as one:\n%s", frame)
+	}
+}
+
 func TestAStepOfCopiesSaysSoAndAsksForNoClients(t *testing.T) {
 	site := stepping()
 	site.Rollout.Weight, site.Rollout.Canary = 0, client.Arm{}
 	if line := Line(*site.Rollout); strings.Contains(line, noRequests) || !strings.Contains(line, "copies only") {
 		t.Errorf("requests of the old release have come, which are copied: %q", line)
+	}
+	if got, want := Standing(*site.Rollout), "step 1 of 3, copies only"; got != want {
+		t.Errorf("the table says %q, want %q", got, want)
 	}
 	site.Rollout.Stable = client.Arm{}
 	if line := Line(*site.Rollout); !strings.Contains(line, noRequests) {

@@ -71,7 +71,7 @@ func Standing(r client.Rollout) string {
 	case r.Outcome != "":
 		return Words(string(r.Outcome))
 	case r.Phase == "stepping" && r.Held == "":
-		return fmt.Sprintf("step %d of %d, %s", r.Step, len(r.Weights), r.Weight)
+		return fmt.Sprintf("step %d of %d, %s", r.Step, len(r.Weights), stepShare(r))
 	}
 	return doing(r)
 }

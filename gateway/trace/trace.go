@@ -157,11 +157,11 @@ func Of(token string) (ID, error) {
 
 func decode(token string) ([]byte, error) {
 	if len(token) != Size || token[:len(version)] != version {
-		return nil, invalid("it does not have the form of one")
+		return nil, invalid("the trace does not have the form of one")
 	}
 	all, err := encoding.DecodeString(token[len(version):])
 	if err != nil || len(all) != allSize {
-		return nil, invalid("it does not have the form of one")
+		return nil, invalid("the trace does not have the form of one")
 	}
 	return all, nil
 }

@@ -164,7 +164,8 @@ func (j *Judge) foresee(r *Report) {
 	r.Forecast, r.Expected = f, j.expected(r.Verdict, f)
 	for i := range r.Signals {
 		if way, demanded := ways[r.Signals[i].Name]; demanded {
-			r.Signals[i].Expected = known(way.seconds)
+			seconds, _ := together([]left{way}) // as the step's own, which is never less
+			r.Signals[i].Expected = known(seconds)
 		}
 	}
 }

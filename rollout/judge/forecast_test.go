@@ -97,6 +97,11 @@ func TestAForecastNamesTheSignalThatTakesLongestAndEndsWithTheStep(t *testing.T)
 	if r.Expected == nil || r.Forecast.Signal == "failures" || *r.Expected < 50 || *r.Expected > 300 {
 		t.Errorf("in the warm-up the forecast is %+v, want latency after the rest of it", r.Forecast)
 	}
+	for _, s := range r.Signals {
+		if s.Expected != nil && *s.Expected > *r.Expected {
+			t.Errorf("%s takes %g s, the whole step %g s", s.Name, *s.Expected, *r.Expected)
+		}
+	}
 	for range 600 {
 		j.Observe(w.block())
 	}
