@@ -7,7 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math"
+	"slices"
 	"time"
 )
 
@@ -118,7 +120,8 @@ type Decisions map[string]map[int][]step
 const maxDecisions = 10_000_000
 
 // ReadDecisions reads JSON lines: one for each change of a weight or a state, in
-// order of time within a world. Worlds without a line are not scored.
+// order of time within a world. Cells that do not exist and worlds that are left out
+// are errors: nobody should take a score of less than was decided for one of all.
 func ReadDecisions(from io.Reader) (Decisions, error) {
 	all := Decisions{}
 	decode := json.NewDecoder(from)
@@ -127,7 +130,7 @@ func ReadDecisions(from io.Reader) (Decisions, error) {
 		var s step
 		err := decode.Decode(&s)
 		if errors.Is(err, io.EOF) {
-			return all, nil
+			return all, all.complete()
 		}
 		if err == nil {
 			err = all.add(s, n)
@@ -153,6 +156,23 @@ func (d Decisions) add(s step, n int) error {
 		return fmt.Errorf("time goes back from %g to %g s", before[len(before)-1].At, s.At)
 	}
 	d[s.Cell][s.World] = append(before, s)
+	return nil
+}
+
+// complete reports a cell that does not exist, and a world that is left out.
+func (d Decisions) complete() error {
+	known := map[string]bool{}
+	for _, c := range Cells() {
+		known[c.Name] = true
+	}
+	for _, name := range slices.Sorted(maps.Keys(d)) {
+		if !known[name] {
+			return fmt.Errorf("decisions: no cell is called %q; list them with: go run ./sim/corpus/cmd cells", name)
+		}
+		if n := d.Worlds(name); n < len(d[name]) {
+			return fmt.Errorf("decisions: world %d of %s is left out; worlds are 0, 1, 2 and so on", n, name)
+		}
+	}
 	return nil
 }
 

@@ -128,6 +128,8 @@ func TestBadDecisionsAreRefused(t *testing.T) {
 		`{"cell":"a","surprise":1}`:                                       "surprise",
 		`{"cell":"a","t":5,"weight":0.1} {"cell":"a","t":4,"weight":0.1}`: "goes back",
 		`{`: "line 1",
+		`{"cell":"a","world":0,"t":1,"weight":0.1}`:                           `no cell is called "a"`,
+		`{"cell":"errors-5%/10rps/random/flat","world":1,"t":1,"weight":0.1}`: "world 0 of errors-5%/10rps/random/flat is left out",
 	} {
 		if _, err := ReadDecisions(strings.NewReader(text)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", text, err, want)

@@ -125,7 +125,7 @@ func scoreDecisions(args []string, out io.Writer) error {
 		summaries = append(summaries, score.Summarize(c, corpus.Rule{Name: "decisions"}, "", results))
 	}
 	if len(cells) == 0 {
-		return fmt.Errorf("%s decides no world of a known cell from world 0 on", args[0])
+		return fmt.Errorf("%s decides nothing", args[0])
 	}
 	score.NewBoard("decisions", rollouts, cells, summaries).Print(out)
 	return nil
