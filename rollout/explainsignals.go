@@ -38,9 +38,22 @@ func (e *explanation) signals(report judge.Report) {
 			e.say("%s: not judged, because the old release reported fewer than %d before this rollout.", s.Name, amountLeast)
 		}
 	}
-	if n := report.Ignored.Undeclared + report.Ignored.Invalid + report.Ignored.Other; n > 0 {
-		e.say("%d reports were no evidence: %d of signals that the file does not declare, %d out of range, %d of other traffic.",
-			n, report.Ignored.Undeclared, report.Ignored.Invalid, report.Ignored.Other)
+	e.ignored(report)
+}
+
+// ignored says of reports that were no evidence why not.
+func (e *explanation) ignored(report judge.Report) {
+	for _, ignored := range []struct {
+		n   int
+		why string
+	}{
+		{report.Ignored.Undeclared, "the file does not declare their signal"},
+		{report.Ignored.Invalid, "their value is out of range"},
+		{report.Ignored.Other, "they are of other traffic"},
+	} {
+		if ignored.n > 0 {
+			e.say("%s reports were no evidence: %s.", counted(ignored.n), ignored.why)
+		}
 	}
 }
 

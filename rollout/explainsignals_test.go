@@ -29,6 +29,7 @@ func TestAnExplanationSaysWhatItsNumbersCount(t *testing.T) {
 				Preferred: &judge.Interval{Estimate: 0.015, Low: 0.015, High: 0.223, LowOpen: true}},
 		},
 	}
+	report.Ignored.Undeclared = 10606
 	report.Canary.Failed = map[string]uint64{fairlead.ServerError.String(): 2, fairlead.Declared.String(): 3}
 	data, err := json.Marshal(report)
 	if err != nil {
@@ -49,6 +50,7 @@ func TestAnExplanationSaysWhatItsNumbersCount(t *testing.T) {
 		"tokens p50 (amount), above: new 28 of 59 (mean 25400), old 20 of 59 (mean 244).",
 		"quality (mirrored), worse answers: new 21 of 21 (100 %), old 0 of 21 (0 %).",
 		"  where one answer is better, it is the new one in 1.5 % or less, at most 22 %.",
+		"10,606 reports were no evidence: the file does not declare their signal.",
 		"The step becomes inconclusive in 60 min; then the file says: hold.",
 	} {
 		if !slices.Contains(said, want) {

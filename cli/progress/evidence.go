@@ -21,6 +21,7 @@ type Evidence struct {
 	Safety  EValue
 	Harm    EValue
 	Blocked string // why safety cannot be concluded now
+	Afresh  string // why it is proven afresh in this step, which blocks nothing
 
 	Waits    string  // the signal whose proof takes longest
 	Requests float64 // that come in a second
@@ -30,7 +31,7 @@ type Evidence struct {
 // read, and otherwise the verdict, which holds one of the two values.
 func EvidenceOf(r client.Rollout) Evidence {
 	e := reported(r.Evidence)
-	if r.Verdict.Blocked != "" {
+	if r.Verdict.Blocked != "" && e.Afresh == "" { // the verdict says there why it is afresh
 		e.Blocked = r.Verdict.Blocked
 	}
 	value := EValue{r.Verdict.E, r.Verdict.Needed}
@@ -57,6 +58,7 @@ func reported(report json.RawMessage) Evidence {
 		Harm     value  `json:"harm"`
 		Safety   value  `json:"safety"`
 		Blocked  string `json:"blocked"`
+		Afresh   string `json:"afresh"`
 		Forecast struct {
 			Signal   string  `json:"signal"`
 			Requests float64 `json:"requests"`
@@ -66,7 +68,7 @@ func reported(report json.RawMessage) Evidence {
 		return Evidence{}
 	}
 	return Evidence{
-		Safety: EValue(shape.Safety), Harm: EValue(shape.Harm), Blocked: shape.Blocked,
+		Safety: EValue(shape.Safety), Harm: EValue(shape.Harm), Blocked: shape.Blocked, Afresh: shape.Afresh,
 		Waits: shape.Forecast.Signal, Requests: shape.Forecast.Requests,
 	}
 }

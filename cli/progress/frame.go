@@ -100,6 +100,9 @@ func evidence(r client.Rollout, style Style) []string {
 	if e.Blocked != "" {
 		lines = append(lines, Paragraph("", "safe cannot be concluded: "+e.Blocked, Care, style)...)
 	}
+	if e.Afresh != "" {
+		lines = append(lines, Paragraph("", "safety is proven afresh: "+e.Afresh, Quiet, style)...)
+	}
 	return lines
 }
 

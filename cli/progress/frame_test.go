@@ -163,6 +163,16 @@ func TestARolloutThatNobodyCallsSaysSo(t *testing.T) {
 	}
 }
 
+func TestEvidenceThatBeginsAfreshBlocksNothing(t *testing.T) {
+	site := stepping()
+	site.Rollout.Evidence = json.RawMessage(`{"harm":{"e":1,"needed":300},"safety":{"e":1,"needed":20},"afresh":"a new version decides"}`)
+	site.Rollout.Verdict.Blocked = "evidence of safety started afresh: a new version decides"
+	frame := strings.Join(Frame(site, start, Style{Width: 80}), "\n")
+	if strings.Contains(frame, "cannot be concluded") || !strings.Contains(frame, "safety is proven afresh: a new version decides") {
+		t.Errorf("it reads as if safety could not be concluded:\n%s", frame)
+	}
+}
+
 func TestOneRequestIsNotSeveral(t *testing.T) {
 	site := stepping()
 	site.Rollout.Canary = client.Arm{Requests: 1}
