@@ -173,6 +173,18 @@ func TestEvidenceThatBeginsAfreshBlocksNothing(t *testing.T) {
 	}
 }
 
+func TestALineDoesNotEndBetweenANumberAndItsUnit(t *testing.T) {
+	for text, want := range map[string]string{
+		"old 0 of 6,699 (0 %).":       "old 0 of 6,699|(0 %).",
+		"the step has 60 min: enough": "the step has|60 min: enough",
+		"some share in % is right":    "some share in %|is right",
+	} {
+		if got := strings.Join(Wrap(text, 16), "|"); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
+
 func TestOneRequestIsNotSeveral(t *testing.T) {
 	site := stepping()
 	site.Rollout.Canary = client.Arm{Requests: 1}

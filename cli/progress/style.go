@@ -100,11 +100,28 @@ func (s Style) SplitBar(share float64, columns int) (full, rest string) {
 	return string(bar[:n]), string(bar[n:])
 }
 
+// words splits text at its spaces, but not between a number and its unit.
+func words(text string) []string {
+	var words []string
+	for _, word := range strings.Fields(text) {
+		last := len(words) - 1
+		switch strings.TrimRight(word, ",.;:)") {
+		case "%", "s", "min", "h", "days":
+			if last >= 0 && strings.ContainsAny(words[last][len(words[last])-1:], "0123456789") {
+				words[last] += " " + word
+				continue
+			}
+		}
+		words = append(words, word)
+	}
+	return words
+}
+
 // Wrap breaks text into lines of at most columns, at spaces where it can.
 func Wrap(text string, columns int) []string {
 	var lines []string
 	line := ""
-	for _, word := range strings.Fields(Clean(text)) {
+	for _, word := range words(Clean(text)) {
 		for width(word) > columns {
 			head := cut(word, columns)
 			if line != "" {
