@@ -110,6 +110,16 @@ func TestASecondIsOneObservationForTwoGateways(t *testing.T) {
 	wantBets(t, j, 0.4)
 }
 
+// A clock that was ahead is put right while gateways follow each other: what the next
+// one sees counts at once, not only when its clock is where the other one was.
+func TestAGatewayWhoseClockIsBehindItsPredecessorsIsJudgedByLatencyAtOnce(t *testing.T) {
+	j, s := slowJudge()
+	other := &script{boot: "g2"}
+	j.Observe(s.block(slowAt(10_000, 1, 5)))
+	j.Observe(other.block(slowAt(10, 0, 3)))
+	wantBets(t, j, 0.4, 0.3)
+}
+
 func TestSecondsThatLostOutcomesAreNoEvidenceOfLatency(t *testing.T) {
 	j, s := slowJudge()
 	begun := slowAt(10, 0, 5)

@@ -1,6 +1,10 @@
 package judge
 
-import "github.com/fairlead/fairlead"
+import (
+	"slices"
+
+	"github.com/fairlead/fairlead"
+)
 
 // The signals of time, a bit each: of the whole answer, and of its first byte.
 const (
@@ -14,9 +18,30 @@ const (
 // hold all outcomes of its second, since those of one stall that come in two
 // blocks would be two observations.
 type latency struct {
-	queue  []*cell // in order of arrival, not judged yet
-	block  *group  // takes complete cells
-	second int64   // newest of the blocks so far
+	queue   []*cell // in order of arrival, not judged yet
+	block   *group  // takes complete cells
+	seconds []int64 // of the block
+	judged  judgedSeconds
+}
+
+// secondsKept is how many judged seconds are known: gateways that take over from each
+// other see the same ones for a short while.
+const secondsKept = 256
+
+// judgedSeconds are the newest seconds of blocks that were judged. Which is the latest
+// one would not do: the clock of another gateway may be far behind.
+type judgedSeconds struct {
+	ring [secondsKept]int64
+	n    int // ever judged
+}
+
+func (s *judgedSeconds) add(second int64) {
+	s.ring[s.n%secondsKept] = second
+	s.n++
+}
+
+func (s *judgedSeconds) has(second int64) bool {
+	return slices.Contains(s.ring[:min(s.n, secondsKept)], second)
 }
 
 // add takes a cell that begins, unless it is in the warm-up.
@@ -36,16 +61,20 @@ func (l *latency) next(before *memory) *group {
 	for len(l.queue) > 0 && (l.queue[0].complete || l.queue[0].lost) {
 		c := l.queue[0]
 		l.queue = l.queue[1:]
-		if c.lost || c.key.second <= l.second {
+		if c.lost || l.judged.has(c.key.second) {
 			continue
 		}
 		if l.block == nil || l.block.epoch != c.key.epoch {
-			l.block = newGroup(c.number, c.key.epoch, c.blind|^uint8(timings))
+			l.block, l.seconds = newGroup(c.number, c.key.epoch, c.blind|^uint8(timings)), l.seconds[:0]
 		}
 		l.block.addCell(c)
+		l.seconds = append(l.seconds, c.key.second)
 		if l.block.compares(before) {
 			g := l.block
-			l.block, l.second = nil, c.key.second
+			l.block = nil
+			for _, second := range l.seconds {
+				l.judged.add(second)
+			}
 			return g
 		}
 	}
