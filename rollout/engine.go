@@ -114,14 +114,14 @@ func (m *Machine) agree(recorded Rollout) {
 	}
 }
 
-// fold takes a recorded input again.
+// fold takes a recorded input. It counts as it is recorded, to the byte: this version
+// of the program may write it otherwise, or would not have recorded it.
 func (m *Machine) fold(fact fairlead.Fact) (Decision, error) {
 	var in Input
 	if err := json.Unmarshal(fact.Body, &in); err != nil {
 		return Decision{}, fairlead.Errorf(fairlead.Corrupt, "rollout "+m.rollout.ID, "input %d: %w", fact.N, err)
 	}
-	d, _, err := m.Take(in)
-	return d, err
+	return m.take(in, fact.Body), nil
 }
 
 // Going back needs no gate: the release earned its traffic before.

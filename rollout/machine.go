@@ -100,22 +100,35 @@ func (m *Machine) Fresh(blocks []fairlead.Block) []fairlead.Block {
 // was decided and recorded is nil. A caller that cannot commit the fact must drop
 // the machine and fold the store's facts again.
 func (m *Machine) Take(in Input) (d Decision, recorded []byte, err error) {
-	if in.Command == "" {
-		m.guards = in.Guards
-	}
-	if m.evidential(in) {
-		m.weigh(in)
-	} else if d = Decide(m.rollout, in, m.Verdict(), m.outlook(in)); d.Kind == "" {
-		return d, nil, nil
+	m.look(in)
+	if !m.evidential(in) {
+		if d = Decide(m.rollout, in, m.Verdict(), m.outlook(in)); d.Kind == "" {
+			return d, nil, nil
+		}
 	}
 	recorded, err = json.Marshal(in)
 	if err != nil {
 		return Decision{}, nil, fmt.Errorf("rollout %s: encode input: %w", m.rollout.ID, err)
 	}
-	d = Decide(m.rollout, in, m.Verdict(), m.outlook(in))
-	m.record(in, recorded)
+	return m.take(in, recorded), recorded, nil
+}
+
+// take folds an input that is recorded as body.
+func (m *Machine) take(in Input, body []byte) Decision {
+	m.look(in)
+	if m.evidential(in) {
+		m.weigh(in)
+	}
+	d := Decide(m.rollout, in, m.Verdict(), m.outlook(in))
+	m.record(in, body)
 	m.become(&d, in)
-	return d, recorded, nil
+	return d
+}
+
+func (m *Machine) look(in Input) {
+	if in.Command == "" {
+		m.guards = in.Guards
+	}
 }
 
 // evidential reports whether in holds anything that the judge has not seen.

@@ -25,7 +25,12 @@ CREATE TABLE rows (kind TEXT NOT NULL, key TEXT NOT NULL, value BLOB NOT NULL, P
 CREATE TABLE streams (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, n INTEGER NOT NULL, digest TEXT NOT NULL) STRICT;
 CREATE TABLE facts (stream INTEGER NOT NULL, n INTEGER NOT NULL, body BLOB NOT NULL, PRIMARY KEY (stream, n)) STRICT, WITHOUT ROWID;
 CREATE TABLE checkpoints (span INTEGER PRIMARY KEY, size INTEGER NOT NULL, note BLOB NOT NULL) STRICT;
-`}
+`, factsOfReports}
+
+// factsOfReports changes no table: inputs of decisions hold reported signals, guards,
+// mirrored requests and declared errors since, which a program of version 1 would pass
+// over, and commit to what it understood of them as if that were the record.
+const factsOfReports = `SELECT 1`
 
 // keysSchema is keys.db's.
 var keysSchema = schema{`
