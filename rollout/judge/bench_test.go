@@ -41,23 +41,26 @@ func BenchmarkObserve(b *testing.B) {
 // BenchmarkTenThousandRollouts is the cost of a second of one of very many
 // rollouts that are judged in turn, so that each finds the processor's caches full
 // of the others' evidence: 27 units of the old release and 3 of the new one, six
-// signals, 4000 sessions that return or new ones, after 10 minutes or an hour.
+// signals, 4000 sessions that return or new ones, after 10 minutes or an hour; each
+// answer reports so many signals more.
 // "core" is the part of a processor that 10,000 such rollouts take.
 func BenchmarkTenThousandRollouts(b *testing.B) {
-	for _, c := range []struct{ seconds, pool, judges int }{{600, 4000, 300}, {3600, 4000, 300}, {3600, 0, 40}} {
-		b.Run(fmt.Sprintf("after=%ds/sessions=%d", c.seconds, c.pool), func(b *testing.B) {
+	for _, c := range []struct{ seconds, pool, judges, reported int }{
+		{600, 4000, 300, 0}, {3600, 4000, 300, 0}, {3600, 0, 40, 0}, {600, 4000, 300, 1}, {3600, 4000, 300, 1}, {3600, 0, 40, 1}, {600, 4000, 300, 6},
+	} {
+		b.Run(fmt.Sprintf("after=%ds/sessions=%d/reported=%d", c.seconds, c.pool, c.reported), func(b *testing.B) {
 			w := newWorld(1, 30, 1000)
 			w.pool, w.fails, w.slow, w.late = c.pool, risks(0.004, 0.004), risks(0.001, 0.001), lates(1)
 			var before, after runtime.MemStats
 			var blocks []fairlead.Block
 			for range c.seconds + 20 {
-				blocks = append(blocks, w.block())
+				blocks = append(blocks, w.reporting(w.block(), c.reported))
 			}
 			runtime.GC()
 			runtime.ReadMemStats(&before)
 			judges := make([]*Judge, c.judges)
 			for i := range judges {
-				judges[i] = newBusyJudge()
+				judges[i] = newBusyJudge(c.reported)
 				for _, block := range blocks[:c.seconds] {
 					judges[i].Observe(block)
 				}
@@ -98,9 +101,32 @@ func processorTime(b *testing.B) int64 {
 	return used.Utime.Nano() + used.Stime.Nano()
 }
 
-func newBusyJudge() *Judge {
+// reporting lets each unit of a block report so many signals, of which one in ten is bad.
+func (w *world) reporting(b fairlead.Block, signals int) fairlead.Block {
+	for i := range b.Cells {
+		for _, arm := range []*fairlead.Arm{&b.Cells[i].Stable, &b.Cells[i].Canary} {
+			if signals == 0 || len(arm.Units) == 0 {
+				continue
+			}
+			arm.Reports = map[string]fairlead.Reports{}
+			for n := range signals {
+				var all fairlead.Reports
+				for _, u := range arm.Units {
+					all = append(all, fairlead.Report{Unit: u, Value: float64(w.rng.IntN(10) / 9)})
+				}
+				arm.Reports[fmt.Sprint("bad", n)] = all
+			}
+		}
+	}
+	return b
+}
+
+func newBusyJudge(reported int) *Judge {
 	config := defaults
-	config.Latency, config.Beta = true, 1e-250
+	config.Latency, config.Beta, config.Alpha = true, 1e-250, 1e-250
+	for n := range reported {
+		config.Reported = append(config.Reported, Reported{Name: fmt.Sprint("bad", n), Kind: fairlead.KindFailure, Protected: true, MarginRatio: 2, MarginAbsolute: 0.01})
+	}
 	j := New(config)
 	j.Step(1, 1000, 0)
 	return j

@@ -27,12 +27,13 @@ type mixture[T interface{ log() float64 }] struct {
 type aged[T any] struct {
 	number int // 0 is the start
 	mass   float64
-	ends   int // it is given up when this onset begins
+	log    float64 // of mass
+	ends   int     // it is given up when this onset begins
 	test   T
 }
 
 func newMixture[T interface{ log() float64 }](fresh func() T) *mixture[T] {
-	return &mixture[T]{fresh: fresh, alive: []*aged[T]{{mass: startMass, ends: forever, test: fresh()}}, rest: 1 - startMass}
+	return &mixture[T]{fresh: fresh, alive: []*aged[T]{{mass: startMass, log: math.Log(startMass), ends: forever, test: fresh()}}, rest: 1 - startMass}
 }
 
 // begin adds an onset. With all, the ones before are given up, whatever their age:
@@ -48,6 +49,7 @@ func (m *mixture[T]) begin(all bool) {
 		m.rest += n.mass * capped(n.test.log())
 	}
 	n := &aged[T]{number: m.begun, mass: 2 * (1 - startMass) * onsetMass(m.begun), test: m.fresh()}
+	n.log = math.Log(n.mass)
 	n.ends = m.begun + 2<<bits.TrailingZeros(uint(m.begun))
 	m.rest -= n.mass
 	m.alive = append(kept, n)
@@ -57,7 +59,7 @@ func (m *mixture[T]) begin(all bool) {
 func (m *mixture[T]) log() float64 {
 	sum := math.Log(max(m.rest, 1e-300))
 	for _, n := range m.alive {
-		sum = logAddExp(sum, math.Log(n.mass)+n.test.log())
+		sum = logAddExp(sum, n.log+n.test.log())
 	}
 	return sum
 }
@@ -67,24 +69,19 @@ const remembered = 1 << 20
 
 // once remembers in which onset a unit counted last. A unit counts once for each
 // onset, so that one number for each unit serves them all.
-type once map[uint64]int
+type once struct{ roster }
 
 // span is a range of onsets, from exclusive to inclusive, for which a unit counts.
-type span struct{ after, until int }
+type span struct{ after, until int32 }
 
-func (s span) holds(onset int) bool { return s.after < onset && onset <= s.until }
+func (s span) holds(onset int) bool { return int(s.after) < onset && onset <= int(s.until) }
 
 // take returns for which onsets the unit counts now that onset is the newest one, and
-// remembers that it did.
-func (o once) take(unit uint64, onset int) span {
-	s := span{-1, onset}
-	if last, counted := o[unit]; counted {
-		s.after = last
-	}
-	if s.after < s.until {
-		o[unit] = onset
-	}
-	return s
+// remembers that it did. Onsets beyond the 65,534th, after half a year, count for none
+// that counted in that one.
+func (o *once) take(unit uint64, onset int) span {
+	last := o.swap(unit, min(onset+1, numberMost))
+	return span{int32(last) - 1, int32(onset)}
 }
 
 // first reports whether the unit had not counted before in the rollout.
@@ -92,10 +89,10 @@ func (s span) first() bool { return s.after < 0 }
 
 // full forgets all units if they are many, and reports that it did: then the onsets
 // before must be given up.
-func (o once) full() bool {
-	if len(o) < remembered {
+func (o *once) full() bool {
+	if o.used < remembered {
 		return false
 	}
-	clear(o)
+	*o = once{}
 	return true
 }

@@ -95,11 +95,11 @@ type pairs struct {
 
 	queue            settled
 	safe             *pairSafety
-	paired, decisive map[uint64]struct{} // units of the step: with a pair, with a discordant one
+	paired, decisive roster // units of the step: with a pair, with a discordant one
 }
 
 func newPairs(name, kind string, tolerance float64, m margins) *pairs {
-	p := &pairs{name: name, kind: kind, margins: m, once: once{}, queue: newSettled(0)}
+	p := &pairs{name: name, kind: kind, margins: m, queue: newSettled(0)}
 	p.harm = newMixture(func() *harm { return newPairHarm(tolerance) })
 	read := badness(Reported{Kind: kind})
 	p.worse = func(stable, canary float64) float64 { return read(canary) - read(stable) }
@@ -144,29 +144,20 @@ func (p *pairs) discordant(unit uint64, arm int) {
 // settle takes what is settled now as evidence of safety.
 func (p *pairs) settle(ended, now int64) {
 	for _, r := range p.queue.next(ended, now) {
-		if add(p.paired, r.unit) {
+		if p.paired.add(r.unit) {
 			p.safe.differs(r.value)
 		}
-		if r.value != 0 && add(p.decisive, r.unit) {
+		if r.value != 0 && p.decisive.add(r.unit) {
 			p.safe.ratio.discordant(loser(r.value))
 		}
 	}
-}
-
-// add adds the unit to a set that is not full, and reports whether it is new.
-func add(units map[uint64]struct{}, unit uint64) bool {
-	if _, in := units[unit]; in || len(units) >= remembered {
-		return false
-	}
-	units[unit] = struct{}{}
-	return true
 }
 
 // afresh forgets all evidence of safety.
 func (p *pairs) afresh() {
 	p.queue.afresh()
 	p.safe = newPairSafety(p.margins.ratio, p.margins.absolute, p.differs)
-	p.paired, p.decisive = map[uint64]struct{}{}, map[uint64]struct{}{}
+	p.paired, p.decisive = roster{}, roster{}
 }
 
 // begin begins an onset.

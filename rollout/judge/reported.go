@@ -39,12 +39,12 @@ type reported struct {
 	blocks   reportBlocks
 
 	queue  settled
-	counts map[uint64]struct{} // units that count in this step
-	block  reportBlock         // takes settled reports
+	counts roster      // units that count in this step
+	block  reportBlock // takes settled reports
 }
 
 func newReported(spec Reported, tolerance float64) *reported {
-	r := &reported{spec: spec, readings: newReadings(spec, tolerance), once: once{}, queue: newSettled(int64(spec.Delay.Seconds()))}
+	r := &reported{spec: spec, readings: newReadings(spec, tolerance), queue: newSettled(int64(spec.Delay.Seconds()))}
 	r.afresh()
 	return r
 }
@@ -52,7 +52,7 @@ func newReported(spec Reported, tolerance float64) *reported {
 // afresh forgets all evidence of safety.
 func (r *reported) afresh() {
 	r.queue.afresh()
-	r.counts, r.block = map[uint64]struct{}{}, reportBlock{}
+	r.counts, r.block = roster{}, reportBlock{}
 	for _, v := range r.readings {
 		v.safe = v.proof()
 	}
@@ -96,7 +96,7 @@ func (r *reported) judge(now int64) {
 // settle takes what is settled now as evidence of safety.
 func (r *reported) settle(ended, now int64) {
 	for _, rec := range r.queue.next(ended, now) {
-		if add(r.counts, rec.unit) {
+		if r.counts.add(rec.unit) {
 			if len(r.block.records) == 0 {
 				r.block.opened = now
 			}
@@ -108,7 +108,7 @@ func (r *reported) settle(ended, now int64) {
 		for _, v := range r.readings {
 			v.safe.take(sample{r.block.records, 0, v.bad})
 		}
-		r.block = reportBlock{}
+		r.block.records = r.block.records[:0]
 	}
 }
 

@@ -3,9 +3,9 @@ package judge
 // record is a unit's report as evidence: how bad it was.
 type record struct {
 	unit  uint64
-	arm   uint8
 	value float64 // as it was reported
 	span  span    // onsets for which it counts
+	arm   uint8
 }
 
 // sample is a test block of reports as one test sees it: the records that count for
@@ -96,7 +96,10 @@ func (b *reportBlock) over(now, usual int64) bool {
 }
 
 // reportBlocks are the open test blocks of a signal, in the order of their opening.
-type reportBlocks struct{ open []*reportBlock }
+type reportBlocks struct {
+	open  []*reportBlock
+	ended []*reportBlock // those that close returned last
+}
 
 func (b *reportBlocks) add(w window, now int64, r record) {
 	for i := len(b.open) - 1; i >= 0; i-- {
@@ -105,12 +108,18 @@ func (b *reportBlocks) add(w window, now int64, r record) {
 			return
 		}
 	}
-	b.open = append(b.open, &reportBlock{window: w, opened: now, records: []record{r}})
+	block := &reportBlock{}
+	if n := len(b.ended); n > 0 { // its memory serves again
+		block, b.ended = b.ended[n-1], b.ended[:n-1]
+	}
+	*block = reportBlock{window: w, opened: now, records: append(block.records[:0], r)}
+	b.open = append(b.open, block)
 }
 
-// close removes the blocks that are over and returns them.
+// close removes the blocks that are over and returns them; they are valid until the
+// next add.
 func (b *reportBlocks) close(now, usual int64) []*reportBlock {
-	var over []*reportBlock
+	over := b.ended[:0]
 	open := b.open[:0]
 	for _, block := range b.open {
 		if block.over(now, usual) {
@@ -120,6 +129,6 @@ func (b *reportBlocks) close(now, usual int64) []*reportBlock {
 		}
 	}
 	clear(b.open[len(open):])
-	b.open = open
+	b.open, b.ended = open, over
 	return over
 }

@@ -21,22 +21,24 @@ import (
 // What waits is bounded by number, whatever it says and of whichever arm: beyond it
 // reports are left out of safety until some are settled.
 type settled struct {
-	waiting map[int64][]record // by second of arrival
-	held    int                // reports that wait
-	until   int64              // newest settled second
-	delays  [64]int            // reports of the rollout, by bits of their delay in seconds
-	came    int                // their number
-	least   int64              // seconds that are waited where reports come by themselves
+	waiting []arrivals // by second, oldest first
+	spare   []record   // memory for the next second
+	out     []record   // what next returned
+	held    int        // reports that wait
+	until   int64      // newest settled second
+	delays  [64]int    // reports of the rollout, by bits of their delay in seconds
+	came    int        // their number
+	least   int64      // seconds that are waited where reports come by themselves
 }
 
 // newSettled returns an empty queue that waits for at least so many seconds.
 func newSettled(least int64) settled {
-	return settled{waiting: map[int64][]record{}, until: math.MinInt64, least: max(leastPatience, least)}
+	return settled{until: math.MinInt64, least: max(leastPatience, least)}
 }
 
 // afresh forgets what waits; delays stay known.
 func (s *settled) afresh() {
-	s.waiting, s.held, s.until = map[int64][]record{}, 0, math.MinInt64
+	s.waiting, s.held, s.until = nil, 0, math.MinInt64
 }
 
 // delay notes how long a report took.
@@ -65,32 +67,52 @@ func (s *settled) usual() int64 {
 
 // add takes a report that may count for safety.
 func (s *settled) add(second int64, r record) {
-	if second > s.until && s.held < remembered {
-		s.waiting[second] = append(s.waiting[second], r)
-		s.held++
+	if second <= s.until || s.held >= remembered {
+		return
 	}
+	s.held++
+	i := len(s.waiting)
+	for i > 0 && s.waiting[i-1].second > second {
+		i--
+	}
+	if i == 0 || s.waiting[i-1].second < second {
+		s.waiting = slices.Insert(s.waiting, i, arrivals{second, s.spare[:0]})
+		s.spare = nil
+		i++
+	}
+	at := &s.waiting[i-1]
+	at.records = append(at.records, r)
 }
 
 // next returns the reports of seconds that are settled now: ended is the newest second
-// up to which all requests have ended.
+// up to which all requests have ended. They are valid until the next call.
 func (s *settled) next(ended, now int64) []record {
 	until := min(ended, now-s.usual())
 	if s.came == 0 || until <= s.until {
 		return nil
 	}
 	s.until = until
-	var seconds []int64
-	for second := range s.waiting {
-		if second <= until {
-			seconds = append(seconds, second)
-		}
+	if s.out = s.out[:0]; cap(s.out) > spareMost {
+		s.out = nil
 	}
-	slices.Sort(seconds)
-	var next []record
-	for _, second := range seconds {
-		next = append(next, s.waiting[second]...)
-		s.held -= len(s.waiting[second])
-		delete(s.waiting, second)
+	settled := 0
+	for ; settled < len(s.waiting) && s.waiting[settled].second <= until; settled++ {
+		s.spare = s.waiting[settled].records
+		s.out = append(s.out, s.spare...)
 	}
-	return next
+	if cap(s.spare) > spareMost {
+		s.spare = nil
+	}
+	s.held -= len(s.out)
+	s.waiting = slices.Delete(s.waiting, 0, settled)
+	return s.out
+}
+
+// spareMost is for how many records memory is kept to serve again.
+const spareMost = 1024
+
+// arrivals are the reports that wait of requests that arrived in one second.
+type arrivals struct {
+	second  int64
+	records []record
 }
