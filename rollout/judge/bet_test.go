@@ -120,6 +120,23 @@ func TestAGatewayWhoseClockIsBehindItsPredecessorsIsJudgedByLatencyAtOnce(t *tes
 	wantBets(t, j, 0.4, 0.3)
 }
 
+// A gateway that is killed never says how its open requests ended. What they hold up
+// counts when it has been silent for longer than requests are waited for.
+func TestAKilledGatewayHoldsUpEvidenceOfLatencyForAWhileOnly(t *testing.T) {
+	j, s := slowJudge()
+	other := &script{boot: "g2"}
+	unfinished := slowAt(9, 0, 0)
+	unfinished.Complete = false
+	j.Observe(s.block(unfinished))
+	j.Observe(other.block(slowAt(10, 0, 5)))
+	j.Observe(other.block(fairlead.Cell{Second: 900, Epoch: 1}))
+	wantBets(t, j)
+	j.Observe(other.block(slowAt(920, 0, 3)))
+	if harm := j.Report().Signals[fairlead.SlowP90].Harm; harm < 1.3 { // both seconds, and a little for the later onset
+		t.Errorf("evidence of harm is %v", harm)
+	}
+}
+
 func TestSecondsThatLostOutcomesAreNoEvidenceOfLatency(t *testing.T) {
 	j, s := slowJudge()
 	begun := slowAt(10, 0, 5)

@@ -10,11 +10,45 @@ import (
 type streams struct {
 	next map[string]uint64 // by boot: the number to come
 	open []string          // boots without a final block, oldest first
+
+	heard map[string]int64 // of these: the time of the newest boot's clock, in milliseconds, when they last had a block
 }
 
 // openMost is how many gateways are followed side by side: one takes over from
 // another, which may not have ended when a third one comes.
 const openMost = 3
+
+// silentMost is how long a gateway that another one took over from may say nothing, in
+// milliseconds, before it is taken for dead: longer than requests are waited for. Until
+// then its open requests may still end, and hold up what waits in order of arrival.
+const silentMost = 15 * 60_000
+
+// silent notes a block, and returns the boots that said nothing for too long.
+func (s *streams) silent(b *fairlead.Block) []string {
+	if s.heard == nil {
+		s.heard = map[string]int64{}
+	}
+	newest := len(s.open) - 1
+	switch _, known := s.heard[b.Gateway]; {
+	case newest < 0:
+		return nil
+	case b.Gateway != s.open[newest]:
+		s.heard[b.Gateway] = s.heard[s.open[newest]]
+		return nil
+	case !known: // a clock of its own
+		for _, boot := range s.open {
+			s.heard[boot] = b.At
+		}
+	}
+	s.heard[b.Gateway] = b.At
+	var silent []string
+	for _, boot := range s.open[:newest] {
+		if b.At-s.heard[boot] > silentMost {
+			silent = append(silent, boot)
+		}
+	}
+	return silent
+}
 
 // cellKey names a cell: gateways see the same second apart from each other.
 type cellKey struct {
@@ -118,6 +152,9 @@ func (j *Judge) follow(b fairlead.Block) bool {
 		j.end(s.open[0])
 	}
 	s.next[b.Gateway] = b.Seq + 1
+	for _, boot := range s.silent(&b) {
+		j.end(boot)
+	}
 	return true
 }
 
@@ -140,6 +177,7 @@ func (j *Judge) lose(of func(boot string) bool, drop bool) bool {
 // lost.
 func (j *Judge) end(boot string) {
 	j.streams.open = slices.DeleteFunc(j.streams.open, func(b string) bool { return b == boot })
+	delete(j.streams.heard, boot)
 	if j.lose(func(b string) bool { return b == boot }, true) {
 		j.gap("gateway %s stopped before all of its requests had ended", boot)
 	}
