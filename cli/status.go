@@ -5,7 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -165,7 +168,7 @@ func writeStatus(w io.Writer, apps []client.App, style progress.Style) error {
 			}
 		}
 	}
-	if err := table(w, rows); err != nil {
+	if err := writeSites(w, rows, style.Width); err != nil {
 		return err
 	}
 	for _, line := range details {
@@ -174,6 +177,31 @@ func writeStatus(w io.Writer, apps []client.App, style progress.Style) error {
 		}
 	}
 	return nil
+}
+
+// writeSites writes the table of sites. Where it would be wider than that many
+// columns, routes have a table of their own.
+func writeSites(w io.Writer, rows [][]string, width int) error {
+	var whole strings.Builder
+	if err := table(&whole, rows); err != nil {
+		return err
+	}
+	if !slices.ContainsFunc(strings.Split(whole.String(), "\n"), func(line string) bool { return utf8.RuneCountInString(line) > width }) {
+		_, err := io.WriteString(w, whole.String())
+		return err
+	}
+	var sites, routes [][]string
+	for _, row := range rows {
+		sites = append(sites, append(slices.Clone(row[:3]), row[4:]...))
+		routes = append(routes, []string{row[0], row[1], row[3]})
+	}
+	if err := table(w, sites); err != nil {
+		return err
+	}
+	if _, err := fmt.Fprintln(w); err != nil {
+		return err
+	}
+	return table(w, routes)
 }
 
 // wanted reports whether an instance belongs to what has traffic or is to get it:
