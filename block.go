@@ -3,7 +3,6 @@ package fairlead
 import (
 	"encoding/base64"
 	"encoding/binary"
-	"encoding/json"
 	"fmt"
 	"math"
 	"strconv"
@@ -52,34 +51,16 @@ func (c Class) String() string { return [...]string{"5xx", "timeout", "reset", "
 // it is base64 of the big-endian hashes.
 type Units []uint64
 
-// MarshalJSON writes u as base64.
-func (u Units) MarshalJSON() ([]byte, error) {
-	raw := make([]byte, 0, 8*len(u))
-	for _, unit := range u {
-		raw = binary.BigEndian.AppendUint64(raw, unit)
-	}
-	return json.Marshal(base64.StdEncoding.EncodeToString(raw))
+// MarshalText writes u as base64.
+func (u Units) MarshalText() ([]byte, error) { return wordsToText(u), nil }
+
+// UnmarshalText reads base64 of whole hashes.
+func (u *Units) UnmarshalText(text []byte) (err error) {
+	*u, err = wordsOf(text, 1)
+	return err
 }
 
-// UnmarshalJSON reads base64 of whole hashes.
-func (u *Units) UnmarshalJSON(data []byte) error {
-	var text string
-	if err := json.Unmarshal(data, &text); err != nil {
-		return err
-	}
-	raw, err := base64.StdEncoding.DecodeString(text)
-	if err != nil || len(raw)%8 != 0 {
-		return fmt.Errorf("units: %d bytes are not whole 8-byte hashes", len(raw))
-	}
-	*u = make(Units, len(raw)/8)
-	for i := range *u {
-		(*u)[i] = binary.BigEndian.Uint64(raw[8*i:])
-	}
-	return nil
-}
-
-// Report is a value that was reported of a unit's request. The judge counts a unit
-// once per rollout and signal.
+// Report is a value that was reported of a unit's request.
 type Report struct {
 	Unit  uint64
 	Value float64 // finite
@@ -89,35 +70,48 @@ type Report struct {
 // of 16 bytes each: the unit, then the IEEE 754 bits of the value, big-endian.
 type Reports []Report
 
-// MarshalJSON writes r as base64.
-func (r Reports) MarshalJSON() ([]byte, error) {
-	raw := make([]byte, 0, 16*len(r))
+// MarshalText writes r as base64.
+func (r Reports) MarshalText() ([]byte, error) {
+	words := make([]uint64, 0, 2*len(r))
 	for _, one := range r {
-		raw = binary.BigEndian.AppendUint64(raw, one.Unit)
-		raw = binary.BigEndian.AppendUint64(raw, math.Float64bits(one.Value))
+		words = append(words, one.Unit, math.Float64bits(one.Value))
 	}
-	return json.Marshal(base64.StdEncoding.EncodeToString(raw))
+	return wordsToText(words), nil
 }
 
-// UnmarshalJSON reads base64 of whole reports with finite values.
-func (r *Reports) UnmarshalJSON(data []byte) error {
-	var text string
-	if err := json.Unmarshal(data, &text); err != nil {
-		return err
-	}
-	raw, err := base64.StdEncoding.DecodeString(text)
-	if err != nil || len(raw)%16 != 0 {
-		return fmt.Errorf("reports: %d bytes are not whole 16-byte reports", len(raw))
-	}
-	*r = make(Reports, len(raw)/16)
+// UnmarshalText reads base64 of whole reports with finite values.
+func (r *Reports) UnmarshalText(text []byte) error {
+	words, err := wordsOf(text, 2)
+	*r = make(Reports, len(words)/2)
 	for i := range *r {
-		one := Report{binary.BigEndian.Uint64(raw[16*i:]), math.Float64frombits(binary.BigEndian.Uint64(raw[16*i+8:]))}
-		if math.IsNaN(one.Value) || math.IsInf(one.Value, 0) {
-			return fmt.Errorf("reports: value %d is not finite", i)
+		(*r)[i] = Report{words[2*i], math.Float64frombits(words[2*i+1])}
+		if v := (*r)[i].Value; math.IsNaN(v) || math.IsInf(v, 0) {
+			return fmt.Errorf("report %d has no finite value", i)
 		}
-		(*r)[i] = one
 	}
-	return nil
+	return err
+}
+
+// wordsToText returns base64 of 64-bit words, big-endian.
+func wordsToText(words []uint64) []byte {
+	raw := make([]byte, 0, 8*len(words))
+	for _, w := range words {
+		raw = binary.BigEndian.AppendUint64(raw, w)
+	}
+	return base64.StdEncoding.AppendEncode(nil, raw)
+}
+
+// wordsOf reads what wordsToText writes: so many words for each unit or report.
+func wordsOf(text []byte, each int) ([]uint64, error) {
+	raw, err := base64.StdEncoding.AppendDecode(nil, text)
+	if err != nil || len(raw)%(8*each) != 0 {
+		return nil, fmt.Errorf("%d characters are not base64 of whole units or reports of %d bytes", len(text), 8*each)
+	}
+	words := make([]uint64, len(raw)/8)
+	for i := range words {
+		words[i] = binary.BigEndian.Uint64(raw[8*i:])
+	}
+	return words, nil
 }
 
 // LateReport is a report that came after its request's cell: of a grader, or of a
@@ -146,36 +140,26 @@ type Pair struct {
 // no bound.
 type LatencyBuckets [64]uint32
 
-// MarshalJSON writes the buckets that count anything, such as "12:3 15:1".
-func (b LatencyBuckets) MarshalJSON() ([]byte, error) {
-	text := []byte{'"'}
+// MarshalText writes the buckets that count anything, such as "12:3 15:1".
+func (b LatencyBuckets) MarshalText() ([]byte, error) {
+	var counts []string
 	for i, n := range b {
-		if n == 0 {
-			continue
+		if n > 0 {
+			counts = append(counts, strconv.Itoa(i)+":"+strconv.FormatUint(uint64(n), 10))
 		}
-		if len(text) > 1 {
-			text = append(text, ' ')
-		}
-		text = strconv.AppendUint(append(strconv.AppendInt(text, int64(i), 10), ':'), uint64(n), 10)
 	}
-	return append(text, '"'), nil
+	return []byte(strings.Join(counts, " ")), nil
 }
 
-// UnmarshalJSON reads what MarshalJSON writes.
-func (b *LatencyBuckets) UnmarshalJSON(data []byte) error {
+// UnmarshalText reads what MarshalText writes.
+func (b *LatencyBuckets) UnmarshalText(text []byte) error {
 	*b = LatencyBuckets{}
-	if len(data) < 2 || data[0] != '"' || data[len(data)-1] != '"' {
-		return fmt.Errorf("latency buckets: %.40s is not a string", data)
-	}
-	for _, field := range strings.Fields(string(data[1 : len(data)-1])) {
+	for _, field := range strings.Fields(string(text)) {
 		bucket, count, _ := strings.Cut(field, ":")
-		i, err := strconv.ParseUint(bucket, 10, 6)
-		if err != nil {
-			return fmt.Errorf("latency buckets: %.40q names no bucket", field)
-		}
+		i, wrong := strconv.ParseUint(bucket, 10, 6)
 		n, err := strconv.ParseUint(count, 10, 32)
-		if err != nil {
-			return fmt.Errorf("latency buckets: %.40q counts nothing", field)
+		if wrong != nil || err != nil {
+			return fmt.Errorf("latency buckets: %.40q is no bucket with its count", field)
 		}
 		b[i] = uint32(n)
 	}
@@ -213,10 +197,10 @@ type Arm struct {
 // is new about a cell: a cell can come in several blocks until it is complete.
 //
 // A cell waits for its answers until their deadline, and for streams at most half a
-// minute. What becomes of them later, a reset or the reports of a trailer, maybe hours
-// after, comes in a cell of the same second and epoch again, which is complete once
-// more and has no new requests and units. Such reports are late ones (see [LateReport]) that took
-// the short way: they are evidence of the same rollout and epoch as those before.
+// minute. What becomes of them later, maybe hours, a reset or the reports of a trailer,
+// comes in a cell of the same second and epoch again, which is complete once more and
+// has no new requests and units. Such reports are late ones (see [LateReport]) that
+// took the short way: evidence of the same rollout and epoch as those before.
 type Cell struct {
 	Second   int64  `json:"second"` // Unix time of arrival
 	Epoch    uint32 `json:"epoch"`

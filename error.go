@@ -64,15 +64,10 @@ func CodeOf(err error) Code {
 
 // HintOf returns the first hint in err's chain, or "".
 func HintOf(err error) string {
-	for err != nil {
-		var e *Error
-		if !errors.As(err, &e) {
-			return ""
-		}
+	for e := (*Error)(nil); errors.As(err, &e); err = e.Err {
 		if e.Hint != "" {
 			return e.Hint
 		}
-		err = e.Err
 	}
 	return ""
 }

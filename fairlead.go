@@ -11,7 +11,6 @@ package fairlead
 
 import (
 	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"regexp"
 	"strings"
@@ -23,8 +22,7 @@ type Digest string
 
 // DigestOf returns the digest of data.
 func DigestOf(data []byte) Digest {
-	sum := sha256.Sum256(data)
-	return Digest("sha256:" + hex.EncodeToString(sum[:]))
+	return Digest(fmt.Sprintf("sha256:%x", sha256.Sum256(data)))
 }
 
 var digestForm = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)

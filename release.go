@@ -3,8 +3,6 @@ package fairlead
 import (
 	"encoding/json"
 	"fmt"
-	"strconv"
-	"strings"
 	"time"
 )
 
@@ -63,16 +61,6 @@ func (c Content) Digest() Digest {
 
 // Name returns "app@number".
 func (r Release) Name() string { return fmt.Sprintf("%s@%d", r.App, r.Number) }
-
-// ParseReleaseName splits "app@number".
-func ParseReleaseName(s string) (app string, number int, err error) {
-	app, digits, ok := strings.Cut(s, "@")
-	number, convErr := strconv.Atoi(digits)
-	if !ok || convErr != nil || number < 1 || !ValidName(app) {
-		return "", 0, Errorf(Invalid, "", "%q does not name a release", s).WithHint("write app@number, such as triage@7")
-	}
-	return app, number, nil
-}
 
 // ReleaseRow is the kind of the state rows that hold releases.
 const ReleaseRow = "release"

@@ -23,22 +23,6 @@ type SignalSpec struct {
 // [Declared]. It needs no declaration.
 const ErrorSignal = "error"
 
-// StandardSignals returns the kinds of names that have one meaning everywhere.
-func StandardSignals() map[string]string {
-	return map[string]string{
-		"task-success": KindSuccess, // an agent solved its task
-		"tool-failure": KindFailure, // a tool call failed
-		"escalation":   KindFailure, // a human had to take over
-		"refusal":      KindFailure,
-		"feedback":     KindSuccess, // of a user
-		"quality":      KindScore,
-		"preference":   KindPreference,
-		"steps":        KindAmount,
-		"tokens":       KindAmount,
-		"cost":         KindAmount, // in the currency of the team's choice
-	}
-}
-
 // Guard is a threshold on a number that Fairlead does not measure itself. It has no
 // stated error: it holds or rolls back on what one number says.
 type Guard struct {

@@ -151,7 +151,7 @@ func completeSignals(s *fairlead.Strategy) {
 	s.Signals = slices.Clone(s.Signals)
 	for i := range s.Signals {
 		signal := &s.Signals[i]
-		set(&signal.Kind, fairlead.StandardSignals()[signal.Name])
+		set(&signal.Kind, standardSignals()[signal.Name])
 		set(&signal.Kind, fairlead.KindFailure)
 		set(&signal.Margin.Ratio, s.Margin.Ratio)
 		set(&signal.Margin.Ratio, reportedRatio)

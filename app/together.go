@@ -243,7 +243,7 @@ func (c *checking) signals(field string, signals []fairlead.SignalSpec) {
 		if measured(signal) {
 			c.problem(at+".name", "%s is what the gateway measures itself; give yours another name", signal.Name)
 		}
-		if standard := fairlead.StandardSignals()[signal.Name]; standard != "" && signal.Kind != "" && signal.Kind != standard {
+		if standard := standardSignals()[signal.Name]; standard != "" && signal.Kind != "" && signal.Kind != standard {
 			c.problem(at+".kind", "%s is %s everywhere; give yours another name", signal.Name, standard)
 		}
 	}

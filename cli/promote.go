@@ -1,6 +1,9 @@
 package cli
 
 import (
+	"strconv"
+	"strings"
+
 	"github.com/spf13/cobra"
 
 	"github.com/fairlead/fairlead"
@@ -19,7 +22,7 @@ gates must hold evidence for it. --wait works as in deploy.`,
 		Example: "  fairlead promote triage@7 --to production --wait",
 		Args:    exactly("APP@N"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			app, number, err := fairlead.ParseReleaseName(args[0])
+			app, number, err := parseReleaseName(args[0])
 			if err != nil {
 				return usage(err)
 			}
@@ -41,4 +44,14 @@ gates must hold evidence for it. --wait works as in deploy.`,
 	cmd.Flags().StringVar(&to, "to", "", "`environment` to enter")
 	cmd.Flags().BoolVar(&wait, "wait", false, "watch until the rollout ends")
 	return cmd
+}
+
+// parseReleaseName splits "app@number".
+func parseReleaseName(s string) (app string, number int, err error) {
+	app, digits, ok := strings.Cut(s, "@")
+	number, convErr := strconv.Atoi(digits)
+	if !ok || convErr != nil || number < 1 || !fairlead.ValidName(app) {
+		return "", 0, fairlead.Errorf(fairlead.Invalid, "", "%q does not name a release", s).WithHint("write app@number, such as triage@7")
+	}
+	return app, number, nil
 }
