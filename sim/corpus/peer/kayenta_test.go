@@ -32,3 +32,18 @@ func TestKayentaEndsAMarginalCanaryOnlyAtTheEnd(t *testing.T) {
 func TestKayentaTurnsBackAReleaseThatIsWhollyBroken(t *testing.T) {
 	expect(t, play(advised(), flow{until: 4 * time.Hour, requests: 3, failed: 100}), "1s 10%", "1h0m0s rolled back")
 }
+
+// One critical metric of the many is High: the score would be 80, above marginal, if it
+// counted as the others do.
+func TestKayentaScoresZeroWhenACriticalMetricIsHigh(t *testing.T) {
+	k := advised()
+	play(k, flow{until: 59 * time.Minute, requests: 10, failed: 5, baseline: 1})
+	if score := k.score(); score != 0 {
+		t.Errorf("score %g, want 0", score)
+	}
+	k = advised()
+	play(k, flow{until: 59 * time.Minute, requests: 10, slow: 2})
+	if score := k.score(); score < 75 || score >= 95 {
+		t.Errorf("score %g with one metric High that is not critical, want it between marginal and pass", score)
+	}
+}

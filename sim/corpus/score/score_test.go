@@ -236,3 +236,55 @@ func TestQuantilesCountRolloutsWithoutTheEventAsNever(t *testing.T) {
 		t.Errorf("%+v, want a median of 30 and no 95th percentile", q)
 	}
 }
+
+func TestADelayBeginsWithTheFaultOrTheFirstRequestWhicheverIsLater(t *testing.T) {
+	c := corpus.Cell{Name: "late", Fault: corpus.Fault{Errors: 0.5, Onset: time.Minute}}
+	for exposed, want := range map[time.Duration]float64{10 * time.Second: 40, 70 * time.Second: 30} {
+		s := Summarize(c, corpus.Rule{Name: "r"}, "w", []corpus.Result{{State: corpus.RolledBack, Exposed: exposed, Decided: 100 * time.Second}})
+		if s.Delay.P50 == nil || *s.Delay.P50 != want {
+			t.Errorf("first request after %s, a rollback after 100 s: delay %+v, want %g", exposed, s.Delay, want)
+		}
+	}
+}
+
+func TestACheckOfAPromiseIsKeptForItsVersionAndNumberOnly(t *testing.T) {
+	dir, made := t.TempDir(), 0
+	check := func(version string, rollouts, want int) {
+		t.Helper()
+		_, _, err := Kept{Dir: dir, Version: version}.Validity("same, 10/s", rollouts, 0.05, func() (int, error) {
+			made++
+			return 0, nil
+		})
+		if err != nil || made != want {
+			t.Errorf("version %s, %d rollouts: %d checks were made, want %d; %v", version, rollouts, made, want, err)
+		}
+	}
+	check("1", 10, 1)
+	check("1", 10, 1)
+	check("2", 10, 2)
+	check("2", 20, 3)
+}
+
+func TestALossIsACellWhereAPeerWithFewFalseAlarmsDoesClearlyBetter(t *testing.T) {
+	cells := some(t, "errors-5%/10rps/random/flat", "same-api/10rps/random/flat")
+	bad, good := cells[0], cells[1]
+	if bad.Good {
+		bad, good = good, bad
+	}
+	of := func(rule string, excess float64, false int) []Summary {
+		return []Summary{
+			{Cell: bad.Name, Rule: rule, Rollouts: 100, RolledBack: 100, Excess: excess, ExcessSD: 5},
+			{Cell: good.Name, Rule: rule, Rollouts: 100, RolledBack: false, Promoted: 100 - false},
+		}
+	}
+	for _, c := range []struct {
+		own, peer float64
+		false     int
+		want      int
+	}{{20, 10, 0, 1}, {20, 19.5, 0, 0}, {20, 10, 2, 0}, {10, 20, 0, 0}} {
+		b := NewBoard("test", 100, cells, append(of(Own, c.own, 0), of("peer/tuned", c.peer, c.false)...))
+		if len(b.Lost) != c.want {
+			t.Errorf("own harm %g, the peer's %g with %d false alarms: lost %+v, want %d", c.own, c.peer, c.false, b.Lost, c.want)
+		}
+	}
+}

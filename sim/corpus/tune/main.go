@@ -42,10 +42,7 @@ func run(ctx context.Context, args []string) error {
 		return err
 	}
 	cells := slices.DeleteFunc(corpus.Cells(), func(c corpus.Cell) bool { return c.Traffic.Rate > *most })
-	r := score.Run{
-		Dir: *dir, Cells: cells, Rules: candidates(), Split: corpus.Tune, Rollouts: *rollouts, Progress: os.Stderr,
-	}
-	summaries, err := play(ctx, r)
+	summaries, err := play(ctx, trial(cells, *rollouts, *dir))
 	if err != nil {
 		return err
 	}
@@ -68,6 +65,11 @@ func candidates() []corpus.Rule {
 		rules = append(rules, p.Grid...)
 	}
 	return rules
+}
+
+// trial plays all settings on worlds that no comparison uses.
+func trial(cells []corpus.Cell, rollouts int, dir string) score.Run {
+	return score.Run{Dir: dir, Cells: cells, Rules: candidates(), Split: corpus.Tune, Rollouts: rollouts, Progress: os.Stderr}
 }
 
 // fast is the rate from which cells get a fifth of the rollouts.

@@ -3,6 +3,7 @@ package main
 import (
 	"testing"
 
+	"github.com/fairlead/fairlead/sim/corpus"
 	"github.com/fairlead/fairlead/sim/corpus/peer"
 	"github.com/fairlead/fairlead/sim/corpus/score"
 )
@@ -27,5 +28,12 @@ func TestTheFewestFalseAlarmsWinWhereAllHaveTooMany(t *testing.T) {
 	}
 	if got := choose(peer.Peer{Name: "mine"}, rows); got.Rule != "mine/c" || got.Met {
 		t.Errorf("%+v was chosen, want mine/c, which does not reach 1 %%", got)
+	}
+}
+
+func TestSettingsAreTriedOnWorldsThatNoComparisonUses(t *testing.T) {
+	r := trial(corpus.Cells()[:1], 1, t.TempDir())
+	if r.Split != corpus.Tune || r.Split == corpus.Score {
+		t.Errorf("settings are tried on split %d", r.Split)
 	}
 }
