@@ -251,7 +251,7 @@ func (d *decision) promote() {
 		d.say("rollout.promoted", "%s has all traffic again", d.name())
 	case d.r.Watched():
 		d.r.Phase = Watching
-		d.say("rollout.promoted", "%s is promoted with %s of the traffic; it is watched for %s", d.name(), d.r.Weight, d.r.Strategy.RollbackWindow)
+		d.say("rollout.promoted", "%s is promoted with %s of the traffic; it is watched for %s", d.name(), d.r.Weight, written(d.r.Strategy.RollbackWindow))
 	default:
 		d.r.Phase, d.r.Weight = Ended, fairlead.Whole
 		d.say("rollout.promoted", "%s is promoted with all traffic", d.name())
@@ -277,7 +277,7 @@ func (d *decision) stepping() {
 	case d.r.Weight == fairlead.Whole:
 		d.inconclusive("with all traffic on it there is nothing to compare it with")
 	case spent >= d.r.Strategy.MaxStep.D():
-		d.inconclusive(fmt.Sprintf("neither safety nor harm was proven in %s (%s)", d.r.Strategy.MaxStep, evidence(d.v)))
+		d.inconclusive(fmt.Sprintf("neither safety nor harm was proven in %s (%s)", written(d.r.Strategy.MaxStep), evidence(d.v)))
 	default:
 		d.foresee(spent)
 	}
@@ -348,7 +348,7 @@ func (d *decision) watching() {
 	}
 	d.setWeight(fairlead.Whole)
 	d.r.Phase, d.r.Held = Ended, ""
-	d.say("rollout.ended", "the rollback window of %s has passed; %s has all traffic", d.r.Strategy.RollbackWindow, d.name())
+	d.say("rollout.ended", "the rollback window of %s has passed; %s has all traffic", written(d.r.Strategy.RollbackWindow), d.name())
 }
 
 // returning ends when the gateway has the weight of nothing in force.

@@ -3,7 +3,10 @@ package rollout
 import (
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
+
+	"github.com/fairlead/fairlead"
 )
 
 // How explanations write numbers: as `status` does, and never with an exponent where a
@@ -34,4 +37,16 @@ func figure(x float64) string {
 	return fmt.Sprintf("%.3g", x)
 }
 
+// written writes a duration of the file as people write it there: "1h", "2h30m".
+func written(d fairlead.Duration) string {
+	text := d.D().String()
+	for _, none := range []string{"m0s", "h0m"} {
+		if strings.HasSuffix(text, none) {
+			text = text[:len(text)-2]
+		}
+	}
+	return text
+}
+
+// since writes how long ago something was.
 func since(now, then time.Time) string { return Span(now.Sub(then)) }
