@@ -157,9 +157,17 @@ func standing(s judge.SignalReport, weakest string, r Rollout) string {
 	case s.Safety.E >= s.Safety.Needed:
 		return ", proven"
 	case s.Name == weakest:
-		return expectation(s) + ": the step waits for it"
+		return foreseen(s) + ": the step waits for it"
 	}
-	return expectation(s)
+	return foreseen(s)
+}
+
+// foreseen is the expectation, or that there is none.
+func foreseen(s judge.SignalReport) string {
+	if text := expectation(s); text != "" {
+		return text
+	}
+	return ", no forecast yet"
 }
 
 func expectation(s judge.SignalReport) string {

@@ -107,7 +107,9 @@ func (e *explanation) forecast(report judge.Report) {
 	f := report.Forecast
 	switch {
 	case e.r.Phase != Stepping || report.Verdict.Finding != fairlead.Inconclusive || report.Blocked != "":
-	case f.Seconds == nil && f.Signal != "" && e.now.Sub(e.r.StepBegan) > time.Minute:
+	case f.Seconds == nil && f.Signal != "" && e.now.Sub(e.r.StepBegan) <= time.Minute:
+		e.say("When the step ends cannot be told yet: %s has no forecast.", f.Signal)
+	case f.Seconds == nil && f.Signal != "":
 		e.say("%s no end of the step is in sight: the evidence for %s does not grow.", sentence(At(f)), f.Signal)
 	case f.Seconds != nil:
 		need, has := seconds(*f.Seconds), e.r.Strategy.MaxStep.D()-e.now.Sub(e.r.StepBegan)

@@ -52,3 +52,27 @@ func TestSpansAreForPeople(t *testing.T) {
 		}
 	}
 }
+
+func TestAnExplanationNamesTheSignalThatHasNoForecastYet(t *testing.T) {
+	report, err := json.Marshal(judge.Report{
+		Verdict:  fairlead.Verdict{Finding: fairlead.Inconclusive, Needed: 20},
+		Forecast: judge.Forecast{Signal: "quality", Requests: 10},
+		Signals: []judge.SignalReport{{
+			Name: "quality", Kind: fairlead.KindScore, Protected: true, Safety: judge.SafetyPart{E: 1.1, Needed: 20},
+			Stable: judge.ArmSignal{AtRisk: 8}, Canary: judge.ArmSignal{AtRisk: 2},
+		}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := Rollout{
+		Site: fairlead.Site{App: "triage", Env: "production"}, Phase: Stepping, From: 1, To: 2, Step: 1, Weight: 1000,
+		Weights: []fairlead.Weight{1000, 9500}, StepBegan: epochStart, Strategy: fairlead.Strategy{MaxStep: fairlead.Duration(time.Hour)},
+	}
+	text := strings.Join(Explain(State{Live: Live{Site: r.Site, Stable: 1}, Rollout: &r, Report: report}, epochStart.Add(20*time.Second)), "\n")
+	for _, want := range []string{"When the step ends cannot be told yet: quality has no forecast.", "no forecast yet: the step waits for it"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("it says\n%s\nwant %q", text, want)
+		}
+	}
+}

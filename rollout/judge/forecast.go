@@ -76,6 +76,9 @@ func (n nextStep) way(s signal, units float64) left {
 		p = n.ofRequests(s.s, rate)
 	case *reading:
 		safe, ok := s.safe.(shareSafety)
+		if !ok && s.units[stable]+s.units[canary] < learning { // so few say nothing of how it goes on
+			return left{seconds: math.Inf(1), need: -math.Log(n.j.config.Beta)}
+		}
 		if !ok {
 			return n.goesOn(s.proven())
 		}

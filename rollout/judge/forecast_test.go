@@ -173,3 +173,48 @@ func BenchmarkForecast(b *testing.B) {
 		j.Forecast()
 	}
 }
+
+func TestAProtectedSignalThatNobodyReportsHasNoForecastAndIsNamed(t *testing.T) {
+	for _, kind := range []string{fairlead.KindFailure, fairlead.KindSuccess, fairlead.KindScore, fairlead.KindAmount} {
+		config := defaults
+		config.Reported = []Reported{{Name: "quality", Kind: kind, Protected: true, MarginRatio: 1.25, MarginAbsolute: 0.05, Thresholds: [3]float64{1, 2, 3}}}
+		w := newWorld(1, 200, 5000)
+		w.fails = risks(0.005, 0.005)
+		j := New(config)
+		j.Step(1, 5000, 0)
+		for range 60 {
+			j.Observe(w.block())
+			name := "quality"
+			if kind == fairlead.KindAmount {
+				name = "quality p50"
+			}
+			if f := j.Forecast(); f.Seconds != nil || f.Signal != name {
+				t.Fatalf("%s: the forecast is %+v, want none, of %s", kind, f, name)
+			}
+		}
+	}
+}
+
+func TestAFewLuckyScoresAreNoForecast(t *testing.T) {
+	config := defaults
+	config.Reported = []Reported{{Name: "quality", Kind: fairlead.KindScore, Protected: true, MarginAbsolute: 0.05}}
+	w := newWorld(1, 200, 5000)
+	j := New(config)
+	j.Step(1, 5000, 0)
+	for range 80 {
+		b := w.block()
+		for arm, value := range [2]float64{0.1, 1} {
+			of := [2]*fairlead.Arm{&b.Cells[0].Stable, &b.Cells[0].Canary}[arm]
+			of.Reports = map[string]fairlead.Reports{"quality": {{Unit: of.Units[0], Value: value}}}
+		}
+		j.Observe(b)
+		units := j.reports.declared[0].readings[0].units
+		f := j.Forecast()
+		if units[stable]+units[canary] < learning && (f.Seconds != nil || f.Signal != "quality") {
+			t.Fatalf("after %v reports the forecast is %+v", units, f)
+		}
+	}
+	if f := j.Forecast(); f.Seconds == nil {
+		t.Errorf("after 160 reports there is no forecast: %+v", f)
+	}
+}
