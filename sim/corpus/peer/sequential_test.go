@@ -74,3 +74,55 @@ func TestNoJudgeGivesTrafficBeforeInstancesAreReady(t *testing.T) {
 		}
 	}
 }
+
+// An application that reports nothing shows three signs.
+func TestAGroupSequentialTestSharesItsAlphaAmongTheSigns(t *testing.T) {
+	set := sequentialSettings{weight: 0.1, length: 30 * time.Minute, looks: 5, alpha: 0.025, spend: pocock}
+	g := sequentialRule("x", set).New(known()).(*sequential)
+	want := spendingBounds(pocock, 0.025/3, 5)
+	for i := range want {
+		near(t, "bound", g.bounds[i], want[i], 1e-9)
+	}
+}
+
+// The bound of the difference is its estimate less the halfwidth, once.
+func TestASafeRolloutTurnsBackWhenTheHalfwidthIsExceeded(t *testing.T) {
+	for _, c := range []struct {
+		above float64 // in halfwidths
+		want  corpus.State
+	}{{0.9, 0}, {1.1, corpus.RolledBack}} {
+		f := usualSafe().(*safe)
+		for arm, share := range [2]float64{0.1, 0.1} {
+			n := 1000.0
+			if arm == corpus.Canary {
+				variance := 2 * 0.1 * 0.9 / n
+				share += c.above * halfwidth(variance, 2*n, f.rho, f.set.alpha)
+			}
+			f.exposure.arms[arm].units = n
+			f.exposure.arms[arm].metrics[railFailed] = struct{ sum, squares float64 }{n * share, n * (share*share + 0.1*0.9*(n-1)/n)}
+		}
+		if f.judge(); f.State != c.want {
+			t.Errorf("%g halfwidths above: %v, want %v", c.above, f.State, c.want)
+		}
+	}
+}
+
+func TestAUnitThatMovesToTheNewReleaseLeavesTheControl(t *testing.T) {
+	start := known()
+	start.Sticky = true
+	e := newExposure(start)
+	e.widen(1, 0)
+	one := func(canary bool) corpus.Second {
+		return corpus.Second{Now: time.Second, Ended: []corpus.Request{{Unit: 7, Canary: canary, Outcome: corpus.ServerError, Latency: time.Second}}}
+	}
+	before, after := one(false), one(true)
+	e.observe(&before)
+	if old := e.arms[corpus.Stable].of(railFailed); old.n != 1 || old.sum != 1 {
+		t.Fatalf("the control before: %+v", old)
+	}
+	e.observe(&after)
+	old, fresh := e.arms[corpus.Stable].of(railFailed), e.arms[corpus.Canary].of(railFailed)
+	if old.n != 0 || old.sum != 0 || fresh.n != 1 || fresh.sum != 1 {
+		t.Errorf("the control %+v, the new release %+v", old, fresh)
+	}
+}
