@@ -47,7 +47,7 @@ func TestAReleaseThatIsWhollyBrokenIsFoundAtOnce(t *testing.T) {
 
 // No test with 1/300 false alarms can have found half of these ramps at 10 requests a
 // second before 840 s, even one that knows the base rate and the ramp: until then the
-// canary's failures are expected to say too little (docs/design/judge.md).
+// canary's failures are expected to say too little (docs/design/judge-figures.md).
 func TestAFaultThatGrowsForAnHourIsFoundWhileItIsSmall(t *testing.T) {
 	for _, c := range []struct {
 		rate   float64

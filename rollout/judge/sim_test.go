@@ -45,7 +45,7 @@ func TestLowerBoundIsClopperPearsons(t *testing.T) {
 }
 
 // scaled is a number of runs: few in ordinary tests, more with JUDGE_RUNS=5 in
-// the environment, say, for the figures of docs/design/judge.md.
+// the environment, say, for the figures of docs/design/judge-figures.md.
 func scaled(runs int) int {
 	if times, err := strconv.Atoi(os.Getenv("JUDGE_RUNS")); err == nil && times > 0 {
 		return times * runs
