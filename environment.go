@@ -41,7 +41,7 @@ type Strategy struct {
 	Steps          []Percent `json:"steps,omitempty"`          // shares to earn before all traffic; 0 first is mirror alone (default 10, 50)
 	Adaptive       *Adaptive `json:"adaptive,omitempty"`       // instead of steps: shares that follow the evidence
 	Warmup         Duration  `json:"warmup,omitempty"`         // time in each step in which latency is not judged (default 5s)
-	MinStep        Duration  `json:"minStep,omitempty"`        // shortest time at a step (default 5s)
+	MinStep        Duration  `json:"minStep,omitempty"`        // shortest time at a step (default 5s); choose more than late reports take
 	MaxStep        Duration  `json:"maxStep,omitempty"`        // longest time at a step before it is inconclusive (default 1h)
 	OnInconclusive string    `json:"onInconclusive,omitempty"` // hold, widen, rollback or promote (default hold)
 	RollbackWindow Duration  `json:"rollbackWindow,omitempty"` // time after promotion in which judging goes on (default 30m)

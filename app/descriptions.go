@@ -104,7 +104,7 @@ func descriptions() map[string]string {
 		"Strategy.holdback":       "share that stays on the old release in the window (default 5)",
 		"Strategy.margin":         "harm that must be excluded",
 		"Strategy.maxStep":        "longest time at a step before it is inconclusive (default 1h)",
-		"Strategy.minStep":        "shortest time at a step (default 5s)",
+		"Strategy.minStep":        "shortest time at a step (default 5s); choose more than late reports take",
 		"Strategy.mirror":         "copies of requests for the new release (default: none)",
 		"Strategy.onInconclusive": "hold, widen, rollback or promote (default hold)",
 		"Strategy.rollbackWindow": "time after promotion in which judging goes on (default 30m)",
