@@ -67,7 +67,8 @@ compares it with what was recorded. It fails with the first difference.`,
 			}
 			err = inv.show(r, func(w io.Writer) error {
 				if !r.Replayed {
-					_, err := fmt.Fprintf(w, "a decision does NOT come out the same: %s\n", r.Difference)
+					_, err := fmt.Fprintf(w, "a decision does NOT come out the same: %s\n%s\n", r.Difference,
+						"  hint: replay with the program that decided; another version may decide otherwise, and \"fairlead ledger verify\" tells whether the record is whole")
 					return err
 				}
 				_, err := fmt.Fprintf(w, "replayed: %d decisions of %d rollouts, all the same\n", r.Decisions, r.Rollouts)
