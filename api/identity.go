@@ -32,9 +32,16 @@ func (s *server) identified(next http.Handler) http.Handler {
 			refuse(w, err)
 			return
 		}
-		if !who.May(fairlead.Viewer) && (r.Method != http.MethodPost || r.URL.Path != signalsPath) {
+		reports := r.Method == http.MethodPost && r.URL.Path == signalsPath
+		if !who.May(fairlead.Viewer) && !reports {
 			refuse(w, fairlead.Errorf(fairlead.Forbidden, "", "the role %s may only report: POST %s", who.Role, signalsPath))
 			return
+		}
+		if reports {
+			if err := s.paced(r, who); err != nil {
+				refuse(w, err)
+				return
+			}
 		}
 		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), principalKey{}, who)))
 	})

@@ -52,12 +52,7 @@ func (s *server) report(ctx context.Context, in client.Signals) (client.SignalsT
 	if err != nil {
 		return client.SignalsTaken{}, err
 	}
-	by := principal(ctx)
-	if !s.pace.allow(by.ID, s.Now()) {
-		return client.SignalsTaken{}, fairlead.Errorf(fairlead.Unavailable, "report", "more than %d calls a second", callsPerSecond).
-			WithHint("send more values in one call: up to %d under reports", signalsMost)
-	}
-	receipts, err := s.Config.Reports.Report(ctx, told, by)
+	receipts, err := s.Config.Reports.Report(ctx, told, principal(ctx))
 	if err != nil {
 		return client.SignalsTaken{}, err
 	}
@@ -106,8 +101,25 @@ func toldOf(in client.Signals) ([]rollout.Told, error) {
 }
 
 // callsPerSecond is how many calls of one principal report in the long run; as many
-// more may come at once.
-const callsPerSecond = 200
+// more may come at once. A body of callBytes counts as a call more, so that full calls
+// bring about 25,000 values a second, a third of a core's work.
+const (
+	callsPerSecond = 200
+	callBytes      = 16 << 10
+)
+
+// paced refuses a call that comes too soon, before its body is read.
+func (s *server) paced(r *http.Request, who fairlead.Principal) error {
+	size := r.ContentLength
+	if size < 0 || size > signalsBytes {
+		size = signalsBytes // that much of it is read
+	}
+	if !s.pace.allow(who.ID, 1+float64(size/callBytes), s.Now()) {
+		return fairlead.Errorf(fairlead.Unavailable, "report", "more than %d calls a second, of %d KiB each", callsPerSecond, callBytes>>10).
+			WithHint("send several values in one call, up to %d under reports, and wait a second after this answer", signalsMost)
+	}
+	return nil
+}
 
 // pace bounds the calls of each principal. It is safe for concurrent use. Principals
 // are few: persons of the machine, and tokens that an administrator made.
@@ -121,8 +133,8 @@ type allowance struct {
 	at    time.Time
 }
 
-// allow counts a call, and reports whether it may be.
-func (p *pace) allow(who fairlead.Sealed, now time.Time) bool {
+// allow counts a call for so many, and reports whether it may be.
+func (p *pace) allow(who fairlead.Sealed, calls float64, now time.Time) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	a, known := p.left[who]
@@ -131,9 +143,9 @@ func (p *pace) allow(who fairlead.Sealed, now time.Time) bool {
 	}
 	a.calls = min(callsPerSecond, a.calls+callsPerSecond*max(0, now.Sub(a.at).Seconds()))
 	a.at = now
-	allowed := a.calls >= 1
+	allowed := a.calls >= calls
 	if allowed {
-		a.calls--
+		a.calls -= calls
 	}
 	p.left[who] = a
 	return allowed

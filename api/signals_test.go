@@ -117,12 +117,26 @@ func TestOnePrincipalsCallsAreBounded(t *testing.T) {
 	}
 	p := pace{left: map[fairlead.Sealed]allowance{}}
 	now := time.Unix(1e9, 0)
-	for p.allow("a", now) {
+	for p.allow("a", 1, now) {
 	}
-	if !p.allow("b", now) {
+	if !p.allow("b", 1, now) {
 		t.Error("what one principal does bounds another")
 	}
-	if !p.allow("a", now.Add(time.Second/callsPerSecond)) || p.allow("a", now.Add(time.Second/callsPerSecond)) {
+	if !p.allow("a", 1, now.Add(time.Second/callsPerSecond)) || p.allow("a", 1, now.Add(time.Second/callsPerSecond)) {
 		t.Error("an allowance does not come back at its pace")
+	}
+}
+
+// Reading a body is most of a call's work, also of one that is then refused.
+func TestACallCountsByItsSizeWhateverItSays(t *testing.T) {
+	h, _ := reportingAPI(t, fairlead.Reporter)
+	body, read := strings.Repeat("x", signalsBytes), 0
+	for range 20 {
+		if status, _, _ := post(h, body); status != http.StatusServiceUnavailable {
+			read++
+		}
+	}
+	if most := callsPerSecond / (1 + signalsBytes/callBytes); read != most {
+		t.Errorf("%d full bodies were read at once, want %d", read, most)
 	}
 }

@@ -3,6 +3,7 @@ package app
 import (
 	"fmt"
 	"net"
+	"net/url"
 	"path"
 	"slices"
 	"strconv"
@@ -262,6 +263,9 @@ func measured(s fairlead.SignalSpec) bool {
 }
 
 func (c *checking) guard(field string, g fairlead.Guard) {
+	if u, err := url.Parse(g.Prometheus); err == nil && u.User != nil {
+		c.problem(field+".prometheus", "holds a credential, and what a file says is recorded for good; name a server that asks for none, such as a proxy of your own")
+	}
 	if g.Name == "failures" {
 		c.problem(field+".name", "%s is the guard of a promoted release without a holdback; give yours another name", g.Name)
 	}
