@@ -248,6 +248,44 @@ func TestNoMoreThan64CopiesOfASiteAreOnTheirWay(t *testing.T) {
 	close(release)
 	eventually(t, "nothing is in flight", func() bool { return len(g.status().InFlight) == 0 })
 	pairsOf(g, 64)
+	for range 64 { // what was not copied took no room
+		g.get("/")
+	}
+	eventually(t, "64 more are there", func() bool { return here.Load() == 128 })
+	if n := g.metric(`mirror_skipped_total{reason="busy"}`); n != "16" {
+		t.Errorf("with room for all, %s in all were not copied", n)
+	}
+}
+
+// The new release answers a client itself: there is nothing of the old one to compare.
+func TestRequestsOfTheNewReleaseAreNotCopiedAndATraceTellsWhichWere(t *testing.T) {
+	g := start(t, t.TempDir())
+	var copies atomic.Int64
+	r := mirrored(app(t, "s", says("s")), app(t, "c", func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Fairlead-Mirrored") != "" {
+			copies.Add(1)
+		}
+	}), 100, http.MethodGet)
+	r.Split.Weight = 5000
+	g.apply(r)
+	old := int64(0)
+	for i := range 20 {
+		a := g.get("/", "Tenant", fmt.Sprint("tenant-", i))
+		got, err := trace.Open(r.Split.Salt, a.header.Get(trace.Header))
+		if err != nil || got.Canary == (a.body == "s") || got.Mirrored == got.Canary {
+			t.Errorf("the answer %q has the trace %+v, %v", a.body, got, err)
+		}
+		if !got.Canary {
+			old++
+		}
+	}
+	if old == 0 || old == 20 {
+		t.Fatalf("%d of 20 requests are the old release's", old)
+	}
+	eventually(t, "the old release's requests are copied", func() bool { return g.metric("mirrored_total") == fmt.Sprint(old) })
+	if n := copies.Load(); n != old {
+		t.Errorf("%d copies of %d requests of the old release", n, old)
+	}
 }
 
 func TestCopiesEndWithTheLease(t *testing.T) {
