@@ -13,6 +13,26 @@ func TestEachPairIsInTheCellOfItsArrivalOnceAndBeforeTheCellIsComplete(t *testin
 	rapid.Check(t, pairsOnce)
 }
 
+func TestAPairSaysOfBothReleasesWhetherTheyFailed(t *testing.T) {
+	for unit, failed := range [][2]bool{{false, false}, {false, true}, {true, false}, {true, true}} {
+		b, now := newBook(fairlead.Site{App: "a", Env: "p"}), time.Unix(1_700_000_000, 0)
+		o := &observation{}
+		b.arrive(o, now, arrival{rollout: "r", epoch: 1, unit: uint64(unit), hasUnit: true, deadline: time.Second})
+		p := b.pair(o)
+		o.firstByte(now, false)
+		if failed[0] {
+			o.fail(fairlead.ServerError)
+		}
+		o.end(now)
+		p.clientHas(true, nil)
+		p.copyHas(failed[1], nil)
+		want := fairlead.Pair{Unit: uint64(unit), Stable: risk(failed[0]), Canary: risk(failed[1])}
+		if got := b.close(now, true)[0].Cells[0].Mirrored[failuresPair]; len(got) != 1 || got[0] != want {
+			t.Errorf("the old one failed %t, the copy %t: %+v, want %+v", failed[0], failed[1], got, want)
+		}
+	}
+}
+
 // life is one mirrored request of a test: its unit is its number.
 type life struct {
 	o           *observation

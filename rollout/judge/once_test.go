@@ -66,6 +66,16 @@ func TestASecondOfFailuresSaysOnlySoMuchAlsoAfterBusyOnes(t *testing.T) {
 	}
 }
 
+func TestFailuresOfOneSecondCameInOneSecond(t *testing.T) {
+	g := newGroup(0, 1, 0)
+	for i, second := range []int64{5, 5, 5, 6, 6} {
+		g.fail(hit{uint64(i), fairlead.Failures}, second)
+		if want := 1 + i/3; g.came != want {
+			t.Errorf("after %d failures: came in %d seconds, want %d", i+1, g.came, want)
+		}
+	}
+}
+
 func TestAUnitsFirstDiscordantPairOfAStepIsItsOnlyProof(t *testing.T) {
 	p := newPairs("failures", fairlead.KindFailure, 1, margins{2, 0.01})
 	for second := range int64(20) {
