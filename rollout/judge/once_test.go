@@ -66,6 +66,30 @@ func TestASecondOfFailuresSaysOnlySoMuchAlsoAfterBusyOnes(t *testing.T) {
 	}
 }
 
+func TestOnlyReportsOfTheStepsOwnRequestsMayProveIt(t *testing.T) {
+	j, s := qualityBegun(fairlead.KindFailure, true)
+	j.Observe(s.block(told(1200, nil, nil)))
+	j.Step(2, 9000, 0)
+	if j.moment(1, 1200).safe || !j.moment(2, 1200).safe {
+		t.Error("what an earlier step's requests report counts for this one")
+	}
+	j.Interrupt("a test")
+	if j.moment(2, 1200).safe || !j.moment(2, 1201).safe {
+		t.Error("what requests before an interruption report counts after it")
+	}
+}
+
+func TestAUnitsFirstReportOfAStepIsItsOnlyProof(t *testing.T) {
+	r := newReported(Reported{Name: "quality", Kind: fairlead.KindFailure, Protected: true, MarginRatio: 2, MarginAbsolute: 0.01}, 1)
+	for second := range int64(40) {
+		r.take(moment{epoch: 1, second: second, now: second, safe: true}, canary, 7, 0)
+	}
+	r.settle(1000, 1000)
+	if n := len(r.block.records); n != 1 {
+		t.Errorf("40 reports of one unit left %d in the open test block, want 1", n)
+	}
+}
+
 func TestFailuresOfOneSecondCameInOneSecond(t *testing.T) {
 	g := newGroup(0, 1, 0)
 	for i, second := range []int64{5, 5, 5, 6, 6} {
