@@ -62,12 +62,15 @@ func (d departure) limit(c fairlead.Content) time.Duration {
 // plane first saw that it had ended.
 const keepEnded = 10 * time.Minute
 
+// departures are the instances on their way out, by id.
+type departures map[string]*departure
+
 // leaving reports whether an instance takes no new units any more.
-func (l *Loop) leaving(id string) bool { return l.departures[id] != nil }
+func (all departures) leaving(id string) bool { return all[id] != nil }
 
 // unlisted reports whether the gateway shall not know an instance any more.
-func (l *Loop) unlisted(id string) bool {
-	d := l.departures[id]
+func (all departures) unlisted(id string) bool {
+	d := all[id]
 	return d != nil && !d.listed
 }
 
@@ -83,7 +86,7 @@ func (l *Loop) depart(ctx context.Context, s scene) error {
 			}
 			continue
 		}
-		release, err := l.release(ctx, status.Site.App, status.Release)
+		release, err := l.releases.get(ctx, status.Site.App, status.Release)
 		if err != nil {
 			problems = append(problems, err)
 			continue

@@ -6,11 +6,16 @@ import (
 	"time"
 )
 
-// gateRuns are the gates being proven, and what they said.
+// gateRuns are the gates being proven beside a loop, and what they said.
 type gateRuns struct {
+	l       *Loop
 	mu      sync.Mutex
 	states  map[string]GateState // by rollout
 	running map[string]bool
+}
+
+func newGateRuns(l *Loop) *gateRuns {
+	return &gateRuns{l: l, states: map[string]GateState{}, running: map[string]bool{}}
 }
 
 func (g *gateRuns) state(id string) GateState {
@@ -19,9 +24,15 @@ func (g *gateRuns) state(id string) GateState {
 	return g.states[id]
 }
 
-// proveGates runs a rollout's gates beside the loop when it waits for them.
-func (l *Loop) proveGates(ctx context.Context, r Rollout, now time.Time) {
-	g := &l.gates
+// forget lets go of a rollout that has ended.
+func (g *gateRuns) forget(id string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	delete(g.states, id)
+}
+
+// begin runs a rollout's gates when it waits for them.
+func (g *gateRuns) begin(ctx context.Context, r Rollout, now time.Time) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	state := g.states[r.ID]
@@ -29,32 +40,29 @@ func (l *Loop) proveGates(ctx context.Context, r Rollout, now time.Time) {
 	if !waits || r.Kind == Back || state.holds(now) || state.Failed != "" || g.running[r.ID] {
 		return
 	}
-	if g.running == nil {
-		g.running = map[string]bool{}
-	}
 	g.running[r.ID] = true
-	l.actions.spawn(func() { l.prove(ctx, r) })
+	g.l.actions.spawn(func() { g.run(ctx, r) })
 }
 
-func (l *Loop) prove(ctx context.Context, r Rollout) {
-	state, err := l.provenState(ctx, r)
-	l.gates.mu.Lock()
-	delete(l.gates.running, r.ID)
+func (g *gateRuns) run(ctx context.Context, r Rollout) {
+	state, err := g.prove(ctx, r)
+	g.mu.Lock()
+	delete(g.running, r.ID)
 	if err == nil {
-		l.gates.states[r.ID] = state
+		g.states[r.ID] = state
 	}
-	l.gates.mu.Unlock()
+	g.mu.Unlock()
 	if err != nil && ctx.Err() == nil {
-		l.Log.Warn("gates could not be run; they are tried again", "rollout", r.ID, "error", err)
-		l.Sleep(ctx, time.Second)
+		g.l.Log.Warn("gates could not be run; they are tried again", "rollout", r.ID, "error", err)
+		g.l.Sleep(ctx, time.Second)
 	}
-	l.poke()
+	g.l.poke()
 }
 
-func (l *Loop) provenState(ctx context.Context, r Rollout) (GateState, error) {
-	release, err := l.Releases(ctx, r.Site.App, r.To)
+func (g *gateRuns) prove(ctx context.Context, r Rollout) (GateState, error) {
+	release, err := g.l.Releases(ctx, r.Site.App, r.To)
 	if err != nil {
 		return GateState{}, err
 	}
-	return l.Gates.Prove(ctx, release, r.Site.Env)
+	return g.l.Gates.Prove(ctx, release, r.Site.Env)
 }

@@ -28,8 +28,9 @@ const lookWithin = 10 * time.Second
 // watchEvery is the time between looks of the [WatchGuard].
 const watchEvery = 15 * time.Second
 
-// guardLooks are the looks at guards, by rollout and guard.
+// guardLooks are the looks at guards beside a loop, by rollout and guard.
 type guardLooks struct {
+	l   *Loop
 	mu  sync.Mutex
 	all map[string]map[string]*looked
 }
@@ -55,13 +56,15 @@ func (k *looked) take(g fairlead.Guard, value float64, err error) {
 	}
 }
 
-// lookAtGuards begins the looks that are due, beside the loop, and returns what the
-// looks so far said.
-func (l *Loop) lookAtGuards(ctx context.Context, r Rollout, now time.Time, here []workload.Status) []GuardState {
+func newGuardLooks(l *Loop) *guardLooks {
+	return &guardLooks{l: l, all: map[string]map[string]*looked{}}
+}
+
+// states begins the looks that are due, and returns what the looks so far said.
+func (k *guardLooks) states(ctx context.Context, r Rollout, now time.Time, here []workload.Status) []GuardState {
 	if !r.guarded() {
 		return nil
 	}
-	k := &l.looks
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	var states []GuardState
@@ -70,7 +73,7 @@ func (l *Loop) lookAtGuards(ctx context.Context, r Rollout, now time.Time, here 
 		if !one.running && (one.began.IsZero() || now.Sub(one.began) >= g.Interval.D()) {
 			one.running, one.began = true, now
 			at := GuardPlace{Site: r.Site, Release: r.To, Instances: addressesOf(r.To, here)}
-			l.actions.spawn(func() { l.lookAt(ctx, r.ID, g, at) })
+			k.l.actions.spawn(func() { k.look(ctx, r.ID, g, at) })
 		}
 		states = append(states, one.GuardState)
 	}
@@ -78,7 +81,7 @@ func (l *Loop) lookAtGuards(ctx context.Context, r Rollout, now time.Time, here 
 		one := k.of(r.ID, g.Name)
 		if now.Sub(one.began) >= watchEvery {
 			one.began = now
-			value, err := l.baselines.failing(armKey{r.Site, r.To}, now)
+			value, err := k.l.baselines.failing(armKey{r.Site, r.To}, now)
 			one.take(g, value, err)
 		}
 		states = append(states, one.GuardState)
@@ -112,19 +115,19 @@ func addressesOf(release int, here []workload.Status) []string {
 	return addresses
 }
 
-func (l *Loop) lookAt(ctx context.Context, rollout string, g fairlead.Guard, at GuardPlace) {
+func (k *guardLooks) look(ctx context.Context, rollout string, g fairlead.Guard, at GuardPlace) {
 	ctx, cancel := context.WithTimeout(ctx, lookWithin)
 	defer cancel()
 	value, err := 0.0, error(errNoGuards)
-	if l.Guards != nil {
-		value, err = l.Guards.Look(ctx, g, at)
+	if k.l.Guards != nil {
+		value, err = k.l.Guards.Look(ctx, g, at)
 	}
-	l.looks.mu.Lock()
-	one := l.looks.of(rollout, g.Name)
+	k.mu.Lock()
+	one := k.of(rollout, g.Name)
 	one.running = false
 	one.take(g, value, err)
-	l.looks.mu.Unlock()
-	l.poke()
+	k.mu.Unlock()
+	k.l.poke()
 }
 
 var errNoGuards = fairlead.Errorf(fairlead.Unsupported, "", "nothing here can look at it")

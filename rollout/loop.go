@@ -74,17 +74,17 @@ type Loop struct {
 	inbox      inbox
 	mail       mail
 	actions    *actions
-	departures map[string]*departure
+	departures departures
 	ended      map[string]time.Time // instances that are over, since when
 	counters   map[string]*counters
 	baselines  baselines
-	gates      gateRuns
-	looks      guardLooks
+	gates      *gateRuns
+	looks      *guardLooks
 	pushed     pushed
 	refused    string // routes, as the log says
 	journal    journal
-	alone      bool                        // the gateway could not be attended in the newest round
-	releases   map[string]fairlead.Release // read so far; they never change
+	alone      bool // the gateway could not be attended in the newest round
+	releases   releases
 }
 
 // NewLoop returns a loop that does nothing before Run.
@@ -97,11 +97,10 @@ func NewLoop(c Config) *Loop {
 	}
 	l := &Loop{
 		Config: c, wake: make(chan struct{}, 1), inbox: inbox{taken: make(chan struct{}, 1)},
-		departures: map[string]*departure{}, counters: map[string]*counters{},
-		baselines: baselines{}, journal: journal{traffic: c.Traffic, store: c.Store}, releases: map[string]fairlead.Release{},
+		departures: departures{}, counters: map[string]*counters{},
+		baselines: baselines{}, journal: journal{traffic: c.Traffic, store: c.Store}, releases: releases{c.Releases, map[string]fairlead.Release{}},
 	}
-	l.actions = newActions(l)
-	l.gates.states, l.looks.all = map[string]GateState{}, map[string]map[string]*looked{}
+	l.actions, l.gates, l.looks = newActions(l), newGateRuns(l), newGuardLooks(l)
 	return l
 }
 
@@ -280,9 +279,9 @@ func (l *Loop) decide(ctx context.Context, s scene) error {
 			l.forget(r.ID)
 			continue
 		}
-		l.proveGates(ctx, *r, s.now)
+		l.gates.begin(ctx, *r, s.now)
 		in, letters := l.input(state, s), l.mail.of(r.ID)
-		in.Reports, in.Guards = reportsOf(letters), l.lookAtGuards(ctx, *r, s.now, at(s.have, r.Site))
+		in.Reports, in.Guards = reportsOf(letters), l.looks.states(ctx, *r, s.now, at(s.have, r.Site))
 		_, err := l.Engine.Feed(ctx, r.ID, in)
 		if err == nil || fairlead.CodeOf(err) == fairlead.Conflict {
 			l.mail.settle(letters, err)
@@ -298,9 +297,7 @@ func (l *Loop) decide(ctx context.Context, s scene) error {
 func (l *Loop) forget(id string) {
 	delete(l.counters, id)
 	l.looks.forget(id)
-	l.gates.mu.Lock()
-	defer l.gates.mu.Unlock()
-	delete(l.gates.states, id)
+	l.gates.forget(id)
 }
 
 func (l *Loop) input(state State, s scene) Input {
@@ -314,7 +311,7 @@ func (l *Loop) input(state State, s scene) Input {
 	count.update(s.now, here)
 	in := Input{
 		Now: s.now, Blocks: s.blocks, Gates: l.gates.state(r.ID), Applied: l.pushed.epochs[r.ID], Ends: count.ends(here),
-		New: groupOf(r.To, r.Began, here, l.leaving), Old: groupOf(r.From, r.Began, here, l.leaving),
+		New: groupOf(r.To, r.Began, here, l.departures.leaving), Old: groupOf(r.From, r.Began, here, l.departures.leaving),
 	}
 	if r.FirstTraffic.IsZero() {
 		old := armKey{r.Site, r.From}
@@ -346,7 +343,7 @@ func at(have []workload.Status, site fairlead.Site) []workload.Status {
 func (l *Loop) converge(ctx context.Context, s scene, states []State) {
 	for _, state := range states {
 		want, here := Desire(state.Live, state.Rollout), at(s.have, state.Live.Site)
-		start, release := Converge(s.now, state.Live.Site, want, here, l.leaving)
+		start, release := Converge(s.now, state.Live.Site, want, here, l.departures.leaving)
 		for _, p := range start {
 			l.actions.start(ctx, s.now, p)
 		}

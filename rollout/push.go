@@ -10,7 +10,6 @@ import (
 
 	"github.com/fairlead/fairlead"
 	"github.com/fairlead/fairlead/gateway"
-	"github.com/fairlead/fairlead/workload"
 )
 
 // pushed is the snapshot that the gateway has in force, as far as known.
@@ -63,11 +62,11 @@ func (l *Loop) snapshot(ctx context.Context, s scene, states []State) (gateway.S
 	var routes []gateway.Route
 	for _, state := range states {
 		here := at(s.have, state.Live.Site)
-		releases, err := l.releasesOf(ctx, state, here)
+		releases, err := l.releases.of(ctx, state, here)
 		if err != nil {
 			return gateway.Snapshot{}, nil, err
 		}
-		if route, ok := RouteOf(state, releases, here, l.unlisted); ok {
+		if route, ok := RouteOf(state, releases, here, l.departures.unlisted); ok {
 			routes = append(routes, route)
 		}
 	}
@@ -87,40 +86,6 @@ func (l *Loop) complain(refused []gateway.RefusedRoute) {
 		}
 	}
 	l.refused = said
-}
-
-func (l *Loop) releasesOf(ctx context.Context, state State, here []workload.Status) (map[int]fairlead.Release, error) {
-	numbers := []int{state.Live.Stable}
-	if state.Rollout != nil {
-		numbers = append(numbers, state.Rollout.From, state.Rollout.To)
-	}
-	for _, s := range here {
-		numbers = append(numbers, s.Release)
-	}
-	releases := map[int]fairlead.Release{}
-	for _, number := range numbers {
-		if number == 0 || releases[number].Number == number {
-			continue
-		}
-		r, err := l.release(ctx, state.Live.Site.App, number)
-		if err != nil {
-			return nil, err
-		}
-		releases[number] = r
-	}
-	return releases, nil
-}
-
-func (l *Loop) release(ctx context.Context, app string, number int) (fairlead.Release, error) {
-	key := fairlead.ReleaseKey(app, number)
-	if r, ok := l.releases[key]; ok {
-		return r, nil
-	}
-	r, err := l.Releases(ctx, app, number)
-	if err == nil {
-		l.releases[key] = r
-	}
-	return r, err
 }
 
 func describe(s gateway.Snapshot, encoded []byte, now time.Time) pushed {
