@@ -88,9 +88,6 @@ func NewWorld(c Cell, split Split, n int) *World {
 	return w
 }
 
-// Cell returns the world's cell.
-func (w *World) Cell() Cell { return w.cell }
-
 // start returns what judges know at the beginning. It is called once, before the
 // first second.
 func (w *World) start() Start {
