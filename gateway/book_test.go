@@ -283,3 +283,23 @@ func TestAStreamThatBreaksSoonFailsBeforeItsCellIsComplete(t *testing.T) {
 		t.Fatalf("at its end: %+v", c)
 	}
 }
+
+// The deadline of a request is the exchange's to find: until it says that the request
+// failed, the cell waits, so that no evidence of safety goes by without that failure.
+func TestARequestWithoutAnAnswerKeepsItsCellOpenBeyondItsDeadline(t *testing.T) {
+	b, now := newBook(fairlead.Site{App: "a", Env: "p"}), time.Unix(1_700_000_000, 0)
+	o := &observation{}
+	b.arrive(o, now, arrival{rollout: "r", epoch: 1, unit: 1, hasUnit: true, deadline: time.Second})
+	for _, block := range append(b.close(now.Add(time.Second), false), b.close(now.Add(5*time.Second), false)...) {
+		for _, c := range block.Cells {
+			if c.Complete || c.Stable.Ended > 0 {
+				t.Errorf("the cell is complete without the request's outcome: %+v", c)
+			}
+		}
+	}
+	o.fail(fairlead.Timeout)
+	o.end(now.Add(6 * time.Second))
+	if c := b.close(now.Add(7*time.Second), false)[0].Cells[0]; !c.Complete || c.Stable.Failed[fairlead.Timeout] != 1 {
+		t.Errorf("after its failure: %+v", c)
+	}
+}

@@ -228,12 +228,11 @@ func TestWhatIsTooLargeIsNotCopied(t *testing.T) {
 }
 
 func TestNoMoreThan64CopiesOfASiteAreOnTheirWay(t *testing.T) {
-	release := make(chan struct{})
+	waves := [...]chan struct{}{make(chan struct{}), make(chan struct{})}
 	var here atomic.Int64
 	g := start(t, t.TempDir())
 	g.apply(mirrored(app(t, "s", says("s")), app(t, "c", func(_ http.ResponseWriter, r *http.Request) {
-		here.Add(1)
-		waits(r, release)
+		waits(r, waves[min(here.Add(1)-1, 127)/64])
 	}), 100, http.MethodGet))
 	for range 80 {
 		g.get("/")
@@ -245,9 +244,10 @@ func TestNoMoreThan64CopiesOfASiteAreOnTheirWay(t *testing.T) {
 	if n := g.status().InFlight["c"]; n != 64 {
 		t.Errorf("%d are in flight: a drain must wait for all 64", n)
 	}
-	close(release)
+	close(waves[0])
 	eventually(t, "nothing is in flight", func() bool { return len(g.status().InFlight) == 0 })
 	pairsOf(g, 64)
+	defer close(waves[1])
 	for range 64 { // what was not copied took no room
 		g.get("/")
 	}
