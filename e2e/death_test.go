@@ -102,9 +102,9 @@ func TestAGatewayWhoseShimDiedIsStartedAgainAtTheSameAddress(t *testing.T) {
 		a, err := c.do(request(w.host(), "again", 1))
 		return !shim.alive() && err == nil && a.StatusCode == 200
 	})
-	if out := w.must("events"); !strings.Contains(out, "server.gatewayRestarted") {
-		t.Errorf("the ledger does not tell of it: %s", out)
-	}
+	eventually(t, 20*time.Second, "the ledger tells of it", func() bool {
+		return strings.Contains(w.must("events"), "server.gatewayRestarted")
+	})
 }
 
 func TestALeaseThatRunsOutUnattendedGivesTheTrafficBackAndHoldsTheRollout(t *testing.T) {

@@ -72,6 +72,7 @@ func TestCopiesEndWhileNobodyAttendsThemAndAGoodReleaseGoesOnFromThere(t *testin
 		t.Errorf("release 2 answered %d clients", n)
 	}
 	w.up()
+	w.reaches("past its copies, which count when they are a minute old", partial)
 	w.reaches("promoted", outcome(client.Promoted))
 	l.stop()
 	if l.by(2) == 0 || len(l.failed) != 0 {
