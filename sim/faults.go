@@ -136,9 +136,11 @@ func (u *universe) fillDisk() {
 func (u *universe) cutWay() {
 	u.world.say("the way to the gateway is cut")
 	u.cut = true
+	u.promises.unmended()
 	u.world.after(u.world.between(time.Second, 40*time.Second), func() {
 		u.world.say("the way to the gateway is open again")
 		u.cut = false
+		u.promises.unmended()
 	})
 }
 

@@ -326,6 +326,16 @@ func (p *promises) fell(split *gateway.Split) bool {
 	return false
 }
 
+// unmended notes that nobody can tell the gateway of instances that were started
+// again, or could not until now: a trouble that is not over lasts on.
+func (p *promises) unmended() {
+	for site, at := range p.troubled { // the order does not matter
+		if p.u.world.now-at < quietFor {
+			p.disturbed(site)
+		}
+	}
+}
+
 // quietFor is how long ago trouble must have been for all to be well again.
 const quietFor = 2 * time.Minute
 
