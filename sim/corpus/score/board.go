@@ -134,11 +134,11 @@ func (b *Board) find(rule string) (Row, bool) {
 }
 
 // Best returns the best-tuned peer: the one with the least harm of those whose false
-// rollbacks agree with at most fewAlarms. Without tuned ones, it is one of all peers.
+// rollbacks agree with at most Few. Without tuned ones, it is one of all peers.
 func (b *Board) Best() (Row, bool) {
 	for _, only := range []string{Tuned, ""} {
 		for _, r := range b.Rows {
-			if r.Rule != Own && strings.HasSuffix(r.Rule, only) && r.FalseLow <= fewAlarms {
+			if r.Rule != Own && strings.HasSuffix(r.Rule, only) && r.FalseLow <= b.Few() {
 				return r, true
 			}
 		}
@@ -189,8 +189,16 @@ type Loss struct {
 	Is   float64 `json:"is"`   // the peer's
 }
 
-// fewAlarms is the share of false rollbacks up to which a peer counts for losses.
+// fewAlarms is the share of false rollbacks up to which a peer counts in any case.
 const fewAlarms = 0.01
+
+// Few is the share of false rollbacks up to which a peer counts as one to be beaten:
+// fewAlarms, or Fairlead's own share if that is more. Nobody is left out for what
+// Fairlead does too.
+func (b *Board) Few() float64 {
+	own, _ := b.find(Own)
+	return max(fewAlarms, share(own.False, own.Good))
+}
 
 // losses are the fault cells where a peer does clearly less harm: by more than two
 // standard errors and one failure.
@@ -204,7 +212,7 @@ func (b *Board) losses() []Loss {
 		least := Loss{Cell: c.Name, Own: own.Excess, Is: math.Inf(1)}
 		for _, r := range b.Rows {
 			s, known := b.summaries[[2]string{r.Rule, c.Name}]
-			if r.Rule == Own || !known || float64(r.False) > fewAlarms*float64(r.Good) {
+			if r.Rule == Own || !known || float64(r.False) > b.Few()*float64(r.Good) {
 				continue
 			}
 			gap := own.Excess - s.Excess

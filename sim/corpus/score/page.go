@@ -19,7 +19,6 @@ func (b *Board) Page(w io.Writer, picture string) error {
 		"delay": func(v *float64) string { return figure(v, "s") },
 		"goal":  func(g Goal) string { return figure(&g.Goal, g.Unit) },
 		"hours": hours, "own": func(r Row) bool { return r.Rule == Own },
-		"few": func() string { return percent(fewAlarms) },
 		"yes": func(b bool) string {
 			if b {
 				return "yes"

@@ -180,11 +180,11 @@ func TestTheBoardCountsAsItSays(t *testing.T) {
 	if idle.Excess < 100*own.Excess || idle.Promoted != 1 || idle.Wrong != 1 {
 		t.Errorf("%+v of a judge that promotes everything", idle)
 	}
-	if best, _ := b.Best(); best.Rule != "idle/tuned" {
-		t.Errorf("the best-tuned peer is %s, want the one without false rollbacks", best.Rule)
+	if best, _ := b.Best(); best.Rule != "prompt/tuned" {
+		t.Errorf("the best-tuned peer is %s, want the one with the least harm, since Fairlead rolls everything back too", best.Rule)
 	}
-	if len(b.Lost) != 0 {
-		t.Errorf("lost %+v to a peer that rolls back good releases", b.Lost)
+	if len(b.Lost) != 1 || b.Lost[0].Peer != "prompt/tuned" {
+		t.Errorf("lost %+v, want a loss to the peer whose false rollbacks are no more than Fairlead's", b.Lost)
 	}
 	if b.Validity[0].Holds() != true || b.Validity[1].Holds() != false {
 		t.Errorf("%+v", b.Validity)

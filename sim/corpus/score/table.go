@@ -58,7 +58,7 @@ func (b *Board) printLosses(w io.Writer) {
 	if len(b.Lost) == 0 {
 		return
 	}
-	fmt.Fprintf(w, "\nLess harm than Fairlead, with false rollbacks of at most %s:\n", percent(fewAlarms))
+	fmt.Fprintf(w, "\nLess harm than Fairlead, with false rollbacks of at most %s:\n", percent(b.Few()))
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, l := range b.Lost {
 		fmt.Fprintf(t, "  %s\t%s\t%s\tagainst %s\n", l.Cell, l.Peer, number(l.Is), number(l.Own))
