@@ -24,7 +24,7 @@ was deployed to, if --env names no other.`
 func (inv *invocation) rollback() *cobra.Command {
 	return inv.action("rollback", "Go back to the release before", `Rollback gives the traffic back to the release that had it before. It waits for
 nothing and asks no gate: that release earned its traffic once. If a rollout is
-moving, it is turned back.`+actEnvHelp, "  fairlead rollback triage --reason 'wrong answers in German'", true)
+moving, it is turned back. Asked for twice, it goes back once: only abort stops it.`+actEnvHelp, "  fairlead rollback triage --reason 'wrong answers in German'", true)
 }
 
 func (inv *invocation) pause() *cobra.Command {

@@ -259,6 +259,9 @@ func (e *Engine) Act(ctx context.Context, site fairlead.Site, c Command, why fai
 		return Rollout{}, fairlead.Errorf(fairlead.Conflict, op, "no rollout is moving there").
 			WithHint("see what is there with: fairlead status %s", site.App)
 	}
+	if c == Rollback && m.rollout.Kind == Back {
+		return m.rollout, nil // it is on its way already: who asks twice, for want of an answer, gets it once
+	}
 	if c == Resume && m.rollout.Held == HeldMismatch && why == "" {
 		return Rollout{}, fairlead.Errorf(fairlead.Invalid, op, "the new release's share of the users is not as it should be, and nobody has said why").
 			WithHint("find out why, and say it: fairlead resume %s --env %s --reason WHY", site.App, site.Env)

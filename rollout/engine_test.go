@@ -62,11 +62,13 @@ func (b *bench) restart() {
 	b.open()
 }
 
-func (b *bench) begin(release int) rollout.Rollout {
+func (b *bench) begin(release int) rollout.Rollout { return b.beginAs(rollout.Forward, release) }
+
+func (b *bench) beginAs(kind rollout.Kind, release int) rollout.Rollout {
 	b.t.Helper()
 	holdback := fairlead.Percent(5)
 	r, err := b.engine.Begin(b.t.Context(), rollout.Beginning{
-		Site: site, Release: release, Digest: fairlead.DigestOf([]byte{byte(release)}), Kind: rollout.Forward, By: admin,
+		Site: site, Release: release, Digest: fairlead.DigestOf([]byte{byte(release)}), Kind: kind, By: admin,
 		Environment: fairlead.Environment{Name: "production", Replicas: 1, Strategy: fairlead.Strategy{
 			Type: fairlead.Canary, Alpha: 1.0 / 300, Beta: 1.0 / 20, Tolerance: 1, Margin: fairlead.Margin{Ratio: 2, Absolute: 0.01},
 			Steps: []fairlead.Percent{50}, Holdback: &holdback, MaxStep: fairlead.Duration(time.Hour),
@@ -353,6 +355,25 @@ func TestADeployInTheWatchRecordsThatTheHoldbackMoves(t *testing.T) {
 	intent := fmt.Sprintf("shift-%s-%d", watched.ID, watched.Epoch+1)
 	if _, ok, err := b.store.Row(t.Context(), rollout.IntentRow, intent); err != nil || !ok {
 		t.Errorf("no intent %s to move the holdback: %v", intent, err)
+	}
+}
+
+func TestARollbackThatIsAskedForTwiceGoesBackOnce(t *testing.T) {
+	b := newBench(t)
+	b.first()
+	b.until(b.begin(2).ID, 0.005, 0.005, func(r rollout.Rollout) bool { return r.Phase == rollout.Watching })
+	back := b.beginAs(rollout.Back, 1)
+	b.ready = 0
+	b.feed(back.ID, rollout.Input{}) // its instances start
+	again, err := b.engine.Act(t.Context(), site, rollout.Rollback, "no answer came", admin)
+	if err != nil || again.ID != back.ID || again.Phase == rollout.Ended {
+		t.Errorf("asked again: %s is %s, %v", again.ID, again.Phase, err)
+	}
+	b.ready = 1
+	b.feed(back.ID, rollout.Input{})
+	b.feed(back.ID, rollout.Input{Applied: b.find(back.ID).Epoch})
+	if r := b.find(back.ID); r.Outcome != rollout.Promoted {
+		t.Errorf("the way back ended as %q in phase %s: %+v", r.Outcome, r.Phase, r.Notes)
 	}
 }
 

@@ -126,12 +126,21 @@ func TestASecretThatIsWrittenSomewhereIsFound(t *testing.T) {
 			return func() { os.Remove(path) }
 		},
 		func() func() {
-			command := exec.Command("sleep", "60")
+			command := exec.Command("cat")
 			command.Env = []string{"TOKEN=" + string(s.secret)}
+			in, _ := command.StdinPipe()
+			out, _ := command.StdoutPipe()
 			if err := command.Start(); err != nil {
 				t.Fatal(err)
 			}
-			return func() { command.Process.Kill(); command.Wait() }
+			// Start may return before the kernel shows the new program's variables: wait until it answers.
+			if _, err := in.Write([]byte("?")); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := out.Read(make([]byte, 1)); err != nil {
+				t.Fatal(err)
+			}
+			return func() { in.Close(); command.Wait() }
 		},
 	} {
 		undo := write()
