@@ -30,6 +30,7 @@ var edges = map[string]string{
 	"rollout -> ledger":                       "a decision's entry commits to its inputs in the ledger's form",
 	"rollout -> gateway":                      "snapshots are how a rollout shifts traffic",
 	"rollout -> workload":                     "instances are what a rollout starts and stops",
+	"console -> api":                          "pages show what the API answers, through its own client",
 	"cli -> api":                              "the command line speaks through the API's own client",
 	"internal/atomicfile -> internal/disk":    "an atomic file is on a disk, which may be a simulated one",
 	"internal/dialpass -> internal/unixsock":  "both are plumbing of long socket paths",

@@ -101,6 +101,17 @@ type Site struct {
 	Rollout   *Rollout          `json:"rollout,omitempty"`  // the newest, moving or ended
 	Instances []workload.Status `json:"instances"`
 	Seen      time.Time         `json:"seen,omitzero"` // when the server looked, by the clock of its records
+	Traffic   *Traffic          `json:"traffic,omitempty"`
+	Needs     string            `json:"needs,omitempty"` // what a person must do, and who, such as "an operator must resume or abort: inconclusive"; empty when nobody must act
+}
+
+// Traffic is what the gateway saw of a site in the newest minute, both releases together.
+type Traffic struct {
+	OverSecs  float64 `json:"overSeconds"`
+	PerSecond float64 `json:"perSecond"` // requests
+	Failed    float64 `json:"failed"`    // share of them
+	P50       float64 `json:"p50"`       // latency in milliseconds
+	P99       float64 `json:"p99"`
 }
 
 // Outcome is how a rollout ended, or "" while it moves.
@@ -141,6 +152,24 @@ type Rollout struct {
 	FirstTraffic time.Time         `json:"firstTraffic,omitzero"`
 	Decided      time.Time         `json:"decided,omitzero"` // when the outcome was decided
 	Story        []string          `json:"story"`            // what happened, in sentences, oldest first
+	Told         []time.Time       `json:"told"`             // when each sentence of the story was
+	Headline     string            `json:"headline"`         // the whole story in one sentence, with its figures
+	Hurt         uint64            `json:"hurt"`             // requests that failed on the new release
+	Strategy     string            `json:"strategy"`         // canary, blueGreen or rolling
+	Gates        []Gate            `json:"gates,omitempty"`
+	Can          []string          `json:"can,omitempty"` // actions that are possible now: pause, resume, abort, rollback
+}
+
+// Gate is a precondition of a rollout with its evidence.
+type Gate struct {
+	Name    string          `json:"name"`
+	State   string          `json:"state"` // waiting, running, passed, failed or expired
+	Detail  string          `json:"detail,omitempty"`
+	Digest  fairlead.Digest `json:"digest,omitempty"` // of the release that it proved
+	Began   time.Time       `json:"began,omitzero"`
+	Ended   time.Time       `json:"ended,omitzero"`
+	Expires time.Time       `json:"expires,omitzero"` // of the evidence; zero for never
+	Entry   *uint64         `json:"entry,omitempty"`  // the ledger entry that holds the evidence
 }
 
 // Guard is a threshold on a number, and what the newest look showed. It has no stated

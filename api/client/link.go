@@ -1,0 +1,19 @@
+package client
+
+import (
+	"time"
+
+	"github.com/fairlead/fairlead"
+)
+
+// NewLink asks for a link that opens the console once: posted to /v1/console/links.
+type NewLink struct {
+	Role fairlead.Role `json:"role,omitempty" doc:"what its user may do: viewer, operator or admin, at most as the caller; default as the caller"`
+}
+
+// Link opens the console once, for who asked for it.
+type Link struct {
+	URL     string        `json:"url"`
+	Role    fairlead.Role `json:"role"`
+	Expires time.Time     `json:"expires"`
+}
