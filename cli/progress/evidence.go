@@ -2,11 +2,11 @@ package progress
 
 import (
 	"encoding/json"
-	"fmt"
 	"math"
 
 	"github.com/fairlead/fairlead"
 	"github.com/fairlead/fairlead/api/client"
+	"github.com/fairlead/fairlead/internal/figures"
 )
 
 // EValue is how far one kind of evidence has come. E-values multiply: half of the
@@ -86,21 +86,5 @@ func (e EValue) String() string {
 	if e.Needed <= 0 {
 		return "-"
 	}
-	return number(e.E) + " of " + number(e.Needed)
-}
-
-func number(v float64) string {
-	switch {
-	case math.IsNaN(v):
-		return "?"
-	case v <= 0:
-		return "0"
-	case v < 0.05:
-		return "under 0.1"
-	case v < 9.95 && v != math.Trunc(v):
-		return fmt.Sprintf("%.1f", v)
-	case v < 1e6:
-		return Count(uint64(math.Round(v)))
-	}
-	return "over a million"
+	return figures.E(e.E) + " of " + figures.E(e.Needed)
 }

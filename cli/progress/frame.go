@@ -8,6 +8,7 @@ import (
 
 	"github.com/fairlead/fairlead"
 	"github.com/fairlead/fairlead/api/client"
+	"github.com/fairlead/fairlead/internal/figures"
 	"github.com/fairlead/fairlead/workload"
 )
 
@@ -118,22 +119,7 @@ func Left(r client.Rollout) string {
 	if r.LeftSecs == nil {
 		return ""
 	}
-	if *r.LeftSecs < 120 {
-		return fmt.Sprintf(", about %.0f s left", max(1, *r.LeftSecs))
-	}
-	return fmt.Sprintf(", about %s left", long(*r.LeftSecs))
-}
-
-// long writes seconds that are more than a minute or two.
-func long(seconds float64) string {
-	switch minutes := seconds / 60; {
-	case minutes < 120:
-		return fmt.Sprintf("%.0f min", minutes)
-	case minutes < 48*60:
-		return fmt.Sprintf("%.0f h", minutes/60)
-	default:
-		return fmt.Sprintf("%.0f days", minutes/60/24)
-	}
+	return fmt.Sprintf(", about %s left", figures.Left(*r.LeftSecs))
 }
 
 // waits names the signal whose proof takes longest.

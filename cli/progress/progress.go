@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/fairlead/fairlead/api/client"
+	"github.com/fairlead/fairlead/internal/figures"
 )
 
 // Over reports whether a rollout needs no more watching: it has an outcome and the
@@ -105,50 +106,14 @@ func releaseName(app string, number int) string {
 }
 
 // Elapsed writes a duration as people say it: "0.4 s", "12 s", "3 min 20 s", "2 h 5 min".
-func Elapsed(d time.Duration) string {
-	switch {
-	case d < 0:
-		return "0 s"
-	case d < 10*time.Second:
-		return fmt.Sprintf("%.1f s", d.Seconds())
-	case d < 2*time.Minute:
-		return fmt.Sprintf("%d s", int(d.Seconds()))
-	case d < time.Hour:
-		return fmt.Sprintf("%d min %d s", int(d.Minutes()), int(d.Seconds())%60)
-	}
-	return fmt.Sprintf("%d h %d min", int(d.Hours()), int(d.Minutes())%60)
-}
+func Elapsed(d time.Duration) string { return figures.Elapsed(d) }
 
 // Count writes a whole number with commas between thousands.
-func Count(n uint64) string {
-	digits := fmt.Sprint(n)
-	var b strings.Builder
-	for i, d := range digits {
-		if i > 0 && (len(digits)-i)%3 == 0 {
-			b.WriteByte(',')
-		}
-		b.WriteRune(d)
-	}
-	return b.String()
-}
+func Count(n uint64) string { return figures.Count(n) }
 
 // Share writes a part of a whole as a percentage with a useful number of digits,
 // or "-" when there is nothing to divide by.
-func Share(part, whole uint64) string {
-	if whole == 0 {
-		return "-"
-	}
-	p := 100 * float64(part) / float64(whole)
-	switch {
-	case part == 0:
-		return "0 %"
-	case p < 0.095:
-		return fmt.Sprintf("%.2f %%", p)
-	case p < 9.95:
-		return fmt.Sprintf("%.1f %%", p)
-	}
-	return fmt.Sprintf("%.0f %%", p)
-}
+func Share(part, whole uint64) string { return figures.Share(part, whole) }
 
 // StepText says which step a rollout is on, such as "1 of 3 (25 %, 50 %, 95 %)". The
 // last step is what its promotion gives.
