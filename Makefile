@@ -4,7 +4,7 @@ GO       ?= go
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null)
 export CGO_ENABLED = 0
 
-.PHONY: build demo test soak fire check race size bench bench-judge bench-judge-quick clean
+.PHONY: build demo test soak fire browser screenshots check race size bench bench-judge bench-judge-quick clean
 
 build:
 	$(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/fairlead ./cmd/fairlead
@@ -25,6 +25,15 @@ soak:
 # deploy after deploy. Some five minutes.
 fire: build
 	FAIRLEAD_FIRE=1 FAIRLEAD_DEPLOYS=20 $(GO) test -count=1 -timeout 20m -v -run 'UnderFire|ManyDeploys' ./e2e
+
+# The console in a real headless Chromium, under real traffic. Wants /usr/bin/chromium, or
+# another one that FAIRLEAD_CHROMIUM names. Some four minutes.
+browser: build
+	FAIRLEAD_BROWSER=1 $(GO) test -count=1 -timeout 15m -run InTheBrowser ./e2e
+
+# Pictures of every page and state of the console, from real traffic, into docs/images.
+screenshots: build
+	FAIRLEAD_BROWSER=1 FAIRLEAD_PICTURES=$(CURDIR)/docs/images $(GO) test -count=1 -timeout 20m -v -run PicturesOfTheConsole ./e2e
 
 # Format, vet, staticcheck and the architecture.
 check:

@@ -31,6 +31,7 @@ func run(m *testing.M) int {
 		return 1
 	}
 	defer os.RemoveAll(dir)
+	defer endBrowser()
 	if err := buildAll(dir); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1

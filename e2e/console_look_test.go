@@ -1,0 +1,66 @@
+package e2e
+
+import (
+	"context"
+
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/page"
+	"github.com/chromedp/chromedp"
+)
+
+// screen is the size of a device in CSS pixels.
+type screen struct {
+	name          string
+	width, height int64
+	scale         float64
+}
+
+var (
+	desktop = screen{"desktop", 1280, 800, 1}
+	phone   = screen{"phone", 360, 740, 1.5}
+)
+
+// size makes the tab as large as a device.
+func (b *tab) size(s screen) {
+	b.Helper()
+	b.call("resize to "+s.name, func(ctx context.Context) error {
+		_, err := chromedp.Call(ctx, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{
+			Width: s.width, Height: s.height, DeviceScaleFactor: s.scale, Mobile: s.name == phone.name})
+		return err
+	})
+}
+
+// scheme asks for light or dark.
+func (b *tab) scheme(name string) {
+	b.Helper()
+	b.call("prefer "+name, func(ctx context.Context) error {
+		_, err := chromedp.Call(ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{
+			{Name: "prefers-color-scheme", Value: name}, {Name: "prefers-reduced-motion", Value: "reduce"}}})
+		return err
+	})
+}
+
+// scripts turns JavaScript on or off.
+func (b *tab) scripts(on bool) {
+	b.Helper()
+	b.call("turn scripts on or off", func(ctx context.Context) error {
+		_, err := chromedp.Call(ctx, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: !on})
+		return err
+	})
+}
+
+// picture is the whole page as PNG, at most some screens high.
+func (b *tab) picture(s screen) []byte {
+	b.Helper()
+	height := min(ask[float64](b, `Math.ceil(document.documentElement.getBoundingClientRect().height)`), float64(4*s.height))
+	beyond := true
+	var shot page.CaptureScreenshotResult
+	b.call("take a picture", func(ctx context.Context) (err error) {
+		shot, err = chromedp.Call(ctx, page.CaptureScreenshot, page.CaptureScreenshotParams{
+			CaptureBeyondViewport: &beyond,
+			Clip:                  &page.Viewport{Width: float64(s.width), Height: max(height, float64(s.height)), Scale: 1},
+		})
+		return err
+	})
+	return shot.Data
+}
