@@ -14,9 +14,16 @@ import (
 // view is what a page shows at a moment: its parts, in the order in which they stand.
 // A page has the same parts at all times; one that has nothing to show is empty.
 type view struct {
-	Title string
-	Parts []part
+	Title  string  // the heading, and the beginning of the window's title
+	Crumbs []crumb // the pages above it, the highest first
+	Parts  []part
+	Still  bool // nothing of it is followed: its parts may hold forms
+
+	Styles, Scripts []string // its own files of assets, such as "rollout.css" and "chart.js"
 }
+
+// crumb is a page above another.
+type crumb struct{ Name, Path string }
 
 // part is a piece of a page that is replaced as a whole when it changes. It holds no
 // form and nothing else of one session alone: those of the same role share it.

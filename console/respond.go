@@ -5,12 +5,14 @@ import (
 	"crypto/sha256"
 	"embed"
 	"encoding/hex"
+	"fmt"
 	"html/template"
 	"io/fs"
 	"log/slog"
 	"net/http"
+	"time"
 
-	"github.com/fairlead/fairlead"
+	"github.com/fairlead/fairlead/api/client"
 )
 
 //go:embed templates/*.html
@@ -23,12 +25,15 @@ var templates = template.Must(template.New("").Funcs(words()).ParseFS(templateFi
 
 // document is a whole page for the layout's template.
 type document struct {
-	Title   string
-	Session Session
-	CSRF    string // for the forms of this page
-	Live    string // path of the stream of its parts; "" for none
-	Version string
-	Parts   []rendered
+	view
+	Path    string   // of the page, without its parameters
+	Session *Session // nil when nobody is logged in
+	CSRF    string   // for the forms of this page
+	Live    string   // path of the stream of its parts; "" for none
+	Now     time.Time
+	Build   string // of this program: a page of another is loaded anew
+	Server  client.Version
+	Content []rendered
 }
 
 type rendered struct {
@@ -36,45 +41,62 @@ type rendered struct {
 	HTML template.HTML
 }
 
-// show answers with a page.
+// show answers with a page. A session of nobody, the zero Session, is shown no way to
+// other pages.
 func (s *console) show(w http.ResponseWriter, r *http.Request, status int, session Session, v view) {
-	d := document{Title: v.Title, Session: session, Version: s.Version, CSRF: csrfOf(r), Live: "/live" + r.URL.RequestURI()}
+	d := document{view: v, Path: r.URL.Path, Now: s.Now(), Build: build(s.Version), Server: client.Version{Version: s.Version}}
+	if session.Who.ID != "" {
+		d.Session, d.CSRF = &session, csrfOf(r)
+		if about, err := s.API(session.Who).Version(r.Context()); err == nil { // the footer does without
+			d.Server = about
+		}
+	}
+	if !v.Still {
+		d.Live = "/live" + r.URL.RequestURI()
+	}
 	for _, p := range v.Parts {
 		html, err := p.render()
 		if err != nil {
-			slog.Error("a page cannot be rendered", "path", r.URL.Path, "error", err)
-			http.Error(w, "This page cannot be shown: "+err.Error(), http.StatusInternalServerError)
+			unreadable(w, r, err)
 			return
 		}
-		d.Parts = append(d.Parts, rendered{p, html})
+		d.Content = append(d.Content, rendered{p, html})
 	}
 	write(w, r, status, "layout", d)
-}
-
-// fail answers with an error as a page.
-func (s *console) fail(w http.ResponseWriter, r *http.Request, err error) {
-	status := map[fairlead.Code]int{
-		fairlead.NotFound: http.StatusNotFound, fairlead.Forbidden: http.StatusForbidden, fairlead.Invalid: http.StatusBadRequest,
-		fairlead.Conflict: http.StatusConflict, fairlead.Unauthorized: http.StatusUnauthorized,
-	}[fairlead.CodeOf(err)]
-	if status == 0 {
-		status = http.StatusInternalServerError
-	}
-	write(w, r, status, "problem", map[string]any{"Title": http.StatusText(status), "Text": err.Error(), "Hint": fairlead.HintOf(err)})
 }
 
 // write renders a whole document before the first byte is sent.
 func write(w http.ResponseWriter, r *http.Request, status int, name string, data any) {
 	var out bytes.Buffer
 	if err := templates.ExecuteTemplate(&out, name, data); err != nil {
-		slog.Error("a page cannot be rendered", "path", r.URL.Path, "error", err)
-		http.Error(w, "This page cannot be shown: "+err.Error(), http.StatusInternalServerError)
+		unreadable(w, r, err)
 		return
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
 	_, _ = w.Write(out.Bytes()) // a browser that went away misses nothing
+}
+
+// unreadable answers where a template has a fault, which is ours.
+func unreadable(w http.ResponseWriter, r *http.Request, err error) {
+	slog.Error("a page cannot be rendered", "path", r.URL.Path, "error", err)
+	http.Error(w, "This page cannot be shown: a fault of Fairlead's own, which its log names.", http.StatusInternalServerError)
+}
+
+// build names what a page is made of: the version, and a digest of templates and assets.
+func build(version string) string {
+	sum := sha256.New()
+	for _, files := range []fs.FS{templateFiles, assetFiles} {
+		_ = fs.WalkDir(files, ".", func(path string, d fs.DirEntry, err error) error {
+			if err == nil && !d.IsDir() {
+				data, _ := fs.ReadFile(files, path) // embedded: it can be read
+				fmt.Fprintf(sum, "%s %d\n%s", path, len(data), data)
+			}
+			return err
+		})
+	}
+	return version + "-" + hex.EncodeToString(sum.Sum(nil)[:4])
 }
 
 // secured sets the headers of every answer.

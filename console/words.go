@@ -1,9 +1,241 @@
 package console
 
-import "html/template"
+import (
+	"fmt"
+	"html/template"
+	"strings"
+	"time"
+
+	"github.com/fairlead/fairlead"
+	"github.com/fairlead/fairlead/api/client"
+	"github.com/fairlead/fairlead/internal/figures"
+)
 
 // words are the functions by which templates write numbers, dates and spans: one style
-// everywhere, and units always.
+// everywhere, and units always. The figures are those of the command line.
 func words() template.FuncMap {
-	return template.FuncMap{}
+	return template.FuncMap{
+		"count":    count,            // 12345 -> "12,345"
+		"plural":   plural,           // 1 "request" "requests" -> "1 request"
+		"share":    figures.Share,    // part whole, both uint64 -> "4.8 %"
+		"percent":  figures.Percent,  // 0.048 -> "4.8 %"
+		"elapsed":  figures.Elapsed,  // time.Duration -> "3 min 20 s"
+		"left":     figures.Left,     // seconds -> "70 s", as roughly as it is known
+		"e":        figures.E,        // e-value -> "12"
+		"eof":      eOf,              // 12 300 -> "E = 12 of 300"
+		"millis":   figures.Millis,   // 24.4 -> "24 ms"
+		"rate":     rate,             // 200 -> "200 requests/s"
+		"bytes":    figures.Bytes,    // int64 -> "3.4 KiB"
+		"release":  releaseName,      // "triage" 7 -> "triage@7", or "no release"
+		"took":     took,             // two times -> "3 min 20 s"
+		"clock":    clock,            // <time>12:03:04 UTC</time>
+		"moment":   moment,           // <time>2026-11-23 12:03:04 UTC</time>
+		"ago":      relative("ago"),  // a moment; live.js makes it "12 s ago" and keeps it true
+		"since":    relative("for"),  // a moment; live.js makes it "12 s", the time since then
+		"until":    relative("till"), // a moment to come; live.js makes it "in 12 s"
+		"digest":   digest,           // shortened; whole when selected or copied, and as title
+		"icon":     icon,             // a small sign by name
+		"badge":    badge,            // tone words -> a sign and words; tones: safe, harm, held, move, quiet
+		"arm":      arm,              // "old" or "new", and words -> with the arm's mark
+		"copy":     copyButton,       // text label -> a button that copies, where there is JavaScript
+		"outcome":  outcome,          // rolledBack -> "rolled back"
+		"standing": standing,         // client.Rollout -> "step 2 of 3, 25 %"
+		"tone":     tone,             // client.Rollout -> the badge's tone
+	}
+}
+
+func count(n any) (string, error) {
+	whole, err := natural(n)
+	return figures.Count(whole), err
+}
+
+func plural(n any, one, many string) (string, error) {
+	whole, err := natural(n)
+	return figures.Plural(whole, one, many), err
+}
+
+// natural accepts the whole numbers that templates count with.
+func natural(n any) (uint64, error) {
+	switch v := n.(type) {
+	case uint64:
+		return v, nil
+	case uint32:
+		return uint64(v), nil
+	case int:
+		return uint64(max(0, v)), nil
+	case int64:
+		return uint64(max(0, v)), nil
+	}
+	return 0, fmt.Errorf("%T is not a number that can be counted", n)
+}
+
+func eOf(e, needed float64) string { return "E = " + figures.E(e) + " of " + figures.E(needed) }
+
+func rate(perSecond float64) string { return figures.Rate(perSecond, "request", "requests") }
+
+func releaseName(app string, number int) string {
+	if number == 0 {
+		return "no release"
+	}
+	return fmt.Sprintf("%s@%d", app, number)
+}
+
+func took(from, to time.Time) string {
+	if from.IsZero() || to.IsZero() {
+		return "-"
+	}
+	return figures.Elapsed(to.Sub(from))
+}
+
+// momentForm is how a moment is written: it sorts, and no country reads it wrongly.
+const momentForm = "2006-01-02 15:04:05 UTC"
+
+func moment(at time.Time) template.HTML { return timeElement("", at, momentForm) }
+
+func clock(at time.Time) template.HTML { return timeElement("", at, "15:04:05 UTC") }
+
+// relative returns a function that writes a moment which live.js shows as a span of the
+// given kind. What the server writes does not change as time goes by: a part that shows
+// nothing new is not sent again.
+func relative(kind string) func(time.Time) template.HTML {
+	return func(at time.Time) template.HTML { return timeElement(kind, at, momentForm) }
+}
+
+func timeElement(kind string, at time.Time, form string) template.HTML {
+	if at.IsZero() {
+		return "-"
+	}
+	at = at.UTC()
+	class := ""
+	if kind != "" {
+		class = ` data-span="` + kind + `"`
+	}
+	return template.HTML(fmt.Sprintf(`<time class="num" datetime="%s" title="%s"%s>%s</time>`,
+		at.Format(time.RFC3339Nano), at.Format(momentForm), class, at.Format(form)))
+}
+
+// digest shows the first digits; what is selected and copied is the whole.
+func digest(d any) template.HTML {
+	whole := fmt.Sprint(d)
+	if whole == "" {
+		return "-"
+	}
+	name, hex, ok := strings.Cut(whole, ":")
+	if !ok {
+		name, hex = "", whole
+	} else {
+		name += ":"
+	}
+	cut := min(12, len(hex))
+	esc := template.HTMLEscapeString
+	return template.HTML(fmt.Sprintf(`<code class="digest" title="%s"><span aria-hidden="true">%s</span>%s<span aria-hidden="true">%s</span></code>`,
+		esc(whole), esc(name), esc(hex[:cut]), esc(hex[cut:])))
+}
+
+// badge is a sign and words in a tone, so that colour is never alone.
+func badge(tone, text string) template.HTML {
+	sign := map[string]string{"safe": "safe", "harm": "harm", "held": "held", "move": "move"}[tone]
+	if sign == "" {
+		tone, sign = "quiet", "dot"
+	}
+	return template.HTML(`<span class="badge badge-` + tone + `">` + string(icon(sign)) + template.HTMLEscapeString(text) + `</span>`)
+}
+
+// arm is text with the mark of a rollout's old or new release: a dashed line and a whole one.
+func arm(which, text string) template.HTML {
+	if which != "new" {
+		which = "old"
+	}
+	return template.HTML(`<span class="arm-` + which + `"><svg class="mark" width="16" height="6" aria-hidden="true"><line class="` +
+		which + `-line" x1="0" y1="3" x2="16" y2="3"/></svg>` + template.HTMLEscapeString(text) + `</span>`)
+}
+
+func copyButton(text, label string) template.HTML {
+	esc := template.HTMLEscapeString
+	return template.HTML(`<button type="button" class="button button-small copy" data-copy="` + esc(text) + `">` + string(icon("copy")) +
+		`<span>` + esc(label) + `</span></button>`)
+}
+
+// outcome writes how a rollout ended as words.
+func outcome(o client.Outcome) string {
+	if o == client.RolledBack {
+		return "rolled back"
+	}
+	return string(o)
+}
+
+// standing says in two or three words how a rollout ended or what it does.
+func standing(r client.Rollout) string {
+	switch {
+	case r.Outcome != "" && r.Phase == "returning":
+		return outcome(r.Outcome) + ", traffic goes back"
+	case r.Held != "":
+		return "held: " + r.Held
+	case r.Outcome == client.Promoted && r.Phase == "watching":
+		return "promoted, watched"
+	case r.Outcome != "":
+		return outcome(r.Outcome)
+	}
+	switch r.Phase {
+	case "gating":
+		return "waits for its gates"
+	case "starting":
+		return "starts its instances"
+	case "stepping":
+		return stepWords(r)
+	case "watching":
+		return "promoted, watched"
+	case "returning":
+		return "goes back"
+	}
+	return r.Phase
+}
+
+func stepWords(r client.Rollout) string {
+	share := r.Weight.String()
+	if r.Weight == 0 {
+		share = "copies only"
+	}
+	if len(r.Weights) < 2 {
+		return share
+	}
+	return fmt.Sprintf("step %d of %d, %s", r.Step, len(r.Weights), share)
+}
+
+// tone is the badge's tone of a rollout.
+func tone(r client.Rollout) string {
+	switch {
+	case r.Held != "":
+		return "held"
+	case r.Outcome == client.Promoted:
+		return "safe"
+	case r.Outcome == client.RolledBack || r.Outcome == client.Failed:
+		return "harm"
+	case r.Outcome != "":
+		return "quiet"
+	}
+	return "move"
+}
+
+// stepsOf are a rollout's steps for drawing: what each gives, and whether it is done, now
+// or next.
+func stepsOf(r client.Rollout) []step {
+	steps := make([]step, len(r.Weights))
+	over := r.Outcome == client.Promoted
+	for i, w := range r.Weights {
+		steps[i] = step{Weight: w, State: "next"}
+		switch {
+		case over || i+1 < r.Step:
+			steps[i].State = "done"
+		case i+1 == r.Step && r.Outcome == "":
+			steps[i].State = "now"
+		}
+	}
+	return steps
+}
+
+// step is one step of a rollout for drawing.
+type step struct {
+	Weight fairlead.Weight
+	State  string // done, now or next
 }

@@ -1,0 +1,66 @@
+package console
+
+import (
+	"net/http"
+
+	"github.com/fairlead/fairlead"
+)
+
+// problem is what a page of an error says.
+type problem struct {
+	Status int
+	Text   string // what happened
+	Hint   string // what to do
+	Then   string // path to go on to; "" for none
+}
+
+// fail answers with an error as a page, for whoever asked.
+func (s *console) fail(w http.ResponseWriter, r *http.Request, err error) {
+	p := problem{Status: statusOf(err), Text: err.Error(), Hint: fairlead.HintOf(err)}
+	session, _ := s.session(r)
+	if session.Who.ID != "" {
+		p.Then = "/"
+	}
+	s.show(w, r, p.Status, session, view{
+		Title: titleOf(p.Status), Still: true,
+		Parts: []part{{ID: "problem", Template: "problem", Data: p}},
+	})
+}
+
+// statusOf is the HTTP status of an error's code.
+func statusOf(err error) int {
+	switch fairlead.CodeOf(err) {
+	case fairlead.NotFound:
+		return http.StatusNotFound
+	case fairlead.Forbidden:
+		return http.StatusForbidden
+	case fairlead.Invalid:
+		return http.StatusBadRequest
+	case fairlead.Conflict:
+		return http.StatusConflict
+	case fairlead.Unauthorized:
+		return http.StatusUnauthorized
+	case fairlead.Unavailable:
+		return http.StatusServiceUnavailable
+	}
+	return http.StatusInternalServerError
+}
+
+// titleOf is the heading of a status, for a person who does not know the number.
+func titleOf(status int) string {
+	switch status {
+	case http.StatusNotFound:
+		return "There is nothing here"
+	case http.StatusForbidden:
+		return "This is not yours to do"
+	case http.StatusBadRequest:
+		return "This cannot be understood"
+	case http.StatusConflict:
+		return "This is not possible now"
+	case http.StatusUnauthorized:
+		return "Nobody is logged in here"
+	case http.StatusServiceUnavailable:
+		return "The control plane cannot answer now"
+	}
+	return "Fairlead has a fault"
+}
