@@ -87,6 +87,34 @@ func Decode(seq uint64, data []byte) (fairlead.Entry, error) {
 	}, nil
 }
 
+// DecodeHead reads the beginning of a body, up to who acted: it returns the entry
+// without its data and rows. The rest is not looked at and may be cut off, so that
+// many entries can be looked through at the price of their beginnings.
+func DecodeHead(seq uint64, data []byte) (fairlead.Entry, error) {
+	e := fairlead.Entry{Seq: seq}
+	d := json.NewDecoder(bytes.NewReader(data))
+	fields := map[string]any{"time": &e.Time, "kind": &e.Kind, "site": &e.Site, "principal": &e.Principal}
+	_, err := d.Token() // the brace
+	for err == nil && len(fields) > 0 {
+		var name json.Token
+		if name, err = d.Token(); err != nil {
+			break
+		}
+		field, _ := name.(string)
+		into, known := fields[field]
+		if !known {
+			err = fmt.Errorf("%v stands where time, kind, site and principal do", name)
+			break
+		}
+		delete(fields, field)
+		err = d.Decode(into)
+	}
+	if err != nil {
+		return fairlead.Entry{}, fairlead.Errorf(fairlead.Corrupt, fmt.Sprintf("read entry %d", seq), "%w", err)
+	}
+	return e, nil
+}
+
 // compact returns JSON without needless space, or nil where it is null or absent.
 func compact(raw json.RawMessage) (json.RawMessage, error) {
 	if len(raw) == 0 {

@@ -34,6 +34,37 @@ func (p Inclusion) Check(verifierKey string) (Checkpoint, error) {
 	return c, nil
 }
 
+// Step is one hash of a proof's path, and what it makes of the hash before it.
+type Step struct {
+	Sibling tlog.Hash
+	Left    bool      // the sibling stands to the left
+	Sum     tlog.Hash // of both: the node above
+}
+
+// Steps follows the path from the leaf towards the root of a tree of size leaves, for
+// people to read: Check decides (RFC 9162, section 2.1.3.2). Where the proof holds the
+// last sum is the root.
+func (p Inclusion) Steps(size uint64) []Step {
+	steps := make([]Step, 0, len(p.Path))
+	if p.Seq >= size {
+		return steps
+	}
+	sum, at, last := p.Commitment.Hash(), p.Seq, size-1
+	for _, sibling := range p.Path {
+		left := at&1 == 1 || at == last
+		if left {
+			for ; at&1 == 0 && at > 0; at, last = at>>1, last>>1 {
+			}
+			sum = tlog.NodeHash(sibling, sum)
+		} else {
+			sum = tlog.NodeHash(sum, sibling)
+		}
+		steps = append(steps, Step{Sibling: sibling, Left: left, Sum: sum})
+		at, last = at>>1, last>>1
+	}
+	return steps
+}
+
 // Consistency proves that a ledger of New entries begins with the ledger of Old
 // entries: that nothing was changed or taken away between the two.
 type Consistency struct {

@@ -44,6 +44,8 @@ func (r *run) entries(ctx context.Context) error {
 		}
 		r.fold(leaf)
 	}
+	root := r.tree.Root()
+	r.result.Root = root.String()
 	if whole {
 		r.beyond(newest)
 	}

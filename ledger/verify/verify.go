@@ -56,6 +56,7 @@ type Options struct {
 // Result says what was looked at and what was found wrong.
 type Result struct {
 	Origin      string    `json:"origin"`  // which ledger
+	Root        string    `json:"root"`    // base64, of the tree over the entries; of those before the first that is missing
 	Entries     uint64    `json:"entries"` // leaves that were checked
 	Checkpoints int       `json:"checkpoints"`
 	Witnessed   int       `json:"witnessed"` // of them, kept elsewhere

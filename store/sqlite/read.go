@@ -28,6 +28,13 @@ func (s *Store) Entries(ctx context.Context, from uint64, limit int) ([]fairlead
 	return list, failed("read the ledger", err)
 }
 
+// Heads returns up to limit entries before position before, newest first, without
+// their data and rows.
+func (s *Store) Heads(ctx context.Context, before uint64, limit int) ([]fairlead.Entry, error) {
+	list, err := s.view.heads(ctx, before, limit)
+	return list, failed("look through the ledger", err)
+}
+
 // Size returns the number of entries: those of every Commit that has returned.
 func (s *Store) Size() uint64 { return s.size.Load() }
 

@@ -111,6 +111,34 @@ func (v view) entries(ctx context.Context, from uint64, limit int) ([]fairlead.E
 	}, `SELECT seq, body FROM entries WHERE seq >= ? ORDER BY seq LIMIT ?`, clamp(from), max(limit, 0))
 }
 
+// headBytes is how much of a body is read for its head. One with a longer head, such
+// as of a very long name, is read whole.
+const headBytes = 1 << 10
+
+func (v view) heads(ctx context.Context, before uint64, limit int) ([]fairlead.Entry, error) {
+	begun, err := all(ctx, v.q, func(rows *sql.Rows) (l ledger.Leaf, err error) {
+		return l, rows.Scan(&l.Seq, &l.Body)
+	}, `SELECT seq, substr(body, 1, ?) FROM entries WHERE seq < ? ORDER BY seq DESC LIMIT ?`, headBytes, clamp(before), max(limit, 0))
+	if err != nil {
+		return nil, err
+	}
+	heads := make([]fairlead.Entry, len(begun))
+	for i, l := range begun {
+		head, err := ledger.DecodeHead(l.Seq, l.Body)
+		if err != nil && len(l.Body) == headBytes {
+			var whole []byte
+			if err = v.q.QueryRowContext(ctx, `SELECT body FROM entries WHERE seq = ?`, clamp(l.Seq)).Scan(&whole); err == nil {
+				head, err = ledger.DecodeHead(l.Seq, whole)
+			}
+		}
+		if err != nil {
+			return nil, err
+		}
+		heads[i] = head
+	}
+	return heads, nil
+}
+
 // end is where a stream of facts stands.
 type end struct {
 	id     int64 // 0 while the stream is not stored
