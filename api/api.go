@@ -72,6 +72,7 @@ type Config struct {
 	Instances   Instances
 	Reports     Reports
 	Tokens      Tokens
+	Links       Links
 	Now         func() time.Time                                    // by which records are made
 	Open        func(ctx context.Context, s fairlead.Sealed) string // personal text for display
 	Seal        func(ctx context.Context, subject, text string) (fairlead.Sealed, error)
@@ -103,6 +104,7 @@ func New(c Config) http.Handler {
 	s.registerSecrets(api)
 	s.registerSignals(api)
 	s.registerTokens(api)
+	s.registerLinks(api)
 	s.registerServer(api)
 	mux.HandleFunc("PUT /v1/blobs/{digest}", s.putBlob)
 	mux.HandleFunc("GET /v1/blobs/{digest}", s.getBlob)

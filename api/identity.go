@@ -4,13 +4,11 @@ import (
 	"context"
 	"crypto/sha256"
 	"crypto/subtle"
-	"net"
 	"net/http"
-	"net/url"
-	"slices"
 	"strings"
 
 	"github.com/fairlead/fairlead"
+	"github.com/fairlead/fairlead/internal/ourhost"
 )
 
 // Identify returns who sent a request, or an error of code unauthorized.
@@ -47,30 +45,16 @@ func (s *server) identified(next http.Handler) http.Handler {
 	})
 }
 
-// hostChecked refuses requests that a web page of another origin could have made.
+// hostChecked refuses requests that a web page of another host could have made.
 func (s *server) hostChecked(next http.Handler) http.Handler {
+	names := ourhost.Names(s.Hosts)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !s.ours(r.Host) {
-			refuse(w, fairlead.Errorf(fairlead.Forbidden, "", "the Host %q is not this server's", r.Host))
+		if err := names.Check(r); err != nil {
+			refuse(w, err)
 			return
-		}
-		if origin := r.Header.Get("Origin"); origin != "" {
-			u, err := url.Parse(origin)
-			if err != nil || !s.ours(u.Host) {
-				refuse(w, fairlead.Errorf(fairlead.Forbidden, "", "the Origin %q is not this server's", origin))
-				return
-			}
 		}
 		next.ServeHTTP(w, r)
 	})
-}
-
-func (s *server) ours(hostport string) bool {
-	host := hostport
-	if h, _, err := net.SplitHostPort(hostport); err == nil {
-		host = h
-	}
-	return slices.Contains(s.Hosts, strings.ToLower(strings.Trim(host, "[]")))
 }
 
 // BearerIs reports whether r carries a token, in constant time.

@@ -33,23 +33,25 @@ type Sessions interface {
 	// Redeem exchanges the code of a one-time link for a session. A code that is unknown,
 	// used or expired is an error of code unauthorized.
 	Redeem(ctx context.Context, code string) (token string, s Session, err error)
-	// Find returns the session of a token, if it has not ended.
+	// Find returns the session of a token, if it has not ended or expired.
 	Find(token string) (Session, bool)
-	// End ends the session of a token.
+	// End ends the session of a token. One that has ended already is no error.
 	End(ctx context.Context, token string) error
 }
 
 // Session is a person at a browser.
 type Session struct {
 	Who     fairlead.Principal
-	Name    string    // for display
+	Name    string // for display
 	Expires time.Time
+	Done    context.Context // done when its person logs out
 }
 
 // console serves the pages. It is safe for concurrent use.
 type console struct {
 	Config
-	hub *hub
+	hub    *hub
+	origin http.CrossOriginProtection
 }
 
 // New returns the console's handler. Streams end with their request's context.
@@ -57,6 +59,8 @@ func New(c Config) http.Handler {
 	s := &console{Config: c, hub: newHub(c.Changed)}
 	mux := http.NewServeMux()
 	mux.Handle("GET /assets/", assetHandler())
+	mux.HandleFunc("GET /login", s.login)
+	s.post(mux, "/logout", s.logout)
 	s.page(mux, "/{$}", fleet)
-	return secured(mux)
+	return secured(s.guarded(mux))
 }

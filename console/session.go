@@ -1,43 +1,61 @@
 package console
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
+	"context"
 	"net/http"
 
 	"github.com/fairlead/fairlead"
+	"github.com/fairlead/fairlead/internal/consolecookie"
 )
 
-// CookieName is the cookie that holds a session's token. The gateway takes it out of what
-// it forwards: a browser sends cookies to every port of a host.
-const CookieName = "fairlead_console"
-
-// logged lets only people with a session through.
+// logged lets only people with a session through. The request ends with the session,
+// when its person logs out elsewhere: a page does not go on being followed.
 func (s *console) logged(next func(w http.ResponseWriter, r *http.Request, session Session)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		session, ok := s.session(r)
 		if !ok {
-			s.fail(w, r, fairlead.Errorf(fairlead.Unauthorized, "", "nobody is logged in here").WithHint("run: fairlead console"))
+			s.stranger(w, r)
 			return
 		}
-		next(w, r, session)
+		ctx, cancel := context.WithCancel(r.Context())
+		defer cancel()
+		defer context.AfterFunc(session.Done, cancel)()
+		next(w, r.WithContext(ctx), session)
 	})
 }
 
-func (s *console) session(r *http.Request) (Session, bool) {
-	cookie, err := r.Cookie(CookieName)
-	if err != nil {
-		return Session{}, false
-	}
-	return s.Sessions.Find(cookie.Value)
+// stranger answers someone who is not logged in.
+func (s *console) stranger(w http.ResponseWriter, r *http.Request) {
+	s.fail(w, r, fairlead.Errorf(fairlead.Unauthorized, "", "nobody is logged in here").WithHint("run: fairlead console"))
 }
 
-// csrfOf returns what a form of the request's session must carry.
-func csrfOf(r *http.Request) string {
-	cookie, err := r.Cookie(CookieName)
+// session returns the session of a request's cookie.
+func (s *console) session(r *http.Request) (Session, bool) {
+	token := tokenOf(r)
+	if token == "" {
+		return Session{}, false
+	}
+	return s.Sessions.Find(token)
+}
+
+// tokenOf returns the token in a request's cookie, or "".
+func tokenOf(r *http.Request) string {
+	cookie, err := r.Cookie(consolecookie.Name)
 	if err != nil {
 		return ""
 	}
-	sum := sha256.Sum256([]byte("fairlead console form\n" + cookie.Value))
-	return hex.EncodeToString(sum[:])
+	return cookie.Value
+}
+
+// sessionCookie holds a session's token. A script cannot read it, and no other site's
+// page makes a browser send it. With no token it takes the cookie from the browser.
+func sessionCookie(r *http.Request, token string) *http.Cookie {
+	c := &http.Cookie{
+		Name: consolecookie.Name, Value: token, Path: "/",
+		HttpOnly: true, SameSite: http.SameSiteStrictMode, Secure: r.TLS != nil,
+	}
+	if token == "" {
+		c.MaxAge = -1
+	}
+	return c
 }

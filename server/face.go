@@ -7,13 +7,50 @@ import (
 	"net/http"
 	"os"
 	"runtime"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/fairlead/fairlead"
 	"github.com/fairlead/fairlead/api"
 	"github.com/fairlead/fairlead/api/client"
+	"github.com/fairlead/fairlead/console"
+	"github.com/fairlead/fairlead/internal/inprocess"
 )
+
+// face is what the listeners serve: the API, and the console at all other paths.
+func (s *control) face() http.Handler {
+	control := s.handler()
+	pages := console.New(console.Config{
+		API: func(who fairlead.Principal) *client.Client {
+			return client.Within(asCaller{who: who, next: inprocess.Transport{Handler: s.calls.counted(control)}})
+		},
+		Sessions: s.sessions, Changed: s.store.Wait, Now: s.clock.Now, Hosts: s.hosts(), Version: s.Version,
+	})
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if ofAPI(r.URL.Path) {
+			control.ServeHTTP(w, r)
+			return
+		}
+		pages.ServeHTTP(w, r)
+	})
+}
+
+// ofAPI reports whether a path is the API's.
+func ofAPI(path string) bool {
+	return strings.HasPrefix(path, "/v1/") || strings.HasPrefix(path, "/openapi") || strings.HasPrefix(path, "/schemas/") || path == "/healthz"
+}
+
+// asCaller makes calls as a principal.
+type asCaller struct {
+	who  fairlead.Principal
+	next http.RoundTripper
+}
+
+// RoundTrip implements http.RoundTripper.
+func (a asCaller) RoundTrip(r *http.Request) (*http.Response, error) {
+	return a.next.RoundTrip(r.WithContext(actingAs(r.Context(), a.who)))
+}
 
 // handler is the API, with what it may do here.
 func (s *control) handler() http.Handler {
@@ -21,7 +58,7 @@ func (s *control) handler() http.Handler {
 		Version: s.version, Engine: s.engine, Releases: s.releases,
 		Deployments: deployments{releases: s.releases, engine: s.engine, routes: &sync.Mutex{}, making: &sites{busy: map[fairlead.Site]bool{}}},
 		Blobs:       s.trees, Secrets: vaultFace{now: s.clock.Now, vault: s.vault, engine: s.engine, releases: s.releases}, Ledger: s.store, Instances: s.runtime,
-		Reports: s.loop, Tokens: s.programs,
+		Reports: s.loop, Tokens: s.programs, Links: s.links,
 		Now: s.clock.Now, Open: s.openSealed, Seal: s.store.Sealer().Seal, Identify: s.who.identify, Hosts: s.hosts(),
 		Shutdown: s.shutdown,
 	})
@@ -46,7 +83,7 @@ func (s *control) shutdown(ctx context.Context, all bool, by fairlead.Principal)
 }
 
 func (s *control) hosts() []string {
-	hosts := []string{"fairlead", "localhost", "127.0.0.1", "::1"}
+	hosts := []string{"fairlead", localName, "localhost", "127.0.0.1", "::1"}
 	if host, _, err := net.SplitHostPort(s.api); err == nil {
 		hosts = append(hosts, host)
 	}

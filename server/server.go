@@ -44,6 +44,8 @@ type control struct {
 	loop     *rollout.Loop
 	who      *identity
 	programs *tokens
+	links    *links
+	sessions *sessions
 	calls    calls
 	keeper   *gatewayKeeper
 	entrance string // where the gateway takes traffic, host:port
@@ -119,6 +121,10 @@ func (s *control) open(ctx context.Context) (err error) {
 	if s.who, err = newIdentity(s.token(), s.programs, s.store.Sealer().Seal); err != nil {
 		return err
 	}
+	s.links = newLinks(s.clock.Now, consoleURL(s.api))
+	if s.sessions, err = openSessions(ctx, s.links, s.store, s.clock.Now, s.openSealed); err != nil {
+		return err
+	}
 	s.loop = rollout.NewLoop(rollout.Config{
 		Engine: s.engine, Store: s.store, Fleet: s.fleet, Traffic: s.traffic, Gates: gates,
 		Releases: s.releases.Get, Guards: guard.Reader{}, Term: s.term, Now: s.clock.Now, Log: s.Log,
@@ -157,7 +163,7 @@ func (s *control) serve(ctx context.Context, listeners []net.Listener) error {
 	calls, endCalls := context.WithCancel(context.WithoutCancel(ctx))
 	defer endCalls()
 	httpServer := &http.Server{
-		Handler: s.calls.counted(s.handler()), ConnContext: withConn, BaseContext: func(net.Listener) context.Context { return calls },
+		Handler: s.calls.counted(s.face()), ConnContext: withConn, BaseContext: func(net.Listener) context.Context { return calls },
 		ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, ErrorLog: slog.NewLogLogger(s.Log.Handler(), slog.LevelDebug),
 	}
 	failed := make(chan error, len(listeners)+1)

@@ -48,6 +48,12 @@ func Remote(baseURL, token string) *Client {
 	return &Client{base: strings.TrimRight(baseURL, "/"), token: token, http: &http.Client{}}
 }
 
+// Within returns a client of a control plane in this process, which transport calls and
+// which knows from it who calls.
+func Within(transport http.RoundTripper) *Client {
+	return &Client{base: "http://fairlead", http: &http.Client{Transport: transport}}
+}
+
 // WithToken returns c with a bearer token for its calls, for a caller whose peer
 // credentials do not count.
 func (c *Client) WithToken(token string) *Client {
@@ -147,6 +153,11 @@ func (c *Client) Tokens(ctx context.Context) ([]Token, error) {
 func (c *Client) RevokeToken(ctx context.Context, name string) error {
 	_, err := call[struct{}](ctx, c, http.MethodDelete, "/v1/tokens/"+url.PathEscape(name), nil)
 	return err
+}
+
+// ConsoleLink makes a link that opens the console once.
+func (c *Client) ConsoleLink(ctx context.Context, n NewLink) (Link, error) {
+	return call[Link](ctx, c, http.MethodPost, "/v1/console/links", n)
 }
 
 // Shutdown ends the control plane. With all, instances and gateway end too;
