@@ -30,7 +30,7 @@ import (
 type Deployments interface {
 	Deploy(ctx context.Context, d client.Deploy, by fairlead.Principal) (fairlead.Release, rollout.Rollout, bool, error)
 	Promote(ctx context.Context, p client.Promote, by fairlead.Principal) (fairlead.Release, rollout.Rollout, error)
-	Rollback(ctx context.Context, site fairlead.Site, why fairlead.Sealed, by fairlead.Principal) (rollout.Rollout, error)
+	Rollback(ctx context.Context, site fairlead.Site, a rollout.Ask, by fairlead.Principal) (rollout.Rollout, error)
 }
 
 // Blobs is the content store.
@@ -69,6 +69,8 @@ type Config struct {
 	Blobs       Blobs
 	Secrets     Secrets
 	Ledger      Ledger
+	Record      Record
+	Verifier    Verifier
 	Instances   Instances
 	Reports     Reports
 	Tokens      Tokens
@@ -104,6 +106,7 @@ func New(c Config) http.Handler {
 	s.registerSecrets(api)
 	s.registerSignals(api)
 	s.registerTokens(api)
+	s.registerLedger(api)
 	s.registerLinks(api)
 	s.registerServer(api)
 	mux.HandleFunc("PUT /v1/blobs/{digest}", s.putBlob)

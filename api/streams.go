@@ -2,7 +2,6 @@ package api
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -60,6 +59,7 @@ func (s *server) events(w http.ResponseWriter, r *http.Request) {
 	}
 	follow := r.URL.Query().Get("follow") == "true"
 	lines, begun := newLines(w), false
+	open := func(sealed fairlead.Sealed) string { return s.Open(ctx, sealed) }
 	for {
 		entries, err := s.Ledger.Entries(ctx, from, eventsAtOnce)
 		switch {
@@ -70,7 +70,7 @@ func (s *server) events(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		for _, e := range entries {
-			if err := lines.write(s.viewEvent(ctx, e)); err != nil {
+			if err := lines.write(viewEvent(e, open)); err != nil {
 				return
 			}
 			from, begun = e.Seq+1, true
@@ -101,10 +101,10 @@ func (s *server) firstEvent(r *http.Request) (uint64, error) {
 	return n, nil
 }
 
-func (s *server) viewEvent(ctx context.Context, e fairlead.Entry) client.Event {
+func viewEvent(e fairlead.Entry, open func(fairlead.Sealed) string) client.Event {
 	return client.Event{
 		Seq: e.Seq, Time: e.Time, Kind: e.Kind, App: e.Site.App, Env: e.Site.Env,
-		Principal: s.Open(ctx, e.Principal), Text: sentence(e), Data: e.Data,
+		Principal: open(e.Principal), Text: sentence(e), Data: e.Data,
 	}
 }
 

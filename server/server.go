@@ -46,6 +46,7 @@ type control struct {
 	programs *tokens
 	links    *links
 	sessions *sessions
+	verifier *verifier
 	calls    calls
 	keeper   *gatewayKeeper
 	entrance string // where the gateway takes traffic, host:port
@@ -125,6 +126,9 @@ func (s *control) open(ctx context.Context) (err error) {
 	if s.sessions, err = openSessions(ctx, s.links, s.store, s.clock.Now, s.openSealed); err != nil {
 		return err
 	}
+	if s.verifier, err = newVerifier(ctx, s.State, s.store, s.clock.Now, s.Log); err != nil {
+		return err
+	}
 	s.loop = rollout.NewLoop(rollout.Config{
 		Engine: s.engine, Store: s.store, Fleet: s.fleet, Traffic: s.traffic, Gates: gates,
 		Releases: s.releases.Get, Guards: guard.Reader{}, Term: s.term, Now: s.clock.Now, Log: s.Log,
@@ -172,6 +176,7 @@ func (s *control) serve(ctx context.Context, listeners []net.Listener) error {
 	defer endWork()
 	loops.Go(func() { failed <- s.loop.Run(work) })
 	loops.Go(func() { s.keeper.keep(work) })
+	loops.Go(func() { s.verifier.run(work) })
 	loops.Go(func() { watchClock(work, s.clock, s.Log) })
 	for _, l := range listeners {
 		servers.Go(func() { failed <- httpServer.Serve(l) })

@@ -1,0 +1,129 @@
+package api
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/fairlead/fairlead"
+	"github.com/fairlead/fairlead/api/client"
+)
+
+// The bounds of a search. There is no index: it looks through the beginnings of
+// entries, and stops so that no call costs more than a moment.
+const (
+	mostLooked   = 20_000 // entries that one call looks through
+	lookedAtOnce = 500
+	mostFound    = 200
+	defaultFound = 50
+)
+
+// order is by how much a later entry of the ledger may be older than the one before it:
+// callers that commit at the same time have looked at the clock one after the other.
+// What is recorded later than that after it happened, such as the end of a gate that
+// outlived the control plane, is found by where it stands.
+const order = time.Minute
+
+// searched looks through the ledger backwards for what a query asks for.
+type searched struct {
+	record  Record
+	open    func(fairlead.Sealed) string
+	query   client.RecordQuery
+	looked  int
+	matches []fairlead.Entry // without data and rows, newest first
+	next    uint64           // where to look on
+	more    bool
+}
+
+// run looks from the query's position on until enough is found, enough is looked at,
+// or nothing older can match.
+func (s *searched) run(ctx context.Context) error {
+	if err := s.begin(ctx); err != nil {
+		return err
+	}
+	for s.more && s.looked < mostLooked && len(s.matches) < s.query.Limit {
+		heads, err := s.record.Heads(ctx, s.next, lookedAtOnce)
+		if err != nil {
+			return err
+		}
+		s.take(heads)
+	}
+	return nil
+}
+
+// take keeps what matches, and says whether to look on.
+func (s *searched) take(heads []fairlead.Entry) {
+	newest := time.Time{}
+	for _, e := range heads {
+		if newest.Before(e.Time) {
+			newest = e.Time
+		}
+		s.looked, s.next = s.looked+1, e.Seq
+		if s.matching(e) {
+			s.matches = append(s.matches, e)
+		}
+		if len(s.matches) == s.query.Limit {
+			s.more = s.next > 0
+			return
+		}
+	}
+	s.more = len(heads) > 0 && s.next > 0 && newest.After(s.query.From.Add(-order))
+}
+
+func (s *searched) matching(e fairlead.Entry) bool {
+	q := s.query
+	switch {
+	case q.App != "" && e.Site.App != q.App, q.Env != "" && e.Site.Env != q.Env:
+		return false
+	case strings.HasSuffix(q.Kind, ".") && !strings.HasPrefix(e.Kind, q.Kind):
+		return false
+	case q.Kind != "" && !strings.HasSuffix(q.Kind, ".") && e.Kind != q.Kind:
+		return false
+	case e.Time.Before(q.From), !q.Until.IsZero() && !e.Time.Before(q.Until):
+		return false
+	}
+	return q.Principal == "" || s.open(e.Principal) == q.Principal
+}
+
+// begin finds where to look first: at the query's position, or before the first entry
+// that is later than what is asked for.
+func (s *searched) begin(ctx context.Context) error {
+	s.next = s.record.Size()
+	if s.query.Before > 0 {
+		s.next = min(s.next, s.query.Before)
+	}
+	if !s.query.Until.IsZero() {
+		after, err := s.firstAfter(ctx, s.query.Until.Add(order))
+		if err != nil {
+			return err
+		}
+		s.next = min(s.next, after)
+	}
+	s.more = s.next > 0
+	return nil
+}
+
+// firstAfter returns the position from which on entries are later than t, by halving. It
+// compares the latest of several neighbours, so that one that was recorded late does not
+// mislead it.
+func (s *searched) firstAfter(ctx context.Context, t time.Time) (uint64, error) {
+	const neighbours = 16
+	low, high := uint64(0), s.record.Size()
+	for low < high {
+		middle := low + (high-low)/2
+		heads, err := s.record.Heads(ctx, middle+1, neighbours)
+		if err != nil {
+			return 0, err
+		}
+		later := false
+		for _, e := range heads {
+			later = later || e.Time.After(t)
+		}
+		if later {
+			high = middle
+		} else {
+			low = middle + 1
+		}
+	}
+	return high, nil
+}
