@@ -32,6 +32,7 @@ type part struct {
 	Template string // that renders Data
 	Data     any
 	Announce bool // screen readers read what changed
+	Still    bool // not followed: it stays as it was loaded, and may hold a form
 }
 
 // visit is one request for a page, or one stream that follows it.
@@ -72,12 +73,15 @@ func (s *console) visit(r *http.Request, session Session) visit {
 	return visit{api: s.API(session.Who), role: session.Who.Role, path: r.PathValue, query: r.URL.Query().Get}
 }
 
-// frame is a view's parts as HTML, by id.
+// frame is a view's parts as HTML, by id, but for those that are not followed.
 type frame map[string]template.HTML
 
 func (v view) render() (frame, error) {
 	f := frame{}
 	for _, p := range v.Parts {
+		if p.Still {
+			continue
+		}
 		html, err := p.render()
 		if err != nil {
 			return nil, err
