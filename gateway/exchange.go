@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/fairlead/fairlead"
+	"github.com/fairlead/fairlead/internal/consolecookie"
 )
 
 var (
@@ -90,6 +91,7 @@ func (x *exchange) rewrite(r *httputil.ProxyRequest) {
 			}
 		}
 	}
+	consolecookie.Strip(r.Out.Header)
 	if id := r.Out.Header.Get("X-Request-Id"); id == "" || len(id) > 200 {
 		r.Out.Header.Set("X-Request-Id", rand.Text())
 	}
@@ -166,6 +168,7 @@ func (x *exchange) final(a *http.Response) error {
 	if x.session != "" {
 		withoutCookie(a.Header, x.session)
 	}
+	consolecookie.StripSet(a.Header)
 	x.setSession(a.Header)
 	x.setTrace(a.Header)
 	return nil
