@@ -99,21 +99,6 @@ func build(version string) string {
 	return version + "-" + hex.EncodeToString(sum.Sum(nil)[:4])
 }
 
-// secured sets the headers of every answer.
-func secured(next http.Handler) http.Handler {
-	const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
-		"form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		h := w.Header()
-		h.Set("Content-Security-Policy", policy)
-		h.Set("X-Content-Type-Options", "nosniff")
-		h.Set("Referrer-Policy", "no-referrer")
-		h.Set("Cross-Origin-Opener-Policy", "same-origin")
-		h.Set("Cross-Origin-Resource-Policy", "same-origin")
-		next.ServeHTTP(w, r)
-	})
-}
-
 // assetHandler serves the embedded styles and modules. Their digest is their tag, so that
 // a browser asks again after an upgrade and gets nothing where nothing changed.
 func assetHandler() http.Handler {
