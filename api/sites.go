@@ -58,11 +58,12 @@ func (s *server) act(ctx context.Context, in *actInput) (client.Rollout, error) 
 	if err != nil {
 		return client.Rollout{}, err
 	}
+	ask := rollout.Ask{Command: rollout.Command(in.Action), Why: why, Rollout: in.Body.Rollout, To: in.Body.To}
 	var r rollout.Rollout
 	if in.Action == "rollback" {
-		r, err = s.Deployments.Rollback(ctx, in.site(), why, by)
+		r, err = s.Deployments.Rollback(ctx, in.site(), ask, by)
 	} else {
-		r, err = s.Engine.Act(ctx, in.site(), rollout.Command(in.Action), why, by)
+		r, err = s.Engine.Act(ctx, in.site(), ask, by)
 	}
 	if err != nil {
 		return client.Rollout{}, err

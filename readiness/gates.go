@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"io"
 	"log/slog"
@@ -57,18 +56,9 @@ const (
 // Check tells what the recorded evidence says of a release in an environment. It
 // runs nothing.
 func (g *Gates) Check(ctx context.Context, r fairlead.Release, env string) (Verdict, error) {
-	rows, err := g.Store.Rows(ctx, Row, r.Digest.Hex()+"/"+env+"/")
+	evidence, err := g.Evidence(ctx, r, env)
 	if err != nil {
-		return Verdict{}, fmt.Errorf("read evidence: %w", err)
-	}
-	evidence := make([]Evidence, 0, len(rows))
-	for _, row := range rows {
-		var e Evidence
-		if err := json.Unmarshal(row.Value, &e); err != nil || row.Key != Key(e.Digest, e.Env, e.Gate) {
-			g.Log.Warn("a row of evidence proves nothing: it cannot be read or is not where it belongs", "key", row.Key)
-			continue
-		}
-		evidence = append(evidence, e)
+		return Verdict{}, err
 	}
 	return Decide(g.Now(), g.Signer.Public(), r.Content.Gates, env, r.Digest, evidence), nil
 }

@@ -15,6 +15,12 @@ const explained = "rollout.explained"
 // control plane.
 const leaseTTL = 15 * time.Second
 
+// Words of notes that tell a headline what happened.
+const (
+	stoppedByPerson = "stopped by a person"
+	withoutEvidence = "without evidence"
+)
+
 // Decision is what became of a rollout by one input. The zero Kind means that
 // nothing was decided and Rollout is unchanged.
 type Decision struct {
@@ -132,7 +138,7 @@ func (d *decision) resume() {
 		d.r.Phase = Starting // which gives the step's weight again
 	}
 	if was == HeldInconclusive && d.r.Weight == fairlead.Whole { // no evidence can come: a person decides
-		d.advance("rollout.advanced", "a person lets %s go on without evidence", d.name())
+		d.advance("rollout.advanced", "a person lets %s go on "+withoutEvidence, d.name())
 		return
 	}
 	d.r.StepBegan = d.in.Now
@@ -154,7 +160,7 @@ func (d *decision) turnBack(outcome Outcome) {
 		d.end(Aborted, "rollout.aborted", "stopped by a person before %s took traffic", d.name())
 		return
 	}
-	d.goBack(outcome, "stopped by a person")
+	d.goBack(outcome, stoppedByPerson)
 }
 
 // expire follows a gateway that went to the fallback weight alone.
@@ -316,7 +322,7 @@ func (d *decision) inconclusive(why string) {
 		if d.waitsForGuard() {
 			return
 		}
-		d.advance("rollout.advanced", "inconclusive: %s; it goes on without evidence, because its file says so", why)
+		d.advance("rollout.advanced", "inconclusive: %s; it goes on "+withoutEvidence+", because its file says so", why)
 	case fairlead.OnInconclusiveWiden:
 		if d.widen(why) {
 			return

@@ -243,9 +243,10 @@ func randomBytes(random io.Reader, n int) []byte {
 	return b
 }
 
-// Act takes a person's command to a site's newest rollout.
-func (e *Engine) Act(ctx context.Context, site fairlead.Site, c Command, why fairlead.Sealed, by fairlead.Principal) (Rollout, error) {
-	op := fmt.Sprintf("%s %s", c, site)
+// Act takes what a person asks of a site's newest rollout. What was done already is
+// not done again.
+func (e *Engine) Act(ctx context.Context, site fairlead.Site, a Ask, by fairlead.Principal) (Rollout, error) {
+	op := fmt.Sprintf("%s %s", a.Command, site)
 	if !by.May(fairlead.Operator) {
 		return Rollout{}, fairlead.Errorf(fairlead.Forbidden, op, "this needs the role %s", fairlead.Operator)
 	}
@@ -255,18 +256,23 @@ func (e *Engine) Act(ctx context.Context, site fairlead.Site, c Command, why fai
 	if err != nil {
 		return Rollout{}, fmt.Errorf("%s: %w", op, err)
 	}
+	if m != nil {
+		if done, err := e.state(e.live[site], m).Meant(a, op); done || err != nil {
+			return m.rollout, err
+		}
+	}
 	if m == nil || m.rollout.Phase == Ended {
 		return Rollout{}, fairlead.Errorf(fairlead.Conflict, op, "no rollout is moving there").
 			WithHint("see what is there with: fairlead status %s", site.App)
 	}
-	if c == Rollback && m.rollout.Kind == Back {
+	if m.rollout.goingBack(a.Command) {
 		return m.rollout, nil // it is on its way already: who asks twice, for want of an answer, gets it once
 	}
-	if c == Resume && m.rollout.Held == HeldMismatch && why == "" {
+	if a.Why == "" && m.rollout.NeedsReason(a.Command) {
 		return Rollout{}, fairlead.Errorf(fairlead.Invalid, op, "the new release's share of the users is not as it should be, and nobody has said why").
 			WithHint("find out why, and say it: fairlead resume %s --env %s --reason WHY", site.App, site.Env)
 	}
-	d, err := e.take(ctx, m, Input{Now: e.now(), Command: c, Why: why, New: m.new, Old: m.old, Ends: m.ends}, by.ID)
+	d, err := e.take(ctx, m, Input{Now: e.now(), Command: a.Command, Why: a.Why, New: m.new, Old: m.old, Ends: m.ends}, by.ID)
 	if err != nil {
 		return Rollout{}, fmt.Errorf("%s: %w", op, err)
 	}

@@ -268,11 +268,11 @@ func TestACallerThatGoesAwayLeavesTheRolloutWhole(t *testing.T) {
 	b.second(id, 0.005, 0.005)
 	gone, cancel := context.WithCancel(t.Context())
 	cancel()
-	_, _ = b.engine.Act(gone, site, rollout.Pause, "", admin) // recorded or not: both are right
+	_, _ = b.engine.Act(gone, site, rollout.Ask{Command: rollout.Pause}, admin) // recorded or not: both are right
 	if state := b.engine.Sites()[0]; state.Rollout == nil || state.Rollout.ID != id {
 		t.Fatalf("the rollout is lost: %+v", state)
 	}
-	if _, err := b.engine.Act(t.Context(), site, rollout.Abort, "", admin); err != nil {
+	if _, err := b.engine.Act(t.Context(), site, rollout.Ask{Command: rollout.Abort}, admin); err != nil {
 		t.Errorf("abort after it: %v", err)
 	}
 }
@@ -365,7 +365,7 @@ func TestARollbackThatIsAskedForTwiceGoesBackOnce(t *testing.T) {
 	back := b.beginAs(rollout.Back, 1)
 	b.ready = 0
 	b.feed(back.ID, rollout.Input{}) // its instances start
-	again, err := b.engine.Act(t.Context(), site, rollout.Rollback, "no answer came", admin)
+	again, err := b.engine.Act(t.Context(), site, rollout.Ask{Command: rollout.Rollback, Why: "no answer came"}, admin)
 	if err != nil || again.ID != back.ID || again.Phase == rollout.Ended {
 		t.Errorf("asked again: %s is %s, %v", again.ID, again.Phase, err)
 	}
@@ -382,7 +382,7 @@ func TestAViewerMayNotAct(t *testing.T) {
 	b.first()
 	b.begin(2)
 	viewer := fairlead.Principal{ID: "system:viewer", Role: fairlead.Viewer}
-	if _, err := b.engine.Act(t.Context(), site, rollout.Abort, "", viewer); fairlead.CodeOf(err) != fairlead.Forbidden {
+	if _, err := b.engine.Act(t.Context(), site, rollout.Ask{Command: rollout.Abort}, viewer); fairlead.CodeOf(err) != fairlead.Forbidden {
 		t.Errorf("a viewer aborts: %v", err)
 	}
 }

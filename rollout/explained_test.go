@@ -23,11 +23,11 @@ func TestAMismatchOfSharesHoldsUntilAPersonExplainsIt(t *testing.T) {
 		t.Fatalf("with a mismatch nobody explained it came to step %d, %q", r.Step, r.Outcome)
 	}
 
-	_, err := b.engine.Act(t.Context(), site, rollout.Resume, "", admin)
+	_, err := b.engine.Act(t.Context(), site, rollout.Ask{Command: rollout.Resume}, admin)
 	if fairlead.CodeOf(err) != fairlead.Invalid {
 		t.Errorf("resumed without a reason: %v, want that one is asked for", err)
 	}
-	if _, err := b.engine.Act(t.Context(), site, rollout.Resume, "system:a crawler keeps to the old release", admin); err != nil {
+	if _, err := b.engine.Act(t.Context(), site, rollout.Ask{Command: rollout.Resume, Why: "system:a crawler keeps to the old release"}, admin); err != nil {
 		t.Fatal(err)
 	}
 	b.restart()

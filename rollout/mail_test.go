@@ -144,7 +144,7 @@ func TestWhatIsNoReportOfTheRolloutIsRefusedWithItsReason(t *testing.T) {
 			t.Errorf("%+v: %v, want code %q", c.told, got.Err, c.code)
 		}
 	}
-	if _, err := b.engine.Act(t.Context(), site, rollout.Abort, "", admin); err != nil {
+	if _, err := b.engine.Act(t.Context(), site, rollout.Ask{Command: rollout.Abort}, admin); err != nil {
 		t.Fatal(err)
 	}
 	b.feed(r.ID, rollout.Input{Applied: b.find(r.ID).Epoch})

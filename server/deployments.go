@@ -123,16 +123,26 @@ func (d deployments) Promote(ctx context.Context, in client.Promote, by fairlead
 
 // Rollback turns a moving or watched rollout back, or brings the previous release
 // back where none is.
-func (d deployments) Rollback(ctx context.Context, site fairlead.Site, why fairlead.Sealed, by fairlead.Principal) (rollout.Rollout, error) {
+func (d deployments) Rollback(ctx context.Context, site fairlead.Site, a rollout.Ask, by fairlead.Principal) (rollout.Rollout, error) {
+	op := "roll back " + site.String()
+	if !by.May(fairlead.Operator) {
+		return rollout.Rollout{}, fairlead.Errorf(fairlead.Forbidden, op, "this needs the role %s", fairlead.Operator)
+	}
 	for _, state := range d.engine.Sites() {
 		if state.Live.Site != site {
 			continue
 		}
 		if state.Rollout != nil && state.Rollout.Phase != rollout.Ended {
-			return d.engine.Act(ctx, site, rollout.Rollback, why, by)
+			return d.engine.Act(ctx, site, a, by)
+		}
+		switch done, err := state.Meant(a, op); {
+		case err != nil:
+			return rollout.Rollout{}, err
+		case done:
+			return *state.Rollout, nil
 		}
 		if state.Live.Previous == 0 {
-			return rollout.Rollout{}, fairlead.Errorf(fairlead.Conflict, "roll back "+site.String(),
+			return rollout.Rollout{}, fairlead.Errorf(fairlead.Conflict, op,
 				"%s@%d is live and no release was live there before it", site.App, state.Live.Stable).
 				WithHint("see which releases there are: fairlead releases %s; bring one back with: fairlead promote %s@N --to %s", site.App, site.App, site.Env)
 		}
@@ -140,9 +150,9 @@ func (d deployments) Rollback(ctx context.Context, site fairlead.Site, why fairl
 		if err != nil {
 			return rollout.Rollout{}, err
 		}
-		return d.begin(ctx, r, site.Env, rollout.Back, why, by)
+		return d.begin(ctx, r, site.Env, rollout.Back, a.Why, by)
 	}
-	return rollout.Rollout{}, fairlead.Errorf(fairlead.NotFound, "roll back "+site.String(), "nothing was deployed there").
+	return rollout.Rollout{}, fairlead.Errorf(fairlead.NotFound, op, "nothing was deployed there").
 		WithHint("see what is where with: fairlead status")
 }
 

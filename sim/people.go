@@ -79,7 +79,7 @@ func (u *universe) goBack(s *site) {
 
 func (u *universe) command(s *site, what rollout.Command) {
 	u.person(func(c *control) {
-		_, err := c.engine.Act(c.ctx, s.id, what, "", fairlead.Principal{ID: "system:person", Role: fairlead.Operator})
+		_, err := c.engine.Act(c.ctx, s.id, rollout.Ask{Command: what}, fairlead.Principal{ID: "system:person", Role: fairlead.Operator})
 		u.world.say("%s %s: %v", what, s.id, err)
 	})
 }

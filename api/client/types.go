@@ -56,6 +56,9 @@ type Release struct {
 	Content fairlead.Content  `json:"content"`
 	Live    []string          `json:"live,omitempty"`    // environments where it is the stable release
 	History map[string]string `json:"history,omitempty"` // environment -> outcome of its newest rollout there
+
+	Rollouts []Took                 `json:"rollouts,omitempty"` // of it, oldest first
+	Policy   []fairlead.Environment `json:"policy,omitempty"`   // what its file says of each environment; not in a list
 }
 
 // Commit is where a release was built from.
@@ -80,7 +83,9 @@ type Promote struct {
 // Act is what a person asks of a site: posted to /v1/sites/{app}/{env}/{action},
 // where action is rollback, pause, resume or abort.
 type Act struct {
-	Reason string `json:"reason,omitempty"`
+	Reason  string `json:"reason,omitempty"`
+	Rollout string `json:"rollout,omitempty" doc:"the rollout that is meant: a conflict where another is the newest"`
+	To      int    `json:"to,omitempty" doc:"of a rollback, the number of the release that it brings back: where that has the traffic already nothing is done, and another is a conflict"`
 }
 
 // App is one app in all its environments: GET /v1/apps/{app}, and in a list GET /v1/apps.
@@ -157,7 +162,10 @@ type Rollout struct {
 	Hurt         uint64            `json:"hurt"`             // requests that failed on the new release
 	Strategy     string            `json:"strategy"`         // canary, blueGreen or rolling
 	Gates        []Gate            `json:"gates,omitempty"`
-	Can          []string          `json:"can,omitempty"` // actions that are possible now: pause, resume, abort, rollback
+	Can          []string          `json:"can,omitempty"`         // actions that are possible now: pause, resume, abort, rollback
+	Would        map[string]string `json:"would,omitempty"`       // what each of them would do, in sentences
+	NeedsReason  []string          `json:"needsReason,omitempty"` // those that are taken only with a reason
+	BackTo       int               `json:"backTo,omitempty"`      // release number that a rollback, where it is possible, gives the traffic to
 }
 
 // Gate is a precondition of a rollout with its evidence.

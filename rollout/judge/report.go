@@ -116,7 +116,7 @@ func (j *Judge) Report() Report {
 		r.Share = Share{j.assignment.units[stable], j.assignment.units[canary], capped(j.assignment.logE()), 1 / mismatchError, j.assignment.mismatch}
 	}
 	for _, s := range j.budget {
-		if s.title() != restartsName {
+		if s.title() != RestartsName {
 			r.Signals = append(r.Signals, j.signalReport(s))
 		}
 	}

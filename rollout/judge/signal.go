@@ -35,7 +35,7 @@ func (r requestSignal) report(fill *SignalReport) {
 // has their counts.
 type restartSignal struct{ j *Judge }
 
-func (restartSignal) title() string        { return restartsName }
+func (restartSignal) title() string        { return RestartsName }
 func (r restartSignal) harmful() float64   { return r.j.harm.log(restartsIndex) }
 func (restartSignal) proven() float64      { return 0 }
 func (restartSignal) demanded(bool) bool   { return false }

@@ -18,7 +18,8 @@ func capped(logE float64) float64 {
 	return min(math.Exp(min(logE, logMost)), 1e300)
 }
 
-const restartsName = "restarts"
+// RestartsName is the name of the evidence that restarts and OOM kills give.
+const RestartsName = "restarts"
 
 // mirrored reports whether the new release has no traffic of its own but copies, so
 // that pairs are the only evidence of safety.
