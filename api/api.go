@@ -66,6 +66,7 @@ type Config struct {
 	Engine      *rollout.Engine
 	Releases    *release.Maker
 	Deployments Deployments
+	Contents    *release.Contents
 	Blobs       Blobs
 	Secrets     Secrets
 	Ledger      Ledger
@@ -106,6 +107,7 @@ func New(c Config) http.Handler {
 	s.registerSecrets(api)
 	s.registerSignals(api)
 	s.registerTokens(api)
+	s.registerDifferences(api)
 	s.registerLedger(api)
 	s.registerLinks(api)
 	s.registerServer(api)

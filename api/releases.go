@@ -74,6 +74,7 @@ func (s *server) viewRelease(ctx context.Context, r fairlead.Release) (client.Re
 	history, err := s.Engine.History(ctx, r.App, r.Number)
 	for _, past := range history {
 		view.History[past.Site.Env] = string(past.Outcome)
+		view.Rollouts = append(view.Rollouts, s.took(ctx, past))
 	}
 	return view, err
 }

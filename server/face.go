@@ -55,7 +55,7 @@ func (a asCaller) RoundTrip(r *http.Request) (*http.Response, error) {
 // handler is the API, with what it may do here.
 func (s *control) handler() http.Handler {
 	return api.New(api.Config{
-		Version: s.version, Engine: s.engine, Releases: s.releases,
+		Version: s.version, Engine: s.engine, Releases: s.releases, Contents: s.newContents(),
 		Deployments: deployments{releases: s.releases, engine: s.engine, routes: &sync.Mutex{}, making: &sites{busy: map[fairlead.Site]bool{}}},
 		Blobs:       s.trees, Secrets: vaultFace{now: s.clock.Now, vault: s.vault, engine: s.engine, releases: s.releases}, Ledger: s.store, Record: s.store, Verifier: s.verifier, Instances: s.runtime,
 		Reports: s.loop, Tokens: s.programs, Links: s.links,

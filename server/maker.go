@@ -21,6 +21,24 @@ func (s *control) newMaker() *release.Maker {
 	}
 }
 
+// newContents reads what releases hold from the content store.
+func (s *control) newContents() *release.Contents {
+	return &release.Contents{Get: s.releases.Get, Open: s.trees.Open, Tree: s.tree}
+}
+
+// tree returns the files of a release's artifact.
+func (s *control) tree(_ context.Context, digest fairlead.Digest) ([]release.File, error) {
+	m, err := s.trees.Manifest(digest)
+	if err != nil {
+		return nil, err
+	}
+	files := make([]release.File, len(m.Files))
+	for i, f := range m.Files {
+		files[i] = release.File{Path: f.Path, Executable: f.Executable, Bytes: f.Size, Digest: f.Digest, Link: f.Link}
+	}
+	return files, nil
+}
+
 // secretVersions resolves references; those that an environment cannot fulfil yet
 // are left out, and stop a deploy to that environment only.
 func (s *control) secretVersions(ctx context.Context, env string, refs []fairlead.SecretRef) (map[string]int, error) {
