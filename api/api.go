@@ -64,9 +64,10 @@ type Instances interface {
 type Config struct {
 	Version     func() client.Version
 	Engine      *rollout.Engine
+	Courses     *rollout.Courses // of the engine's store
 	Releases    *release.Maker
-	Deployments Deployments
 	Contents    *release.Contents
+	Deployments Deployments
 	Blobs       Blobs
 	Secrets     Secrets
 	Ledger      Ledger
@@ -89,12 +90,13 @@ type Config struct {
 
 type server struct {
 	Config
-	pace pace
+	pace   pace
+	recent recent
 }
 
 // New returns the API's handler.
 func New(c Config) http.Handler {
-	s := &server{Config: c, pace: pace{left: map[fairlead.Sealed]allowance{}}}
+	s := &server{Config: c, pace: pace{left: map[fairlead.Sealed]allowance{}}, recent: recent{byQuery: map[client.RecordQuery]found{}}}
 	mux := http.NewServeMux()
 	config := huma.DefaultConfig("Fairlead", "v1")
 	config.DocsPath = ""
@@ -103,11 +105,12 @@ func New(c Config) http.Handler {
 	config.Components.Schemas = huma.NewMapRegistry("#/components/schemas/", schemaName)
 	api := humago.New(mux, config)
 	s.registerSites(api)
+	s.registerCourse(api)
 	s.registerReleases(api)
+	s.registerDifferences(api)
 	s.registerSecrets(api)
 	s.registerSignals(api)
 	s.registerTokens(api)
-	s.registerDifferences(api)
 	s.registerLedger(api)
 	s.registerLinks(api)
 	s.registerServer(api)

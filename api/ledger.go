@@ -138,10 +138,10 @@ func (s *server) entries(ctx context.Context, in *recordInput) (client.Record, e
 	}
 	open := s.opener(ctx)
 	search := searched{record: s.Record, open: open, query: query}
-	if err := search.run(ctx); err != nil {
+	if err := s.recent.search(ctx, &search); err != nil {
 		return client.Record{}, err
 	}
-	found := client.Record{Size: s.Record.Size(), Entries: []client.Event{}, Looked: search.looked, Next: search.next, More: search.more}
+	found := client.Record{Size: search.size, Entries: []client.Event{}, Looked: search.looked, Next: search.next, More: search.more}
 	if !found.More {
 		found.Next = 0
 	}

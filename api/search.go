@@ -2,11 +2,14 @@ package api
 
 import (
 	"context"
+	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/fairlead/fairlead"
 	"github.com/fairlead/fairlead/api/client"
+	"github.com/fairlead/fairlead/ledger"
 )
 
 // The bounds of a search. There is no index: it looks through the beginnings of
@@ -26,10 +29,17 @@ const order = time.Minute
 
 // searched looks through the ledger backwards for what a query asks for.
 type searched struct {
-	record  Record
-	open    func(fairlead.Sealed) string
-	query   client.RecordQuery
-	looked  int
+	record Record
+	open   func(fairlead.Sealed) string
+	query  client.RecordQuery
+	floor  uint64 // it is known what is below
+	found
+}
+
+// found is what a search found.
+type found struct {
+	size    uint64           // of the ledger when it began
+	looked  int              // entries that were looked through
 	matches []fairlead.Entry // without data and rows, newest first
 	next    uint64           // where to look on
 	more    bool
@@ -41,8 +51,8 @@ func (s *searched) run(ctx context.Context) error {
 	if err := s.begin(ctx); err != nil {
 		return err
 	}
-	for s.more && s.looked < mostLooked && len(s.matches) < s.query.Limit {
-		heads, err := s.record.Heads(ctx, s.next, lookedAtOnce)
+	for s.more && s.next > s.floor && s.looked < mostLooked && len(s.matches) < s.query.Limit {
+		heads, err := s.record.Heads(ctx, s.next, int(min(lookedAtOnce, s.next-s.floor)))
 		if err != nil {
 			return err
 		}
@@ -55,6 +65,10 @@ func (s *searched) run(ctx context.Context) error {
 func (s *searched) take(heads []fairlead.Entry) {
 	newest := time.Time{}
 	for _, e := range heads {
+		if e.Seq < s.floor { // some between are missing
+			s.next = s.floor
+			break
+		}
 		if newest.Before(e.Time) {
 			newest = e.Time
 		}
@@ -88,7 +102,8 @@ func (s *searched) matching(e fairlead.Entry) bool {
 // begin finds where to look first: at the query's position, or before the first entry
 // that is later than what is asked for.
 func (s *searched) begin(ctx context.Context) error {
-	s.next = s.record.Size()
+	s.size = s.record.Size()
+	s.next = s.size
 	if s.query.Before > 0 {
 		s.next = min(s.next, s.query.Before)
 	}
@@ -126,4 +141,58 @@ func (s *searched) firstAfter(ctx context.Context, t time.Time) (uint64, error) 
 		}
 	}
 	return high, nil
+}
+
+// mostRecent is how many searches are remembered.
+const mostRecent = 64
+
+// recent remembers what searches of the newest entries found: a page that is followed
+// asks again and again, and what it has seen does not change. It is safe for concurrent
+// use.
+type recent struct {
+	mu      sync.Mutex
+	byQuery map[client.RecordQuery]found
+}
+
+// search runs s, but for what is known from the last time that the same was asked.
+func (r *recent) search(ctx context.Context, s *searched) error {
+	q := s.query
+	if q.Before != 0 || !q.Until.IsZero() || q.Principal == ledger.Erased {
+		return s.run(ctx)
+	}
+	r.mu.Lock()
+	known, ok := r.byQuery[q]
+	r.mu.Unlock()
+	if ok {
+		s.floor = known.size
+	}
+	if err := s.run(ctx); err != nil {
+		return err
+	}
+	if ok {
+		s.join(known)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.byQuery) >= mostRecent {
+		clear(r.byQuery)
+	}
+	r.byQuery[q] = s.found
+	return nil
+}
+
+// join appends what was found before, if the search came down to it.
+func (s *searched) join(known found) {
+	if s.next > s.floor || len(s.matches) == s.query.Limit {
+		return
+	}
+	older := slices.DeleteFunc(slices.Clone(known.matches), func(e fairlead.Entry) bool { return !s.matching(e) }) // a person may be erased since
+	s.matches = append(s.matches, older...)
+	s.looked += known.looked
+	s.next, s.more = known.next, known.more
+	if len(s.matches) > s.query.Limit {
+		s.matches = s.matches[:s.query.Limit]
+		s.next = s.matches[len(s.matches)-1].Seq
+		s.more = true
+	}
 }

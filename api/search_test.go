@@ -4,9 +4,11 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -197,6 +199,44 @@ func TestASearchThatFindsLittleStopsAndGoesOn(t *testing.T) {
 	}
 }
 
+func TestAskingAgainFindsWhatAskingAfreshFinds(t *testing.T) {
+	b := newBook(t)
+	ada := b.seal(t, "ada")
+	kinds := []string{"a.one", "a.two", "b.one"}
+	queries := []client.RecordQuery{
+		{}, {Kind: "a."}, {Kind: "b.one", Limit: 3}, {Principal: "ada", Limit: 200}, {Principal: ledger.Erased}, {Limit: 1}, {From: morning.Add(40 * time.Second)}, {App: "none"},
+	}
+	random := rand.New(rand.NewPCG(1, 2))
+	for round := range 60 {
+		for range random.IntN(9) {
+			by := fairlead.Sealed("system:test")
+			if random.IntN(2) == 0 {
+				by = ada
+			}
+			b.write(t, kinds[random.IntN(len(kinds))], "x", "", by)
+		}
+		if round == 50 {
+			if err := b.store.Sealer().Erase(t.Context(), "ada"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, q := range queries {
+			again, err := b.client.Record(t.Context(), q)
+			if err != nil {
+				t.Fatal(err)
+			}
+			q.Before = again.Size // another question with the same answer, which is not remembered
+			fresh, err := b.client.Record(t.Context(), q)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !reflect.DeepEqual(again.Entries, fresh.Entries) || again.More != fresh.More || len(again.Entries) > 0 && again.Next != fresh.Next {
+				t.Fatalf("round %d, %+v:\nagain %+v\nfresh %+v", round, q, again, fresh)
+			}
+		}
+	}
+}
+
 // A gate that outlived the control plane is recorded long after it ended.
 func TestTimesAreFoundAmongEntriesThatWereRecordedLate(t *testing.T) {
 	b := newBook(t)
@@ -284,7 +324,7 @@ func BenchmarkSearch(b *testing.B) {
 			var looked int
 			for b.Loop() {
 				in := recordInput{Kind: q.Get("kind"), Principal: q.Get("principal"), From: q.Get("from"), Until: q.Get("until"), Before: q.Get("before"), Limit: q.Get("limit")}
-				s := server{Config: Config{Record: book.store, Open: func(ctx context.Context, s fairlead.Sealed) string {
+				s := server{recent: recent{byQuery: map[client.RecordQuery]found{}}, Config: Config{Record: book.store, Open: func(ctx context.Context, s fairlead.Sealed) string {
 					text, _ := book.store.Sealer().Open(ctx, s)
 					return text
 				}}}

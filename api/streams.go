@@ -108,31 +108,6 @@ func viewEvent(e fairlead.Entry, open func(fairlead.Sealed) string) client.Event
 	}
 }
 
-// sentence puts an entry in words. Decisions carry their own.
-func sentence(e fairlead.Entry) string {
-	var data struct {
-		Text    string `json:"text"`
-		Release string `json:"release"`
-		Target  string `json:"target"`
-		Error   string `json:"error"`
-		Shift   *struct {
-			Weight fairlead.Weight `json:"weight"`
-		} `json:"shift"`
-	}
-	_ = json.Unmarshal(e.Data, &data) // an entry without these fields has no words but its kind
-	switch {
-	case data.Text != "":
-		return data.Text
-	case data.Shift != nil:
-		return fmt.Sprintf("the new release has %s of the traffic", data.Shift.Weight)
-	case data.Error != "":
-		return data.Target + ": " + data.Error
-	case data.Target != "":
-		return data.Target
-	}
-	return data.Release
-}
-
 // lines writes JSON values, a line each, and sends each at once.
 type lines struct {
 	enc     *json.Encoder
