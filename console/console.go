@@ -22,10 +22,11 @@ import (
 type Config struct {
 	API      func(who fairlead.Principal) *client.Client // the control API as who calls it
 	Sessions Sessions
-	Changed  func(ctx context.Context, from uint64) error // returns when the ledger has more than from entries
-	Now      func() time.Time                             // by which records are made
-	Hosts    []string                                     // names under which the console may be called, without port
-	Version  string
+	// Changed waits until the ledger has more than from entries, and returns how many.
+	Changed func(ctx context.Context, from uint64) (uint64, error)
+	Now     func() time.Time // by which records are made
+	Hosts   []string         // names under which the console may be called, without port
+	Version string
 }
 
 // Sessions knows who is logged in.
@@ -62,5 +63,6 @@ func New(c Config) http.Handler {
 	mux.HandleFunc("GET /login", s.login)
 	s.post(mux, "/logout", s.logout)
 	s.page(mux, "/{$}", fleet)
+	mux.Handle("/", s.logged(s.nowhere))
 	return secured(s.guarded(mux))
 }

@@ -56,17 +56,31 @@ func (s *console) page(mux *http.ServeMux, path string, l load) {
 		}
 		s.show(w, r, http.StatusOK, session, v)
 	}))
-	mux.Handle("GET /live"+path, s.logged(func(w http.ResponseWriter, r *http.Request, session Session) {
-		visit := s.visit(r, session)
-		key := string(session.Who.Role) + " " + r.URL.RequestURI()
-		s.hub.follow(w, r, key, func(ctx context.Context) (frame, error) {
-			v, err := l(ctx, visit)
-			if err != nil {
-				return nil, err
-			}
-			return v.render()
-		}, func() bool { _, ok := s.session(r); return ok })
-	}))
+	live := s.logged(func(w http.ResponseWriter, r *http.Request, session Session) { s.stream(w, r, session, l) })
+	mux.HandleFunc("GET /live"+path, func(w http.ResponseWriter, r *http.Request) {
+		if _, ok := s.session(r); !ok && wantsStream(r) {
+			newStream(w).end(endSession)
+			return
+		}
+		live.ServeHTTP(w, r)
+	})
+}
+
+// stream follows what load shows. Those of the same role see the same.
+func (s *console) stream(w http.ResponseWriter, r *http.Request, session Session, l load) {
+	visit := s.visit(r, session)
+	key := string(session.Who.Role) + " " + r.URL.RequestURI()
+	first := greeting{Build: build(s.Version), clock: s.Now}
+	if about, err := visit.api.Version(r.Context()); err == nil { // the footer does without
+		first.Term = about.Term
+	}
+	s.hub.follow(w, r, key, func(ctx context.Context) (frame, error) {
+		v, err := l(ctx, visit)
+		if err != nil {
+			return nil, err
+		}
+		return v.render()
+	}, first, func() bool { _, ok := s.session(r); return ok })
 }
 
 func (s *console) visit(r *http.Request, session Session) visit {

@@ -27,6 +27,12 @@ func (s *console) fail(w http.ResponseWriter, r *http.Request, err error) {
 	})
 }
 
+// nowhere answers for a path that no page has.
+func (s *console) nowhere(w http.ResponseWriter, r *http.Request, _ Session) {
+	s.fail(w, r, fairlead.Errorf(fairlead.NotFound, "", "no page has the address %s", r.URL.Path).
+		WithHint("the fleet leads to every page"))
+}
+
 // statusOf is the HTTP status of an error's code.
 func statusOf(err error) int {
 	switch fairlead.CodeOf(err) {

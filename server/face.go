@@ -25,7 +25,7 @@ func (s *control) face() http.Handler {
 		API: func(who fairlead.Principal) *client.Client {
 			return client.Within(asCaller{who: who, next: inprocess.Transport{Handler: s.calls.counted(control)}})
 		},
-		Sessions: s.sessions, Changed: s.store.Wait, Now: s.clock.Now, Hosts: s.hosts(), Version: s.Version,
+		Sessions: s.sessions, Changed: s.grown, Now: s.clock.Now, Hosts: s.hosts(), Version: s.Version,
 	})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if ofAPI(r.URL.Path) {
@@ -83,6 +83,12 @@ func (s *control) shutdown(ctx context.Context, all bool, by fairlead.Principal)
 }
 
 func (s *control) hosts() []string {
+// grown waits until the ledger has more than from entries, and returns how many.
+func (s *control) grown(ctx context.Context, from uint64) (uint64, error) {
+	err := s.store.Wait(ctx, from)
+	return s.store.Size(), err
+}
+
 	hosts := []string{"fairlead", localName, "localhost", "127.0.0.1", "::1"}
 	if host, _, err := net.SplitHostPort(s.api); err == nil {
 		hosts = append(hosts, host)

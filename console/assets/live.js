@@ -1,10 +1,283 @@
-// Follows the page's parts, and puts those that changed in their place.
-const path = document.body.dataset.live;
-if (path) {
-  const source = new EventSource(path);
-  source.addEventListener("parts", (event) => {
-    for (const [id, html] of Object.entries(JSON.parse(event.data))) {
-      document.getElementById(id).innerHTML = html;
+// Follows the page: parts that changed are put in their place, spans of time stay true,
+// and the reader is told when the control plane does not answer.
+
+// One policy makes HTML of what this console's own stream sent, which the server escaped.
+const policy = globalThis.trustedTypes?.createPolicy("fairlead", { createHTML: (html) => html }) ?? { createHTML: (html) => html };
+
+const { live, build, now } = document.body.dataset;
+const state = document.getElementById("link-state");
+const notice = document.getElementById("live-notice");
+const icon = (path) => `<svg class="icon" viewBox="0 0 16 16" aria-hidden="true">${path}</svg>`;
+const signs = {
+  live: icon('<circle cx="8" cy="8" r="4" fill="currentColor"/>'),
+  again: icon('<circle cx="8" cy="8" r="5" stroke-dasharray="3 3"/>'),
+  lost: icon('<path d="M4 4l8 8M12 4l-8 8"/>'),
+};
+
+let offset = Date.parse(now) - Date.now(); // of the server's clock to this one's
+let seen = Date.parse(now); // when the numbers were true, by the server's clock
+let source = null; // the open stream
+let heard = 0; // when it last said something, by this machine's timer
+let lostAt = 0; // when the stream was lost; 0 while it is there
+let wait = 0; // milliseconds to the next try
+let timer = 0;
+
+document.documentElement.classList.add("js");
+
+// ---- telling
+
+function write(element, html) {
+  if (element.dataset.wrote === html) return; // what is said twice is read twice
+  element.dataset.wrote = html;
+  element.innerHTML = policy.createHTML(html);
+}
+
+function escaped(text) {
+  const holder = document.createElement("span");
+  holder.textContent = text;
+  return holder.innerHTML;
+}
+
+function stand(name, words) {
+  if (!state) return;
+  state.hidden = false;
+  state.dataset.state = name;
+  write(state, `${signs[name] ?? signs.lost}<span>${words}</span>`);
+}
+
+function tell(tone, title, text, button) {
+  const act = button ? `<p><button type="button" class="button button-small" data-reload>${button}</button></p>` : "";
+  write(notice, !title ? "" : `<div class="notice notice-${tone} live-notice">${signs.lost}<div><p class="notice-title">${title}</p><p>${text}</p>${act}</div></div>`);
+}
+
+const clockOf = (ms) => `${new Date(ms).toISOString().slice(11, 19)} UTC`;
+
+// ---- following
+
+function open() {
+  clearTimeout(timer);
+  close();
+  source = new EventSource(live);
+  heard = performance.now();
+  source.addEventListener("hello", on(({ build: is, term, now }) => {
+    if (is !== build) return location.reload();
+    setClock(now);
+    const shown = document.getElementById("term");
+    if (shown && term) shown.textContent = term;
+  }));
+  source.addEventListener("parts", on((parts) => {
+    back();
+    for (const [id, html] of Object.entries(parts)) replace(id, html);
+    showSpans();
+  }));
+  source.addEventListener("alive", on(({ now }) => setClock(now)));
+  source.addEventListener("problem", on(({ text }) => text
+    ? tell("harm", "This page cannot be kept up to date.", `${escaped(text)}. Numbers are as of ${clockOf(seen)}.`)
+    : tell()));
+  source.addEventListener("end", on(({ why }) => ended(why)));
+  source.onerror = () => lost();
+}
+
+// on reads an event, and notes that the server is there.
+function on(handle) {
+  return (event) => {
+    heard = performance.now();
+    handle(JSON.parse(event.data));
+  };
+}
+
+function close() {
+  source?.close();
+  source = null;
+}
+
+function setClock(at) {
+  offset = Date.parse(at) - Date.now();
+  if (!lostAt) seen = Date.parse(at);
+}
+
+// back notes that the numbers are true again.
+function back() {
+  if (lostAt || !state?.dataset.state || state.dataset.state !== "live") {
+    lostAt = 0;
+    wait = 0;
+    tell();
+    stand("live", "Live");
+  }
+  seen = Date.now() + offset;
+}
+
+function lost() {
+  close();
+  lostAt ||= performance.now();
+  showLost();
+  wait = Math.min(5000, wait ? wait * 2 : 250);
+  clearTimeout(timer);
+  timer = setTimeout(open, wait * (0.75 + Math.random() / 2));
+}
+
+function showLost() {
+  if (!lostAt) return;
+  if (performance.now() - lostAt < 3000) {
+    stand("again", "Reconnecting");
+    return;
+  }
+  stand("lost", "Disconnected, trying again");
+  tell("harm", "The control plane does not answer.", `Traffic goes on as it was. Numbers are as of ${clockOf(seen)}.`);
+}
+
+function ended(why) {
+  if (why === "session") {
+    close();
+    clearTimeout(timer);
+    lostAt = 0;
+    stand("ended", "Logged out");
+    tell("held", "Your session has ended.",
+      `Numbers are as of ${clockOf(seen)}. To log in again, run <code>fairlead console</code> and open its link.`);
+  } else if (why === "full") {
+    lost();
+    clearTimeout(timer);
+    timer = setTimeout(open, 10000);
+    tell("held", "Too many pages are open.", `This one stays as it was at ${clockOf(seen)}, and is followed as soon as another is closed.`);
+  } else {
+    lost();
+  }
+}
+
+// ---- putting parts in their place
+
+function replace(id, html) {
+  const old = document.getElementById(id);
+  if (!old) return location.reload(); // the page has another shape now
+  const fresh = old.cloneNode(false);
+  fresh.innerHTML = policy.createHTML(html);
+  children(old, fresh);
+  old.dispatchEvent(new CustomEvent("fairlead:part", { bubbles: true }));
+}
+
+// children makes old's children those of fresh, keeping each node that can stay: with it
+// stay focus, selection, scroll positions and what the reader opened.
+function children(old, fresh) {
+  const keyed = new Map();
+  for (const node of old.children) if (node.id) keyed.set(node.id, node);
+  let at = old.firstChild;
+  for (const next of [...fresh.childNodes]) {
+    let known = next.id && keyed.get(next.id);
+    if (known && !same(known, next)) {
+      if (known === at) at = at.nextSibling;
+      known.remove();
+      known = null;
     }
-  });
+    if (known && known !== at) old.insertBefore(known, at);
+    const here = known || at;
+    if (here && same(here, next) && (known || !here.id)) {
+      at = here.nextSibling;
+      patch(here, next);
+    } else {
+      old.insertBefore(next, at);
+    }
+  }
+  while (at) {
+    const after = at.nextSibling;
+    at.remove();
+    at = after;
+  }
+}
+
+const same = (a, b) => a.nodeType === b.nodeType && a.nodeName === b.nodeName;
+
+function patch(old, fresh) {
+  if (old.nodeType !== Node.ELEMENT_NODE) {
+    if (old.data !== fresh.data) old.data = fresh.data;
+    return;
+  }
+  if (old.dataset?.span && old.dateTime === fresh.dateTime && old.dataset.span === fresh.dataset.span) return; // showSpans writes it
+  for (const { name } of [...old.attributes]) {
+    if (!fresh.hasAttribute(name) && !kept(old, name)) old.removeAttribute(name);
+  }
+  for (const { name, value } of fresh.attributes) {
+    if (old.getAttribute(name) !== value && !kept(old, name)) old.setAttribute(name, value);
+  }
+  children(old, fresh);
+}
+
+// kept names the attributes that are the reader's.
+const kept = (element, name) => name === "open" && (element.nodeName === "DETAILS" || element.nodeName === "DIALOG");
+
+// ---- spans of time
+
+const plural = (n, one) => `${n} ${one}${n === 1 ? "" : "s"}`;
+
+// about writes seconds as roughly as one reads them in passing.
+function about(s) {
+  if (s < 90) return `${Math.max(0, Math.floor(s))} s`;
+  if (s < 90 * 60) return `${Math.floor(s / 60)} min`;
+  if (s < 48 * 3600) return `${Math.floor(s / 3600)} h`;
+  return plural(Math.floor(s / 86400), "day");
+}
+
+// exactly writes seconds as the server writes what has ended.
+function exactly(s) {
+  s = Math.max(0, Math.floor(s));
+  if (s < 120) return `${s} s`;
+  if (s < 3600) return `${Math.floor(s / 60)} min ${s % 60} s`;
+  return `${Math.floor(s / 3600)} h ${Math.floor(s / 60) % 60} min`;
+}
+
+const spans = {
+  ago: (s) => `${about(s)} ago`,
+  for: (s) => exactly(s),
+  till: (s) => (s < 0 ? `in ${about(-s)}` : `${about(s)} ago`),
+};
+
+function showSpans() {
+  const server = lostAt ? seen : Date.now() + offset; // lost numbers do not grow older by themselves
+  for (const element of document.querySelectorAll("time[data-span]")) {
+    if (element.closest("[aria-live=polite]")) continue; // it would be read aloud each second
+    const words = spans[element.dataset.span]((server - Date.parse(element.dateTime)) / 1000);
+    if (element.textContent !== words) element.textContent = words;
+  }
+}
+
+// ---- copying
+
+async function copy(button) {
+  const label = button.querySelector("span");
+  const was = label.textContent;
+  try {
+    await navigator.clipboard.writeText(button.dataset.copy);
+    label.textContent = "Copied";
+  } catch {
+    label.textContent = "Select it and press Ctrl-C";
+  }
+  setTimeout(() => { label.textContent = was; }, 1500);
+}
+
+document.addEventListener("click", (event) => {
+  const button = event.target.closest?.("[data-copy], [data-reload]");
+  if (button?.dataset.copy !== undefined) copy(button);
+  else if (button) location.reload();
+});
+
+showSpans();
+setInterval(() => {
+  if (source && performance.now() - heard > 12000) lost(); // a peer that is gone without a word
+  showLost();
+  showSpans();
+}, 1000);
+
+if (live) {
+  // A browser opens few connections to one host: a page that nobody sees gives its own back.
+  const look = () => {
+    clearTimeout(timer);
+    if (document.visibilityState === "visible") {
+      if (!source) open();
+    } else {
+      timer = setTimeout(() => { close(); }, 5000);
+    }
+  };
+  document.addEventListener("visibilitychange", look);
+  addEventListener("pagehide", close);
+  addEventListener("pageshow", (event) => { if (event.persisted) open(); });
+  look();
 }
