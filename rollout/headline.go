@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/fairlead/fairlead"
+	"github.com/fairlead/fairlead/internal/figures"
 	"github.com/fairlead/fairlead/rollout/judge"
 )
 
@@ -58,7 +59,7 @@ func (h headline) tell() string {
 func (h headline) way() string {
 	switch {
 	case h.r.Outcome == Promoted:
-		return fmt.Sprintf("%s has all traffic again, %s after it was asked for", h.new(), span(h.r.Decided.Sub(h.r.Began)))
+		return fmt.Sprintf("%s has all traffic again, %s after it was asked for", h.new(), figures.Elapsed(h.r.Decided.Sub(h.r.Began)))
 	case h.r.Outcome == Failed:
 		return h.noTraffic()
 	case h.r.Outcome != "":
@@ -132,7 +133,7 @@ func (h headline) outlook() string {
 		return ""
 	}
 	if left := Left(h.report); left != nil {
-		return "; about " + Span(seconds(*left)) + " to the next verdict"
+		return "; about " + figures.Left(*left) + " to the next verdict"
 	}
 	return "; no verdict is in sight yet"
 }
@@ -170,7 +171,7 @@ func (h headline) promoted() string {
 	if h.blindly() {
 		text += " " + withoutEvidence
 	}
-	text += " after " + span(h.r.Decided.Sub(h.r.FirstTraffic))
+	text += " after " + figures.Elapsed(h.r.Decided.Sub(h.r.FirstTraffic))
 	if h.r.Phase == Ended {
 		return text + h.then("failed", "; it ")
 	}
@@ -179,7 +180,7 @@ func (h headline) promoted() string {
 	case h.r.Held != "":
 		text += "; it should be looked at: " + h.held()
 	case left > 0:
-		text += "; it is watched for another " + Span(left)
+		text += "; it is watched for another " + figures.Left(left.Seconds())
 	}
 	return text
 }
@@ -191,7 +192,7 @@ func (h headline) blindly() bool {
 
 // wentBack tells of a release whose traffic goes, or went, back.
 func (h headline) wentBack() string {
-	took := "after " + span(h.r.Decided.Sub(h.r.FirstTraffic))
+	took := "after " + figures.Elapsed(h.r.Decided.Sub(h.r.FirstTraffic))
 	if h.r.Phase == Returning {
 		took += ", and its traffic is going back"
 	}
@@ -219,7 +220,7 @@ func (h headline) hurt() string {
 	case n == 1:
 		return "; 1 request was hurt"
 	default:
-		return "; " + counted(int(n)) + " requests were hurt"
+		return "; " + figures.Count(n) + " requests were hurt"
 	}
 }
 
@@ -236,9 +237,9 @@ func (h headline) then(verb, link string) string {
 func (h headline) compared(verb string) string {
 	t := h.s.Tally
 	if t.Stable.Requests == 0 {
-		return fmt.Sprintf("%s %s of its requests", verb, percent(t.Canary.share()))
+		return fmt.Sprintf("%s %s of its requests", verb, figures.Percent(t.Canary.share()))
 	}
-	return fmt.Sprintf("%s %s where %s %s %s", verb, percent(t.Canary.share()), h.old(), verb, percent(t.Stable.share()))
+	return fmt.Sprintf("%s %s where %s %s %s", verb, figures.Percent(t.Canary.share()), h.old(), verb, figures.Percent(t.Stable.share()))
 }
 
 // share returns the part of the requests that failed; 0 without requests.
@@ -247,12 +248,4 @@ func (t ArmTally) share() float64 {
 		return 0
 	}
 	return float64(t.Failed) / float64(t.Requests)
-}
-
-// span writes how long something took: what takes no second has no figure.
-func span(d time.Duration) string {
-	if d < time.Second {
-		return "less than a second"
-	}
-	return Span(d)
 }

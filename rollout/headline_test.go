@@ -131,7 +131,7 @@ func TestAHeadlineTellsTheStoryOfEachPhaseAndOutcome(t *testing.T) {
 			harmful(s, "failures")
 			s.Rollout.Phase = Returning
 		},
-		"41 % of the units of triage@3 waited beyond the earlier p99 latency, and 1 % of those of triage@2; rolled back after 19 s; no request was hurt.": func(s *State, _ *judge.Report) {
+		"41 % of the units of triage@3 waited beyond the earlier p99 latency, and 1.0 % of those of triage@2; rolled back after 19 s; no request was hurt.": func(s *State, _ *judge.Report) {
 			harmful(s, "latency p99")
 			s.Tally.Canary.Failed = 0
 		},
@@ -145,7 +145,7 @@ func TestAHeadlineTellsTheStoryOfEachPhaseAndOutcome(t *testing.T) {
 			report.Signals = append(report.Signals, judge.SignalReport{Name: "quality", Kind: fairlead.KindScore,
 				Stable: judge.ArmSignal{AtRisk: 90, Mean: &old}, Canary: judge.ArmSignal{AtRisk: 10, Mean: &new}})
 		},
-		"12 % of the units of triage@3 had no solved, and 3 % of those of triage@2; rolled back after 19 s; 63 requests were hurt.": func(s *State, report *judge.Report) {
+		"12 % of the units of triage@3 had no solved, and 3.0 % of those of triage@2; rolled back after 19 s; 63 requests were hurt.": func(s *State, report *judge.Report) {
 			harmful(s, "solved")
 			report.Signals = append(report.Signals, judge.SignalReport{Name: "solved", Kind: fairlead.KindSuccess,
 				Stable: judge.ArmSignal{AtRisk: 900, Hit: 27, Rate: 0.03}, Canary: judge.ArmSignal{AtRisk: 100, Hit: 12, Rate: 0.12}})
@@ -166,7 +166,7 @@ func TestAHeadlineTellsTheStoryOfEachPhaseAndOutcome(t *testing.T) {
 			decided(s, RolledBack, stoppedByPerson)
 			s.Rollout.Verdict.Finding = fairlead.Harmful // a person who follows an alert
 		},
-		"triage@3 was aborted by a person after less than a second; no request was hurt.": func(s *State, _ *judge.Report) {
+		"triage@3 was aborted by a person after 0.0 s; no request was hurt.": func(s *State, _ *judge.Report) {
 			decided(s, Aborted, stoppedByPerson)
 			s.Rollout.FirstTraffic, s.Tally.Canary = s.Rollout.Decided, ArmTally{}
 		},

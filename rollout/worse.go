@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/fairlead/fairlead"
+	"github.com/fairlead/fairlead/internal/figures"
 	"github.com/fairlead/fairlead/rollout/judge"
 )
 
@@ -25,9 +26,9 @@ func (h headline) worse() string {
 	case s.Canary.Mean != nil && s.Stable.Mean != nil:
 		return fmt.Sprintf("with %s %s is %s on average where it is %s with %s", h.new(), name, figure(*s.Canary.Mean), figure(*s.Stable.Mean), h.old())
 	case s.Kind != "":
-		return fmt.Sprintf("%s of the units of %s%s, and %s of those of %s", percent(s.Canary.Rate), h.new(), reportedOf(s), percent(s.Stable.Rate), h.old())
+		return fmt.Sprintf("%s of the units of %s%s, and %s of those of %s", figures.Percent(s.Canary.Rate), h.new(), reportedOf(s), figures.Percent(s.Stable.Rate), h.old())
 	default:
-		return fmt.Sprintf("%s of the units of %s%s, and %s of those of %s", percent(s.Canary.Rate), h.new(), slower(name), percent(s.Stable.Rate), h.old())
+		return fmt.Sprintf("%s of the units of %s%s, and %s of those of %s", figures.Percent(s.Canary.Rate), h.new(), slower(name), figures.Percent(s.Stable.Rate), h.old())
 	}
 }
 
