@@ -36,7 +36,11 @@ func current(lives []Live, began []Rollout) []string {
 
 // stored reads a rollout as it was last recorded.
 func (e *Engine) stored(ctx context.Context, id string) (Rollout, error) {
-	found, err := readRows[Rollout](ctx, e.store, RolloutRow, id)
+	return storedRollout(ctx, e.store, id)
+}
+
+func storedRollout(ctx context.Context, s Store, id string) (Rollout, error) {
+	found, err := readRows[Rollout](ctx, s, RolloutRow, id)
 	if err != nil {
 		return Rollout{}, err
 	}

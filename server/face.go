@@ -16,6 +16,7 @@ import (
 	"github.com/fairlead/fairlead/api/client"
 	"github.com/fairlead/fairlead/console"
 	"github.com/fairlead/fairlead/internal/inprocess"
+	"github.com/fairlead/fairlead/rollout"
 )
 
 // face is what the listeners serve: the API, and the console at all other paths.
@@ -55,10 +56,10 @@ func (a asCaller) RoundTrip(r *http.Request) (*http.Response, error) {
 // handler is the API, with what it may do here.
 func (s *control) handler() http.Handler {
 	return api.New(api.Config{
-		Version: s.version, Engine: s.engine, Releases: s.releases, Contents: s.newContents(),
+		Version: s.version, Engine: s.engine, Courses: rollout.NewCourses(s.store), Releases: s.releases, Contents: s.newContents(),
 		Deployments: deployments{releases: s.releases, engine: s.engine, routes: &sync.Mutex{}, making: &sites{busy: map[fairlead.Site]bool{}}},
 		Blobs:       s.trees, Secrets: vaultFace{now: s.clock.Now, vault: s.vault, engine: s.engine, releases: s.releases}, Ledger: s.store, Record: s.store, Verifier: s.verifier, Instances: s.runtime,
-		Reports: s.loop, Tokens: s.programs, Links: s.links,
+		Reports: s.loop, Gates: s.gates.readiness, Tokens: s.programs, Links: s.links,
 		Now: s.clock.Now, Open: s.openSealed, Seal: s.store.Sealer().Seal, Identify: s.who.identify, Hosts: s.hosts(),
 		Shutdown: s.shutdown,
 	})
@@ -82,13 +83,13 @@ func (s *control) shutdown(ctx context.Context, all bool, by fairlead.Principal)
 	return nil
 }
 
-func (s *control) hosts() []string {
 // grown waits until the ledger has more than from entries, and returns how many.
 func (s *control) grown(ctx context.Context, from uint64) (uint64, error) {
 	err := s.store.Wait(ctx, from)
 	return s.store.Size(), err
 }
 
+func (s *control) hosts() []string {
 	hosts := []string{"fairlead", localName, "localhost", "127.0.0.1", "::1"}
 	if host, _, err := net.SplitHostPort(s.api); err == nil {
 		hosts = append(hosts, host)

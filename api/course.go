@@ -1,0 +1,68 @@
+package api
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/fairlead/fairlead/api/client"
+	"github.com/fairlead/fairlead/rollout"
+	"github.com/fairlead/fairlead/rollout/judge"
+)
+
+func (s *server) registerCourse(api huma.API) {
+	register(api, http.MethodGet, "/v1/rollouts/{id}/course", "getCourse", "A rollout's evidence over time",
+		func(ctx context.Context, in *struct {
+			ID string `path:"id"`
+		}) (client.Course, error) {
+			course, err := s.Courses.Of(ctx, in.ID)
+			if err != nil {
+				return client.Course{}, err
+			}
+			return viewCourse(course), nil
+		})
+}
+
+func viewCourse(c rollout.Course) client.Course {
+	v := client.Course{
+		Rollout: c.Rollout.ID, Inputs: c.Inputs, Error: judge.BandError, EachSecs: c.Each.Seconds(), Differs: c.Differs,
+		Needed:  client.CourseNeeded(c.Needed),
+		Samples: make([]client.Sample, len(c.Samples)), Marks: make([]client.CourseMark, len(c.Marks)),
+	}
+	for i, s := range c.Samples {
+		v.Samples[i] = viewSample(s)
+	}
+	for i, m := range c.Marks {
+		v.Marks[i] = client.CourseMark(m)
+	}
+	return v
+}
+
+func viewSample(s rollout.Sample) client.Sample {
+	v := client.Sample{
+		From: s.From, At: s.At, Weight: s.Weight, Share: (*client.Band)(s.Share),
+		Stable: viewArmSample(s.Stable), Canary: viewArmSample(s.Canary), Harm: s.Harm, Safety: s.Safety,
+	}
+	if len(s.Signals) > 0 {
+		v.Signals = make(map[string]client.SignalSample, len(s.Signals))
+	}
+	for name, signal := range s.Signals {
+		v.Signals[name] = client.SignalSample(signal)
+	}
+	return v
+}
+
+func viewArmSample(a rollout.ArmSample) client.ArmSample {
+	return client.ArmSample{
+		Requests: a.Requests, Failed: a.Failed, Failures: (*client.Band)(a.Failures),
+		Latency: viewBands(a.Latency), First: viewBands(a.First),
+	}
+}
+
+func viewBands(bands *[3]judge.Band) *[3]client.Band {
+	if bands == nil {
+		return nil
+	}
+	return &[3]client.Band{client.Band(bands[0]), client.Band(bands[1]), client.Band(bands[2])}
+}

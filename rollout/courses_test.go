@@ -1,0 +1,106 @@
+package rollout_test
+
+import (
+	"context"
+	"iter"
+	"reflect"
+	"sync"
+	"testing"
+
+	"github.com/fairlead/fairlead"
+	"github.com/fairlead/fairlead/rollout"
+)
+
+// altered is a store whose facts are changed as they are read.
+type altered struct {
+	rollout.Store
+	change func(n uint64, f *fairlead.Fact) (keep bool)
+}
+
+func (a altered) Facts(ctx context.Context, stream string, from uint64) iter.Seq2[fairlead.Fact, error] {
+	return func(yield func(fairlead.Fact, error) bool) {
+		for f, err := range a.Store.Facts(ctx, stream, from) {
+			if !a.change(f.N, &f) {
+				continue
+			}
+			if !yield(f, err) {
+				return
+			}
+		}
+	}
+}
+
+func TestACourseGoesOnFromWhereItWas(t *testing.T) {
+	b := newBench(t)
+	b.first()
+	id := b.begin(2).ID
+	read := 0
+	courses := rollout.NewCourses(altered{b.store, func(uint64, *fairlead.Fact) bool { read++; return true }})
+	for range 20 {
+		b.second(id, 0, 0)
+		if _, err := courses.Of(t.Context(), id); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if inputs := int(b.course(id).Inputs); read != inputs {
+		t.Errorf("%d inputs were read for 20 courses, want each of %d once", read, inputs)
+	}
+}
+
+func TestWhoGoesAwayFromALongCourseLeavesItWhole(t *testing.T) {
+	b := newBench(t)
+	b.first()
+	id := b.begin(2).ID
+	for range 20 {
+		b.second(id, 0, 0)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	courses := rollout.NewCourses(altered{b.store, func(n uint64, _ *fairlead.Fact) bool {
+		if n == 10 {
+			cancel()
+		}
+		return true
+	}})
+	if _, err := courses.Of(ctx, id); err == nil {
+		t.Error("a call whose context ended gave a course")
+	}
+	got, err := courses.Of(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := b.course(id); !reflect.DeepEqual(got, want) {
+		t.Errorf("the course after it is\n%+v\nwant\n%+v", got, want)
+	}
+}
+
+func TestManyAskForManyCoursesAtOnce(t *testing.T) {
+	b := newBench(t)
+	b.first()
+	var ids []string
+	for n := range 10 {
+		id := b.begin(2 + n).ID
+		for range 3 {
+			b.second(id, 0, 0)
+		}
+		if _, err := b.engine.Act(t.Context(), site, rollout.Ask{Command: rollout.Abort}, admin); err != nil {
+			t.Fatal(err)
+		}
+		b.until(id, 0, 0, ended)
+		ids = append(ids, id)
+	}
+	courses := rollout.NewCourses(b.store)
+	var all sync.WaitGroup
+	for range 4 {
+		for _, id := range ids {
+			all.Go(func() {
+				got, err := courses.Of(t.Context(), id)
+				if err != nil {
+					t.Error(err)
+				} else if want := b.course(id); !reflect.DeepEqual(got, want) {
+					t.Errorf("the course of %s is not the same for all", id)
+				}
+			})
+		}
+	}
+	all.Wait()
+}

@@ -1,0 +1,15 @@
+package rollout
+
+import "github.com/fairlead/fairlead"
+
+// timings are how long an arm's requests took, of all that ended so far.
+type timings struct{ latency, first [64]uint64 }
+
+func (t *timings) add(a *fairlead.Arm) {
+	for i := range t.latency {
+		t.latency[i] += uint64(a.Latency[i])
+		t.first[i] += uint64(a.First[i])
+	}
+}
+
+func (t *timings) show(*ArmSample) {}
