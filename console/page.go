@@ -41,6 +41,7 @@ type visit struct {
 	role  fairlead.Role
 	path  func(name string) string // a wildcard of the path
 	query func(name string) string // a parameter
+	live  bool                     // it follows the page: parts that are Still may be left out
 }
 
 // load reads what a page shows. Its error is shown as a page of its own.
@@ -69,6 +70,7 @@ func (s *console) page(mux *http.ServeMux, path string, l load) {
 // stream follows what load shows. Those of the same role see the same.
 func (s *console) stream(w http.ResponseWriter, r *http.Request, session Session, l load) {
 	visit := s.visit(r, session)
+	visit.live = true
 	key := string(session.Who.Role) + " " + r.URL.RequestURI()
 	first := greeting{Build: build(s.Version), clock: s.Now}
 	if about, err := visit.api.Version(r.Context()); err == nil { // the footer does without
