@@ -75,6 +75,7 @@ type Config struct {
 	Verifier    Verifier
 	Instances   Instances
 	Reports     Reports
+	Gates       Gates
 	Tokens      Tokens
 	Links       Links
 	Now         func() time.Time                                    // by which records are made
@@ -91,12 +92,13 @@ type Config struct {
 type server struct {
 	Config
 	pace   pace
+	proofs proofs
 	recent recent
 }
 
 // New returns the API's handler.
 func New(c Config) http.Handler {
-	s := &server{Config: c, pace: pace{left: map[fairlead.Sealed]allowance{}}, recent: recent{byQuery: map[client.RecordQuery]found{}}}
+	s := &server{Config: c, pace: pace{left: map[fairlead.Sealed]allowance{}}, recent: recent{byQuery: map[query]found{}}}
 	mux := http.NewServeMux()
 	config := huma.DefaultConfig("Fairlead", "v1")
 	config.DocsPath = ""

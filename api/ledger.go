@@ -89,22 +89,22 @@ func (*recordInput) Resolve(ctx huma.Context) []error {
 	return nil
 }
 
-func (in *recordInput) query() (client.RecordQuery, error) {
-	q := client.RecordQuery{App: in.App, Env: in.Env, Kind: in.Kind, Principal: in.Principal, Limit: defaultFound}
+func (in *recordInput) query() (query, error) {
+	q := query{app: in.App, env: in.Env, kind: in.Kind, principal: in.Principal, limit: defaultFound}
 	var err error
-	if q.From, err = moment("from", in.From, 0); err != nil {
+	if q.from, err = moment("from", in.From, 0); err != nil {
 		return q, err
 	}
-	if q.Until, err = moment("until", in.Until, 24*time.Hour); err != nil {
+	if q.until, err = moment("until", in.Until, 24*time.Hour); err != nil {
 		return q, err
 	}
 	if in.Before != "" {
-		if q.Before, err = strconv.ParseUint(in.Before, 10, 63); err != nil {
+		if q.before, err = strconv.ParseUint(in.Before, 10, 63); err != nil {
 			return q, unfit("before", in.Before, "a position in the ledger")
 		}
 	}
 	if in.Limit != "" {
-		if q.Limit, err = strconv.Atoi(in.Limit); err != nil || q.Limit < 1 || q.Limit > mostFound {
+		if q.limit, err = strconv.Atoi(in.Limit); err != nil || q.limit < 1 || q.limit > mostFound {
 			return q, unfit("limit", in.Limit, fmt.Sprintf("a number from 1 to %d", mostFound))
 		}
 	}
@@ -132,12 +132,12 @@ func unfit(name, text, want string) error {
 
 // entries answers a search with entries as events, without their data.
 func (s *server) entries(ctx context.Context, in *recordInput) (client.Record, error) {
-	query, err := in.query()
+	q, err := in.query()
 	if err != nil {
 		return client.Record{}, err
 	}
 	open := s.opener(ctx)
-	search := searched{record: s.Record, open: open, query: query}
+	search := searched{record: s.Record, open: open, query: q}
 	if err := s.recent.search(ctx, &search); err != nil {
 		return client.Record{}, err
 	}
@@ -204,6 +204,7 @@ func (s *server) proven(ctx context.Context, seq uint64) (client.Proven, error) 
 	for _, row := range e.Rows {
 		p.Rows = append(p.Rows, client.SetRow{Kind: row.Kind, Key: row.Key, Deleted: row.Value == nil})
 	}
+	p.Rollout, p.Release = concerns(e)
 	if f, ok := ledger.FactsRefOf(e.Data); ok {
 		p.Facts = &client.FactsTaken{Stream: f.Stream, N: f.N, Digest: string(f.Digest)}
 	}
@@ -219,6 +220,33 @@ func (s *server) proven(ctx context.Context, seq uint64) (client.Proven, error) 
 		p.Problem = err.Error()
 	}
 	return p, nil
+}
+
+// concerns returns which rollout and which release an entry is about, where it says so.
+func concerns(e fairlead.Entry) (rolloutID, release string) {
+	var data struct {
+		Rollout string `json:"rollout"`
+		Release string `json:"release"`
+		Target  string `json:"target"` // of a shift, its rollout
+	}
+	_ = json.Unmarshal(e.Data, &data) // an entry without these fields concerns none
+	rolloutID, release = data.Rollout, data.Release
+	if strings.HasPrefix(e.Kind, "traffic.") {
+		rolloutID = data.Target
+	}
+	for _, row := range e.Rows {
+		var r struct {
+			To int `json:"to"`
+		}
+		if row.Kind != rollout.RolloutRow || json.Unmarshal(row.Value, &r) != nil {
+			continue
+		}
+		rolloutID = row.Key
+		if r.To > 0 {
+			release = fmt.Sprintf("%s@%d", e.Site.App, r.To)
+		}
+	}
+	return rolloutID, release
 }
 
 // noEntry says that seq is not there: it is to come, or it was taken away.

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/fairlead/fairlead"
-	"github.com/fairlead/fairlead/api/client"
 	"github.com/fairlead/fairlead/ledger"
 )
 
@@ -27,11 +26,19 @@ const (
 // outlived the control plane, is found by where it stands.
 const order = time.Minute
 
+// query is what is asked of the ledger, read.
+type query struct {
+	app, env, kind, principal string
+	from, until               time.Time
+	before                    uint64
+	limit                     int
+}
+
 // searched looks through the ledger backwards for what a query asks for.
 type searched struct {
 	record Record
 	open   func(fairlead.Sealed) string
-	query  client.RecordQuery
+	query  query
 	floor  uint64 // it is known what is below
 	found
 }
@@ -51,7 +58,7 @@ func (s *searched) run(ctx context.Context) error {
 	if err := s.begin(ctx); err != nil {
 		return err
 	}
-	for s.more && s.next > s.floor && s.looked < mostLooked && len(s.matches) < s.query.Limit {
+	for s.more && s.next > s.floor && s.looked < mostLooked && len(s.matches) < s.query.limit {
 		heads, err := s.record.Heads(ctx, s.next, int(min(lookedAtOnce, s.next-s.floor)))
 		if err != nil {
 			return err
@@ -76,27 +83,27 @@ func (s *searched) take(heads []fairlead.Entry) {
 		if s.matching(e) {
 			s.matches = append(s.matches, e)
 		}
-		if len(s.matches) == s.query.Limit {
+		if len(s.matches) == s.query.limit {
 			s.more = s.next > 0
 			return
 		}
 	}
-	s.more = len(heads) > 0 && s.next > 0 && newest.After(s.query.From.Add(-order))
+	s.more = len(heads) > 0 && s.next > 0 && newest.After(s.query.from.Add(-order))
 }
 
 func (s *searched) matching(e fairlead.Entry) bool {
 	q := s.query
 	switch {
-	case q.App != "" && e.Site.App != q.App, q.Env != "" && e.Site.Env != q.Env:
+	case q.app != "" && e.Site.App != q.app, q.env != "" && e.Site.Env != q.env:
 		return false
-	case strings.HasSuffix(q.Kind, ".") && !strings.HasPrefix(e.Kind, q.Kind):
+	case strings.HasSuffix(q.kind, ".") && !strings.HasPrefix(e.Kind, q.kind):
 		return false
-	case q.Kind != "" && !strings.HasSuffix(q.Kind, ".") && e.Kind != q.Kind:
+	case q.kind != "" && !strings.HasSuffix(q.kind, ".") && e.Kind != q.kind:
 		return false
-	case e.Time.Before(q.From), !q.Until.IsZero() && !e.Time.Before(q.Until):
+	case e.Time.Before(q.from), !q.until.IsZero() && !e.Time.Before(q.until):
 		return false
 	}
-	return q.Principal == "" || s.open(e.Principal) == q.Principal
+	return q.principal == "" || s.open(e.Principal) == q.principal
 }
 
 // begin finds where to look first: at the query's position, or before the first entry
@@ -104,11 +111,11 @@ func (s *searched) matching(e fairlead.Entry) bool {
 func (s *searched) begin(ctx context.Context) error {
 	s.size = s.record.Size()
 	s.next = s.size
-	if s.query.Before > 0 {
-		s.next = min(s.next, s.query.Before)
+	if s.query.before > 0 {
+		s.next = min(s.next, s.query.before)
 	}
-	if !s.query.Until.IsZero() {
-		after, err := s.firstAfter(ctx, s.query.Until.Add(order))
+	if !s.query.until.IsZero() {
+		after, err := s.firstAfter(ctx, s.query.until.Add(order))
 		if err != nil {
 			return err
 		}
@@ -151,13 +158,13 @@ const mostRecent = 64
 // use.
 type recent struct {
 	mu      sync.Mutex
-	byQuery map[client.RecordQuery]found
+	byQuery map[query]found
 }
 
 // search runs s, but for what is known from the last time that the same was asked.
 func (r *recent) search(ctx context.Context, s *searched) error {
 	q := s.query
-	if q.Before != 0 || !q.Until.IsZero() || q.Principal == ledger.Erased {
+	if q.before != 0 || !q.until.IsZero() || q.principal == ledger.Erased {
 		return s.run(ctx)
 	}
 	r.mu.Lock()
@@ -183,15 +190,15 @@ func (r *recent) search(ctx context.Context, s *searched) error {
 
 // join appends what was found before, if the search came down to it.
 func (s *searched) join(known found) {
-	if s.next > s.floor || len(s.matches) == s.query.Limit {
+	if s.next > s.floor || len(s.matches) == s.query.limit {
 		return
 	}
 	older := slices.DeleteFunc(slices.Clone(known.matches), func(e fairlead.Entry) bool { return !s.matching(e) }) // a person may be erased since
 	s.matches = append(s.matches, older...)
 	s.looked += known.looked
 	s.next, s.more = known.next, known.more
-	if len(s.matches) > s.query.Limit {
-		s.matches = s.matches[:s.query.Limit]
+	if len(s.matches) > s.query.limit {
+		s.matches = s.matches[:s.query.limit]
 		s.next = s.matches[len(s.matches)-1].Seq
 		s.more = true
 	}

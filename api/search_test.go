@@ -126,8 +126,8 @@ func TestEachFilterFindsWhatItNamesAndNothingElse(t *testing.T) {
 		"a person":              {client.RecordQuery{Principal: "grace"}, []uint64{5, 4}},
 		"the system":            {client.RecordQuery{Principal: "system:server"}, []uint64{0}},
 		"all of it":             {client.RecordQuery{App: "triage", Env: "production", Kind: "rollout.", Principal: "ada"}, []uint64{2}},
-		"from a time":           {client.RecordQuery{From: morning.Add(5 * time.Second)}, []uint64{5, 4}},
-		"until a time":          {client.RecordQuery{Until: morning.Add(3 * time.Second)}, []uint64{1, 0}},
+		"from a time":           {client.RecordQuery{From: "2026-03-01T08:00:05Z"}, []uint64{5, 4}},
+		"until a time":          {client.RecordQuery{Until: "2026-03-01T10:00:03+02:00"}, []uint64{1, 0}},
 		"before a position":     {client.RecordQuery{Before: 2}, []uint64{1, 0}},
 		"nothing":               {client.RecordQuery{App: "none"}, nil},
 	} {
@@ -204,7 +204,7 @@ func TestAskingAgainFindsWhatAskingAfreshFinds(t *testing.T) {
 	ada := b.seal(t, "ada")
 	kinds := []string{"a.one", "a.two", "b.one"}
 	queries := []client.RecordQuery{
-		{}, {Kind: "a."}, {Kind: "b.one", Limit: 3}, {Principal: "ada", Limit: 200}, {Principal: ledger.Erased}, {Limit: 1}, {From: morning.Add(40 * time.Second)}, {App: "none"},
+		{}, {Kind: "a."}, {Kind: "b.one", Limit: 3}, {Principal: "ada", Limit: 200}, {Principal: ledger.Erased}, {Limit: 1}, {From: "2026-03-01T08:00:40Z"}, {App: "none"},
 	}
 	random := rand.New(rand.NewPCG(1, 2))
 	for round := range 60 {
@@ -247,7 +247,7 @@ func TestTimesAreFoundAmongEntriesThatWereRecordedLate(t *testing.T) {
 		}
 		b.commit(t, fairlead.Entry{Time: at, Kind: "k", Principal: "system:test"})
 	}
-	from, until := morning.Add(20*time.Hour), morning.Add(30*time.Hour)
+	const from, until = "2026-03-02T04:00:00Z", "2026-03-02T14:00:00Z"
 	for _, seq := range b.all(t, client.RecordQuery{From: from, Until: until, Limit: 9}) {
 		if seq%23 != 0 && (seq < 120 || seq >= 180) {
 			t.Errorf("entry %d is of another time", seq)
@@ -324,7 +324,7 @@ func BenchmarkSearch(b *testing.B) {
 			var looked int
 			for b.Loop() {
 				in := recordInput{Kind: q.Get("kind"), Principal: q.Get("principal"), From: q.Get("from"), Until: q.Get("until"), Before: q.Get("before"), Limit: q.Get("limit")}
-				s := server{recent: recent{byQuery: map[client.RecordQuery]found{}}, Config: Config{Record: book.store, Open: func(ctx context.Context, s fairlead.Sealed) string {
+				s := server{recent: recent{byQuery: map[query]found{}}, Config: Config{Record: book.store, Open: func(ctx context.Context, s fairlead.Sealed) string {
 					text, _ := book.store.Sealer().Open(ctx, s)
 					return text
 				}}}

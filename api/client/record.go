@@ -12,12 +12,12 @@ import (
 type RecordQuery struct {
 	App       string
 	Env       string
-	Kind      string    // a kind, or with a dot at its end all that begin with it, such as "rollout."
-	Principal string    // who acted, by the name that is shown
-	From      time.Time // entries of that time or later
-	Until     time.Time // entries before that time
-	Before    uint64    // entries before that position; 0 is from the newest on
-	Limit     int       // how many at most; 0 is the server's default of 50
+	Kind      string // a kind, or with a dot at its end all that begin with it, such as "rollout."
+	Principal string // who acted, by the name that is shown
+	From      string // a time (RFC 3339) or a day (2026-03-01, UTC): entries of then or later
+	Until     string // a time: entries before it; or a day: entries to its end
+	Before    uint64 // entries before that position; 0 is from the newest on
+	Limit     int    // how many at most; 0 is the server's default of 50
 }
 
 // Values returns the query as parameters of a URL: those that are set.
@@ -32,12 +32,8 @@ func (q RecordQuery) Values() url.Values {
 	set("env", q.Env)
 	set("kind", q.Kind)
 	set("principal", q.Principal)
-	if !q.From.IsZero() {
-		v.Set("from", q.From.UTC().Format(time.RFC3339Nano))
-	}
-	if !q.Until.IsZero() {
-		v.Set("until", q.Until.UTC().Format(time.RFC3339Nano))
-	}
+	set("from", q.From)
+	set("until", q.Until)
 	if q.Before > 0 {
 		v.Set("before", strconv.FormatUint(q.Before, 10))
 	}
@@ -64,17 +60,19 @@ type Record struct {
 // entry's commitment, which tells nothing of the entry to whoever lacks its salt.
 type Proven struct {
 	Entry      Event       `json:"entry"`
-	Reason     string      `json:"reason,omitempty"` // that a person gave
-	Rows       []SetRow    `json:"rows,omitempty"`   // the state rows that it set
-	Facts      *FactsTaken `json:"facts,omitempty"`  // the inputs of a decision
-	Commitment string      `json:"commitment"`       // of the entry as it is kept
-	Leaf       string      `json:"leaf"`             // hash of the commitment as a leaf of the tree
-	Path       []ProofStep `json:"path"`             // from the leaf to the root
-	Checkpoint string      `json:"checkpoint"`       // the signed note
-	Size       uint64      `json:"size"`             // entries that the checkpoint covers
-	Root       string      `json:"root"`             // that the checkpoint was signed over
-	Key        string      `json:"key"`              // the ledger's verifier key
-	Holds      bool        `json:"holds"`            // the server has checked the proof
+	Reason     string      `json:"reason,omitempty"`  // that a person gave
+	Rows       []SetRow    `json:"rows,omitempty"`    // the state rows that it set
+	Rollout    string      `json:"rollout,omitempty"` // that it concerns
+	Release    string      `json:"release,omitempty"` // that it concerns, such as triage@7
+	Facts      *FactsTaken `json:"facts,omitempty"`   // the inputs of a decision
+	Commitment string      `json:"commitment"`        // of the entry as it is kept
+	Leaf       string      `json:"leaf"`              // hash of the commitment as a leaf of the tree
+	Path       []ProofStep `json:"path"`              // from the leaf to the root
+	Checkpoint string      `json:"checkpoint"`        // the signed note
+	Size       uint64      `json:"size"`              // entries that the checkpoint covers
+	Root       string      `json:"root"`              // that the checkpoint was signed over
+	Key        string      `json:"key"`               // the ledger's verifier key
+	Holds      bool        `json:"holds"`             // the server has checked the proof
 	Problem    string      `json:"problem,omitempty"`
 }
 
