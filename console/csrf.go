@@ -67,10 +67,10 @@ func (s *console) guarded(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		err := names.Check(r)
 		if err == nil && !s.fromHere(r) {
-			err = fairlead.Errorf(fairlead.Forbidden, "", "another site's page sent this").WithHint("open the console itself, and do it there")
+			err = fairlead.Errorf(fairlead.Forbidden, "", "another site's page sent this")
 		}
 		if err != nil {
-			s.fail(w, r, err)
+			http.Error(w, "Refused: "+err.Error()+".", http.StatusForbidden) // nothing of a session
 			return
 		}
 		next.ServeHTTP(w, r)

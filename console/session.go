@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/http"
 
-	"github.com/fairlead/fairlead"
 	"github.com/fairlead/fairlead/internal/consolecookie"
 )
 
@@ -22,11 +21,6 @@ func (s *console) logged(next func(w http.ResponseWriter, r *http.Request, sessi
 		defer context.AfterFunc(session.Done, cancel)()
 		next(w, r.WithContext(ctx), session)
 	})
-}
-
-// stranger answers someone who is not logged in.
-func (s *console) stranger(w http.ResponseWriter, r *http.Request) {
-	s.fail(w, r, fairlead.Errorf(fairlead.Unauthorized, "", "nobody is logged in here").WithHint("run: fairlead console"))
 }
 
 // session returns the session of a request's cookie.
