@@ -84,7 +84,7 @@ func (s *server) rollout(ctx context.Context, id string) (client.Rollout, error)
 	if err != nil {
 		return client.Rollout{}, err
 	}
-	return s.viewRollout(ctx, state), nil
+	return s.viewRollout(ctx, state)
 }
 
 func (s *server) apps(ctx context.Context) ([]client.App, error) {
@@ -127,9 +127,14 @@ func (s *server) viewApp(ctx context.Context, name string, instances []workload.
 	newest := releases[len(releases)-1]
 	app := client.App{Name: name, Newest: newest.Number, Sites: []client.Site{}}
 	for _, state := range s.Engine.Sites() {
-		if state.Live.Site.App == name {
-			app.Sites = append(app.Sites, s.viewSite(ctx, state, instances))
+		if state.Live.Site.App != name {
+			continue
 		}
+		site, err := s.viewSite(ctx, state, instances)
+		if err != nil {
+			return client.App{}, err
+		}
+		app.Sites = append(app.Sites, site)
 	}
 	order := map[string]int{}
 	for i, env := range newest.Policy {
@@ -146,7 +151,8 @@ func (s *server) explain(ctx context.Context, site fairlead.Site) (client.Explan
 	}
 	for _, state := range s.Engine.Sites() {
 		if state.Live.Site == site {
-			return client.Explanation{Site: s.viewSite(ctx, state, instances), Sentences: rollout.Explain(state, s.Now())}, nil
+			view, err := s.viewSite(ctx, state, instances)
+			return client.Explanation{Site: view, Sentences: rollout.Explain(state, s.Now())}, err
 		}
 	}
 	return client.Explanation{}, fairlead.Errorf(fairlead.NotFound, "explain", "nothing was deployed to %s", site).

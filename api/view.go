@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 
 	"github.com/fairlead/fairlead/api/client"
 	"github.com/fairlead/fairlead/rollout"
@@ -10,14 +11,17 @@ import (
 	"github.com/fairlead/fairlead/workload"
 )
 
-func (s *server) viewSite(ctx context.Context, state rollout.State, instances []workload.Status) client.Site {
+func (s *server) viewSite(ctx context.Context, state rollout.State, instances []workload.Status) (client.Site, error) {
 	live := state.Live
 	site := client.Site{
 		App: live.Site.App, Env: live.Site.Env, Host: live.Route.Host, Path: live.Route.PathPrefix,
-		Stable: live.Stable, Previous: live.Previous, Instances: []workload.Status{}, Seen: s.Now(),
+		Stable: live.Stable, Previous: live.Previous, Instances: []workload.Status{}, Wanted: rollout.Desire(state.Live, state.Rollout), Seen: s.Now(), Needs: state.Needs(),
 	}
 	if state.Rollout != nil {
-		r := s.viewRollout(ctx, state)
+		r, err := s.viewRollout(ctx, state)
+		if err != nil {
+			return site, err
+		}
 		site.Rollout = &r
 	}
 	for _, i := range instances {
@@ -25,20 +29,26 @@ func (s *server) viewSite(ctx context.Context, state rollout.State, instances []
 			site.Instances = append(site.Instances, i)
 		}
 	}
-	return site
+	return site, nil
 }
 
-func (s *server) viewRollout(ctx context.Context, state rollout.State) client.Rollout {
+func (s *server) viewRollout(ctx context.Context, state rollout.State) (client.Rollout, error) {
 	r := state.Rollout
 	v := client.Rollout{
 		ID: r.ID, App: r.Site.App, Env: r.Site.Env, From: r.From, To: r.To,
 		Phase: string(r.Phase), Outcome: client.Outcome(r.Outcome), Held: r.Held,
 		Step: r.Step, Weights: r.Weights, Weight: r.Weight, Shifting: state.Shifting, Verdict: state.Verdict, Evidence: state.Report,
 		Stable: arm(state.Tally.Stable), Canary: arm(state.Tally.Canary),
+		Headline: rollout.Headline(state, s.Now()), Hurt: state.Tally.Canary.Failed, Strategy: r.Strategy.Type, Policy: r.Strategy,
 		Started: r.Began, StepBegan: r.StepBegan, FirstTraffic: r.FirstTraffic, Decided: r.Decided,
 	}
 	for _, note := range r.Notes {
-		v.Story = append(v.Story, s.told(ctx, note))
+		v.Story, v.Told = append(v.Story, s.told(ctx, note)), append(v.Told, note.Time)
+	}
+	asks(&v, state)
+	var err error
+	if v.Gates, err = s.gates(ctx, *r); err != nil {
+		return v, fmt.Errorf("read the gates of rollout %s: %w", r.ID, err)
 	}
 	if because, ok := r.Because(); ok {
 		v.Reason = s.told(ctx, because)
@@ -53,7 +63,22 @@ func (s *server) viewRollout(ctx context.Context, state rollout.State) client.Ro
 			Name: g.Name, Value: g.Value, Min: g.Guard.Min, Max: g.Guard.Max, Bad: g.Bad, Blind: g.Blind, Waived: g.Waived, Text: g.Text(),
 		})
 	}
-	return v
+	return v, nil
+}
+
+// asks fills v with what a person can ask now.
+func asks(v *client.Rollout, state rollout.State) {
+	v.Would = map[string]string{}
+	for _, c := range state.Possible() {
+		v.Can = append(v.Can, string(c))
+		v.Would[string(c)] = state.Consequence(c)
+		if state.Rollout.NeedsReason(c) {
+			v.NeedsReason = append(v.NeedsReason, string(c))
+		}
+		if c == rollout.Rollback {
+			v.BackTo = state.BackTo()
+		}
+	}
 }
 
 // told is a note in words, with the reason that a person gave.

@@ -39,6 +39,7 @@ type control struct {
 	runtime  *local.Runtime
 	traffic  *gateway.Client
 	releases *release.Maker
+	gates    gates
 	engine   *rollout.Engine
 	fleet    fleet
 	loop     *rollout.Loop
@@ -112,8 +113,7 @@ func (s *control) open(ctx context.Context) (err error) {
 	if s.engine, err = rollout.Open(ctx, s.store, s.clock.Now, rand.Reader); err != nil {
 		return err
 	}
-	gates, err := s.newGates(ctx)
-	if err != nil {
+	if s.gates, err = s.newGates(ctx); err != nil {
 		return err
 	}
 	if s.programs, err = openTokens(ctx, s.store, s.clock.Now, s.openSealed); err != nil {
@@ -130,7 +130,7 @@ func (s *control) open(ctx context.Context) (err error) {
 		return err
 	}
 	s.loop = rollout.NewLoop(rollout.Config{
-		Engine: s.engine, Store: s.store, Fleet: s.fleet, Traffic: s.traffic, Gates: gates,
+		Engine: s.engine, Store: s.store, Fleet: s.fleet, Traffic: s.traffic, Gates: s.gates,
 		Releases: s.releases.Get, Guards: guard.Reader{}, Term: s.term, Now: s.clock.Now, Log: s.Log,
 	})
 	s.keeper = s.newGatewayKeeper()

@@ -105,7 +105,8 @@ type Site struct {
 	Previous  int               `json:"previous,omitempty"` // what a rollback returns to
 	Rollout   *Rollout          `json:"rollout,omitempty"`  // the newest, moving or ended
 	Instances []workload.Status `json:"instances"`
-	Seen      time.Time         `json:"seen,omitzero"` // when the server looked, by the clock of its records
+	Wanted    map[int]int       `json:"wanted,omitempty"` // release number -> instances that it should have
+	Seen      time.Time         `json:"seen,omitzero"`    // when the server looked, by the clock of its records
 	Traffic   *Traffic          `json:"traffic,omitempty"`
 	Needs     string            `json:"needs,omitempty"` // what a person must do, and who, such as "an operator must resume or abort: inconclusive"; empty when nobody must act
 }
@@ -161,6 +162,7 @@ type Rollout struct {
 	Headline     string            `json:"headline"`         // the whole story in one sentence, with its figures
 	Hurt         uint64            `json:"hurt"`             // requests that failed on the new release
 	Strategy     string            `json:"strategy"`         // canary, blueGreen or rolling
+	Policy       fairlead.Strategy `json:"policy"`           // what the release must prove, and when
 	Gates        []Gate            `json:"gates,omitempty"`
 	Can          []string          `json:"can,omitempty"`         // actions that are possible now: pause, resume, abort, rollback
 	Would        map[string]string `json:"would,omitempty"`       // what each of them would do, in sentences

@@ -1,0 +1,181 @@
+package api
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/fairlead/fairlead"
+	"github.com/fairlead/fairlead/api/client"
+	"github.com/fairlead/fairlead/readiness"
+	"github.com/fairlead/fairlead/rollout"
+)
+
+// Gates tells what was proven of releases.
+type Gates interface {
+	Evidence(ctx context.Context, r fairlead.Release, env string) ([]readiness.Evidence, error)
+	Running(ctx context.Context, site fairlead.Site) (map[string]time.Time, error)
+	Stand(at time.Time, r fairlead.Release, env string, evidence []readiness.Evidence, running map[string]time.Time) []readiness.Standing
+}
+
+// proofs remembers what does not change any more: where evidence is recorded, and the
+// gates of rollouts that have ended. It is safe for concurrent use.
+type proofs struct {
+	mu      sync.Mutex
+	entries map[proof]uint64
+	gates   map[string][]client.Gate // by rollout
+}
+
+// proof names one piece of evidence.
+type proof struct {
+	key   string // of its row
+	ended time.Time
+}
+
+// mostProofs bounds each kind of what is remembered.
+const mostProofs = 1000
+
+func (p *proofs) entry(of proof) (uint64, bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	seq, ok := p.entries[of]
+	return seq, ok
+}
+
+func (p *proofs) keepEntry(of proof, seq uint64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.entries == nil || len(p.entries) >= mostProofs {
+		p.entries = map[proof]uint64{}
+	}
+	p.entries[of] = seq
+}
+
+func (p *proofs) of(rollout string) ([]client.Gate, bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	gates, ok := p.gates[rollout]
+	return gates, ok
+}
+
+func (p *proofs) keep(rollout string, gates []client.Gate) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.gates == nil || len(p.gates) >= mostProofs {
+		p.gates = map[string][]client.Gate{}
+	}
+	p.gates[rollout] = gates
+}
+
+// gates returns the gates of a rollout with their evidence: as they stand now, or as
+// they stood when it was decided.
+func (s *server) gates(ctx context.Context, r rollout.Rollout) ([]client.Gate, error) {
+	if r.Kind == rollout.Back || r.From == r.To {
+		return nil, nil // going back, and staying, needs none
+	}
+	if known, ok := s.proofs.of(r.ID); ok {
+		return known, nil
+	}
+	release, err := s.Releases.Get(ctx, r.Site.App, r.To)
+	if err != nil || len(readiness.Demanded(release.Content.Gates, r.Site.Env)) == 0 {
+		return nil, err
+	}
+	standings, err := s.standings(ctx, r, release)
+	if err != nil {
+		return nil, err
+	}
+	gates := make([]client.Gate, len(standings))
+	for i, standing := range standings {
+		if gates[i], err = s.viewGate(ctx, r.Site, standing); err != nil {
+			return nil, err
+		}
+	}
+	if r.Phase == rollout.Ended {
+		s.proofs.keep(r.ID, gates)
+	}
+	return gates, nil
+}
+
+// standings judges the evidence of a rollout that has ended as of its decision: what
+// was proven later does not count.
+func (s *server) standings(ctx context.Context, r rollout.Rollout, release fairlead.Release) ([]readiness.Standing, error) {
+	evidence, err := s.Gates.Evidence(ctx, release, r.Site.Env)
+	if err != nil {
+		return nil, err
+	}
+	if !r.Decided.IsZero() {
+		if evidence, err = s.until(ctx, r, evidence); err != nil {
+			return nil, err
+		}
+		return s.Gates.Stand(r.Decided, release, r.Site.Env, evidence, nil), nil
+	}
+	running, err := s.Gates.Running(ctx, r.Site)
+	return s.Gates.Stand(s.Now(), release, r.Site.Env, evidence, running), err
+}
+
+// until replaces evidence that is newer than a rollout's decision by what there was then.
+func (s *server) until(ctx context.Context, r rollout.Rollout, evidence []readiness.Evidence) ([]readiness.Evidence, error) {
+	var then []readiness.Evidence
+	for _, e := range evidence {
+		if !e.Ended.After(r.Decided) {
+			then = append(then, e)
+			continue
+		}
+		_, older, found, err := s.findEvidence(ctx, r.Site, readiness.Key(e.Digest, e.Env, e.Gate), time.Time{}, r.Decided)
+		if err != nil {
+			return nil, err
+		}
+		if found {
+			then = append(then, older)
+		}
+	}
+	return then, nil
+}
+
+// viewGate puts a gate on the wire, with the ledger entry of its evidence where that is
+// found in a moment.
+func (s *server) viewGate(ctx context.Context, site fairlead.Site, standing readiness.Standing) (client.Gate, error) {
+	g := client.Gate{Name: standing.Gate, State: string(standing.State), Detail: standing.Detail, Began: standing.Began}
+	e := standing.Evidence
+	if e == nil {
+		return g, nil
+	}
+	g.Digest, g.Ended, g.Expires = e.Digest, e.Ended, e.Expires
+	if g.Began.IsZero() {
+		g.Began = e.Started
+	}
+	key := readiness.Key(e.Digest, e.Env, e.Gate)
+	if seq, ok := s.proofs.entry(proof{key, e.Ended}); ok {
+		g.Entry = &seq
+		return g, nil
+	}
+	seq, _, found, err := s.findEvidence(ctx, site, key, e.Ended, e.Ended)
+	if found {
+		s.proofs.keepEntry(proof{key, e.Ended}, seq)
+		g.Entry = &seq
+	}
+	return g, err
+}
+
+// findEvidence looks through the ledger for the newest entry that recorded evidence of a
+// gate which ended in a span of time.
+func (s *server) findEvidence(ctx context.Context, site fairlead.Site, key string, from, until time.Time) (uint64, readiness.Evidence, bool, error) {
+	search := searched{record: s.Record, open: s.opener(ctx), query: query{
+		app: site.App, env: site.Env, kind: "gate.", from: from, until: until.Add(time.Nanosecond), limit: mostFound,
+	}}
+	if err := search.run(ctx); err != nil {
+		return 0, readiness.Evidence{}, false, err
+	}
+	entries, err := s.whole(ctx, search.matches)
+	for _, entry := range entries {
+		for _, row := range entry.Rows {
+			if row.Kind != readiness.Row || row.Key != key {
+				continue
+			}
+			if e, err := readiness.EvidenceOf(row); err == nil && !e.Ended.Before(from) && !e.Ended.After(until) {
+				return entry.Seq, e, true, nil
+			}
+		}
+	}
+	return 0, readiness.Evidence{}, false, err
+}
