@@ -55,6 +55,8 @@ func (t Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 func (t Transport) serve(a *answer, r *http.Request) {
 	defer func() {
 		switch p := recover(); {
+		case p == nil && r.Context().Err() != nil:
+			a.end(context.Cause(r.Context())) // what it wrote may not be whole
 		case p == nil:
 			a.WriteHeader(http.StatusOK) // if nothing else was said
 			a.end(io.EOF)
