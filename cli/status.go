@@ -14,7 +14,6 @@ import (
 
 	"github.com/fairlead/fairlead/api/client"
 	"github.com/fairlead/fairlead/cli/progress"
-	"github.com/fairlead/fairlead/workload"
 )
 
 func (inv *invocation) status() *cobra.Command {
@@ -204,34 +203,14 @@ func writeSites(w io.Writer, rows [][]string, width int) error {
 	return table(w, routes)
 }
 
-// wanted reports whether an instance belongs to what has traffic or is to get it:
-// those of a release that failed or went back are left out.
-func wanted(site client.Site, in workload.Status) bool {
-	if in.State == workload.Exited || in.State == workload.Stopping {
-		return false
-	}
-	r := site.Rollout
-	return in.Release == site.Stable || r != nil && (in.Release == r.To && (r.Outcome == "" || r.Phase == "watching") ||
-		in.Release == r.From && r.Phase == "watching")
-}
-
 func statusRow(site client.Site) []string {
-	stable, ready, rollout := "-", 0, "-"
+	stable, rollout := "-", "-"
 	if site.Stable > 0 {
 		stable = fmt.Sprintf("%s@%d", site.App, site.Stable)
-	}
-	all := 0
-	for _, in := range site.Instances {
-		if !wanted(site, in) {
-			continue
-		}
-		all++
-		if in.State == workload.Ready {
-			ready++
-		}
 	}
 	if r := site.Rollout; r != nil {
 		rollout = fmt.Sprintf("%s@%d %s", site.App, r.To, progress.Standing(*r))
 	}
-	return []string{site.App, site.Env, stable, site.Host + site.Path, fmt.Sprintf("%d of %d ready", ready, all), rollout}
+	h := site.Health()
+	return []string{site.App, site.Env, stable, site.Host + site.Path, fmt.Sprintf("%d of %d ready", h.Ready, h.Wanted), rollout}
 }
