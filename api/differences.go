@@ -81,6 +81,7 @@ func (s *server) took(ctx context.Context, r rollout.Rollout) client.Took {
 	t := client.Took{
 		ID: r.ID, Env: r.Site.Env, From: r.From, Back: r.Kind == rollout.Back, Outcome: client.Outcome(r.Outcome),
 		Phase: string(r.Phase), Held: r.Held, Began: r.Began, Decided: r.Decided,
+		Step: r.Step, Weights: r.Weights, Weight: r.Weight,
 	}
 	if because, ok := r.Because(); ok {
 		t.Reason = s.told(ctx, because)

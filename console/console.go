@@ -63,6 +63,10 @@ func New(c Config) http.Handler {
 	mux.HandleFunc("GET /login", s.login)
 	s.post(mux, "/logout", s.logout)
 	s.page(mux, "/{$}", fleet)
+	s.page(mux, "/apps/{app}/releases/{number}", releasePage)
+	s.page(mux, "/apps/{app}/releases/{number}/file", filePage)
+	s.page(mux, "/apps/{app}/releases/{number}/log", logPage)
+	mux.Handle("GET /apps/{app}/releases/{number}/difference", s.logged(s.differenceFile))
 	mux.Handle("/", s.logged(s.nowhere))
 	return secured(s.guarded(mux))
 }

@@ -38,6 +38,7 @@ func words() template.FuncMap {
 		"badge":    badge,            // tone words -> a sign and words; tones: safe, harm, held, move, quiet
 		"arm":      arm,              // "old" or "new", and words -> with the arm's mark
 		"copy":     copyButton,       // text label -> a button that copies, where there is JavaScript
+		"visible":  visible,          // foreign text, with signs for what could not be seen
 		"outcome":  outcome,          // rolledBack -> "rolled back"
 		"standing": standing,         // client.Rollout -> "step 2 of 3, 25 %"
 		"tone":     tone,             // client.Rollout -> the badge's tone

@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"time"
@@ -22,6 +23,10 @@ type Took struct {
 	Reason  string    `json:"reason,omitempty"` // as of Rollout
 	Began   time.Time `json:"began"`
 	Decided time.Time `json:"decided,omitzero"`
+
+	Step    int               `json:"step"` // as of Rollout, like Weights and Weight
+	Weights []fairlead.Weight `json:"weights"`
+	Weight  fairlead.Weight   `json:"weight"`
 }
 
 // ReleaseFiles is what a release's artifact holds:
@@ -131,6 +136,11 @@ func (c *Client) Difference(ctx context.Context, app string, number int) (Differ
 // DifferenceFrom compares a release with another of the same app; 0 stands for none.
 func (c *Client) DifferenceFrom(ctx context.Context, app string, from, number int) (Difference, error) {
 	return call[Difference](ctx, c, http.MethodGet, fmt.Sprintf("%s/difference?from=%d", releasePath(app, number), from), nil)
+}
+
+// Blob opens content of the content store; the caller closes it.
+func (c *Client) Blob(ctx context.Context, digest fairlead.Digest) (io.ReadCloser, error) {
+	return c.stream(ctx, "/v1/blobs/"+url.PathEscape(string(digest)))
 }
 
 func releasePath(app string, number int) string {
