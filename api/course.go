@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"math"
 	"net/http"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -41,7 +42,7 @@ func viewCourse(c rollout.Course) client.Course {
 
 func viewSample(s rollout.Sample) client.Sample {
 	v := client.Sample{
-		From: s.From, At: s.At, Weight: s.Weight, Share: (*client.Band)(s.Share),
+		From: s.From, At: s.At, Weight: s.Weight, Share: viewBand(s.Share),
 		Stable: viewArmSample(s.Stable), Canary: viewArmSample(s.Canary), Harm: s.Harm, Safety: s.Safety,
 	}
 	if len(s.Signals) > 0 {
@@ -55,14 +56,31 @@ func viewSample(s rollout.Sample) client.Sample {
 
 func viewArmSample(a rollout.ArmSample) client.ArmSample {
 	return client.ArmSample{
-		Requests: a.Requests, Failed: a.Failed, Failures: (*client.Band)(a.Failures),
+		Requests: a.Requests, Failed: a.Failed, Failures: viewBand(a.Failures),
 		Latency: viewBands(a.Latency), First: viewBands(a.First),
 	}
+}
+
+func viewBand(b *judge.Band) *client.Band {
+	if b == nil {
+		return nil
+	}
+	return &client.Band{Estimate: rounded(b.Estimate, math.Round), Low: rounded(b.Low, math.Floor), High: rounded(b.High, math.Ceil), Open: b.Open}
 }
 
 func viewBands(bands *[3]judge.Band) *[3]client.Band {
 	if bands == nil {
 		return nil
 	}
-	return &[3]client.Band{client.Band(bands[0]), client.Band(bands[1]), client.Band(bands[2])}
+	return &[3]client.Band{*viewBand(&bands[0]), *viewBand(&bands[1]), *viewBand(&bands[2])}
+}
+
+// rounded leaves five digits of a number that is not negative: a course has thousands
+// of them.
+func rounded(x float64, round func(float64) float64) float64 {
+	if x == 0 {
+		return 0
+	}
+	scale := math.Pow(10, 4-math.Floor(math.Log10(x)))
+	return round(x*scale) / scale
 }

@@ -197,11 +197,17 @@ func (c *courseFold) show(s *Sample) {
 // judged fills in the evidence.
 func (s *Sample) judged(r *judge.Report) {
 	s.Harm, s.Safety = r.Harm.E, r.Safety.E
-	s.Signals = map[string]SignalSample{"restarts": {Harm: r.Restarts.Harm}}
+	s.Share = judge.ShareBand(uint64(r.Share.StableUnits+r.Share.CanaryUnits), uint64(r.Share.CanaryUnits))
+	s.Signals = map[string]SignalSample{judge.RestartsName: {Harm: r.Restarts.Harm}}
 	for _, one := range r.Signals {
 		s.Signals[one.Name] = SignalSample{one.Harm, one.Safety.E}
+		if one.Name == fairlead.Failures.String() && !one.Mirrored {
+			s.Stable.Failures, s.Canary.Failures = risk(one.Stable), risk(one.Canary)
+		}
 	}
 }
+
+func risk(a judge.ArmSignal) *judge.Band { return judge.RiskBand(uint64(a.AtRisk), uint64(a.Hit)) }
 
 // view returns the course so far. It shares nothing that changes with c.
 func (c *courseFold) view() Course {

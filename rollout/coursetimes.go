@@ -1,9 +1,12 @@
 package rollout
 
-import "github.com/fairlead/fairlead"
+import (
+	"github.com/fairlead/fairlead"
+	"github.com/fairlead/fairlead/rollout/judge"
+)
 
 // timings are how long an arm's requests took, of all that ended so far.
-type timings struct{ latency, first [64]uint64 }
+type timings struct{ latency, first [len(fairlead.LatencyBuckets{})]uint64 }
 
 func (t *timings) add(a *fairlead.Arm) {
 	for i := range t.latency {
@@ -12,4 +15,6 @@ func (t *timings) add(a *fairlead.Arm) {
 	}
 }
 
-func (t *timings) show(*ArmSample) {}
+func (t *timings) show(s *ArmSample) {
+	s.Latency, s.First = judge.Quantiles(&t.latency, shares), judge.Quantiles(&t.first, shares)
+}

@@ -75,6 +75,7 @@ type Band struct {
 	Estimate float64 `json:"estimate"`
 	Low      float64 `json:"low"`
 	High     float64 `json:"high"`
+	Open     bool    `json:"open,omitempty"` // nothing bounds it from above yet, and High is the highest that is told apart
 }
 
 // Course returns a rollout's evidence over time.
