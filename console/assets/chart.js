@@ -1,0 +1,2 @@
+// Shows the values of a chart at a moment.
+export {};

@@ -1,0 +1,224 @@
+package chart
+
+import (
+	"math"
+	"sort"
+	"unicode/utf8"
+)
+
+// Text is 11 pixels high. A browser's fonts differ, so a text is taken to be a little
+// wider than it is.
+const (
+	lineHeight = 13
+	perLetter  = 6.2
+)
+
+// The frame is as wide as its page has room for. Labels have their places in the
+// narrowest; those for which only the wide one has room are shown there alone.
+const (
+	narrowFrame = 210.0
+	wideFrame   = 380.0
+)
+
+func textWidth(s string) float64 { return perLetter * float64(utf8.RuneCountInString(s)) }
+
+// ending is the label of a line, beside its newest point.
+type ending struct {
+	text  string
+	style Style
+	thin  bool
+	at    float64 // where the line ends, in pixels from the top
+	y     float64 // where the label is
+}
+
+// spread moves labels apart until none covers another, as little as that takes: what
+// would overlap becomes a block around the middle of its places (the pooling of isotonic
+// regression). They stay between 0 and height, unless there are too many.
+func spread(labels []ending, height float64) {
+	sort.SliceStable(labels, func(i, j int) bool { return labels[i].at < labels[j].at })
+	type block struct {
+		first, n int
+		sum      float64 // of where its labels would begin the block
+	}
+	top := func(b block) float64 {
+		return max(0, min(b.sum/float64(b.n), height-float64(b.n-1)*lineHeight))
+	}
+	var blocks []block
+	for i, l := range labels {
+		blocks = append(blocks, block{i, 1, l.at})
+		for len(blocks) > 1 {
+			last, before := blocks[len(blocks)-1], blocks[len(blocks)-2]
+			if top(before)+float64(before.n)*lineHeight <= top(last) {
+				break
+			}
+			joined := block{before.first, before.n + last.n, before.sum + last.sum - float64(last.n*before.n)*lineHeight}
+			blocks = append(blocks[:len(blocks)-2], joined)
+		}
+	}
+	for _, b := range blocks {
+		for i := range b.n {
+			labels[b.first+i].y = top(b) + float64(i)*lineHeight
+		}
+	}
+}
+
+// reading is how widely a label can be read.
+type reading int
+
+const (
+	nowhere reading = iota
+	whereWide
+	everywhere
+)
+
+// anchor says which part of a label is at its place.
+type anchor string
+
+const (
+	start  anchor = "start"
+	middle anchor = "middle"
+	end    anchor = "end"
+)
+
+// extent returns from where to where a label reaches in a frame of a width.
+func extent(at float64, a anchor, label string, frame float64) (from, to float64) {
+	w := textWidth(label)
+	switch a {
+	case start:
+		return at * frame, at*frame + w
+	case end:
+		return at*frame - w, at * frame
+	}
+	return at*frame - w/2, at*frame + w/2
+}
+
+// anchored keeps a label within the frame near its edges.
+func anchored(at float64) anchor {
+	switch {
+	case at < 0.2:
+		return start
+	case at > 0.8:
+		return end
+	}
+	return middle
+}
+
+// readable says for each mark where its label has room beside those of a higher rank;
+// of equals the newer one has the right.
+func readable(marks []Mark, at func(Mark) float64) []reading {
+	order := make([]int, len(marks))
+	for i := range order {
+		order[i] = len(marks) - 1 - i
+	}
+	sort.SliceStable(order, func(i, j int) bool { return marks[order[i]].Rank > marks[order[j]].Rank })
+	out := make([]reading, len(marks))
+	for read, frame := range map[reading]float64{whereWide: wideFrame, everywhere: narrowFrame} {
+		var taken [][2]float64
+		for _, i := range order {
+			if marks[i].Label == "" {
+				continue
+			}
+			place := at(marks[i])
+			from, to := extent(place, anchored(place), marks[i].Label, frame)
+			if from < -20 || to > frame+20 || overlaps(taken, from-4, to+4) {
+				continue
+			}
+			taken = append(taken, [2]float64{from, to})
+			out[i] = max(out[i], read)
+		}
+	}
+	return out
+}
+
+func overlaps(taken [][2]float64, from, to float64) bool {
+	for _, t := range taken {
+		if from < t[1] && to > t[0] {
+			return true
+		}
+	}
+	return false
+}
+
+// place is where the label of a level stands.
+type place struct {
+	anchor anchor
+	y      float64 // of its base line
+}
+
+// freePlace finds room for a level's label: above or below its line, at either end,
+// where no line and no other label runs through it. Where there is none it stands above,
+// at the left.
+func freePlace(label string, y, height float64, lines [][]spot, width int, taken []box) (place, box) {
+	var first *box
+	for _, below := range []bool{false, true} {
+		for _, a := range []anchor{start, end} {
+			b := labelBox(label, a, y, below)
+			if b.top < -2 || b.bottom > height {
+				continue
+			}
+			if first == nil {
+				first = &b
+			}
+			if b.free(lines, width, taken) {
+				return place{a, b.bottom - 3}, b
+			}
+		}
+	}
+	if first == nil {
+		b := labelBox(label, start, y, false)
+		first = &b
+	}
+	return place{start, first.bottom - 3}, *first
+}
+
+// box is a rectangle in the narrow frame, in pixels.
+type box struct{ left, right, top, bottom float64 }
+
+func labelBox(label string, a anchor, y float64, below bool) box {
+	at := 0.0
+	if a == end {
+		at = 1
+	}
+	left, right := extent(at, a, label, narrowFrame)
+	if below {
+		return box{left, right, y + 1, y + 1 + lineHeight}
+	}
+	return box{left, right, y - 1 - lineHeight, y - 1}
+}
+
+func (b box) free(lines [][]spot, width int, taken []box) bool {
+	for _, t := range taken {
+		if b.left < t.right && b.right > t.left && b.top < t.bottom && b.bottom > t.top {
+			return false
+		}
+	}
+	wide := narrowFrame / float64(width)
+	for _, line := range lines {
+		for i := range line {
+			p, q := line[max(0, i-1)], line[i]
+			if b.crossed(float64(p.x)*wide, float64(p.y)/2, float64(q.x)*wide, float64(q.y)/2) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// crossed reports whether a line between two places runs through the box.
+func (b box) crossed(x1, y1, x2, y2 float64) bool {
+	from, to := max(b.left, x1), min(b.right, x2)
+	if from > to {
+		return false
+	}
+	yAt := func(x float64) float64 {
+		if x2 == x1 {
+			return y1
+		}
+		return y1 + (y2-y1)*(x-x1)/(x2-x1)
+	}
+	high, low := min(yAt(from), yAt(to)), max(yAt(from), yAt(to))
+	if x2 == x1 {
+		high, low = min(y1, y2), max(y1, y2)
+	}
+	return low >= b.top && high <= b.bottom && !math.IsNaN(high)
+}

@@ -1,0 +1,215 @@
+package chart
+
+import (
+	"math"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// scale turns values into heights, which count in half pixels from the top: whole
+// numbers of them are exact enough for an eye and short to write.
+type scale struct {
+	low, high float64
+	log       bool
+	height    int // half pixels
+}
+
+// biggest is the greatest top of an axis; above it sums would overflow.
+const biggest = 1e300
+
+func (c Chart) scale() scale {
+	s := scale{log: c.Y.Log, height: 2 * c.height()}
+	least, most := c.reach()
+	s.high = c.Y.High
+	if s.high <= 0 {
+		s.high = max(1.06*most, c.Y.Least)
+	}
+	if c.Y.Most > 0 {
+		s.high = min(s.high, c.Y.Most)
+	}
+	if !(s.high > 0) {
+		s.high = 1
+	}
+	s.high = min(s.high, biggest)
+	if s.log {
+		s.low = c.Y.Low
+		if s.low <= 0 {
+			s.low = least / 1.3
+		}
+		if !(s.low > 0) || s.low >= s.high {
+			s.low = s.high / 10
+		}
+	}
+	return s
+}
+
+// reach returns the least positive and the greatest finite value that the axis should
+// show: of all lines that are not faint, and of the bands of the newest third. The first
+// bands of a course are as wide as everything, and would hide the rest.
+func (c Chart) reach() (least, most float64) {
+	least = math.Inf(1)
+	grow := func(v float64) {
+		if v > 0 && v <= biggest {
+			least, most = min(least, v), max(most, v)
+		}
+	}
+	for _, l := range c.Lines {
+		if l.Faint {
+			continue
+		}
+		for i, p := range l.Points {
+			grow(p.Value)
+			if l.Band && 3*i >= 2*len(l.Points) && !math.IsNaN(p.Value) {
+				grow(p.Low)
+				grow(p.High)
+			}
+		}
+	}
+	return least, most
+}
+
+// y returns the height of a value and whether it is beyond the top. A value below the
+// bottom is at the bottom.
+func (s scale) y(v float64) (y int, beyond bool) {
+	part := v / s.high
+	if s.log {
+		part = 0
+		if v > s.low {
+			part = math.Log(v/s.low) / math.Log(s.high/s.low)
+		}
+	}
+	if v > s.high { // also where the division overflows
+		return 0, true
+	}
+	part = min(1, max(0, part))
+	return s.height - int(math.Round(part*float64(s.height))), false
+}
+
+// tick is a labelled place on an axis.
+type tick struct {
+	value float64
+	label string
+}
+
+// ticks returns four or so round values between the ends of the axis.
+func (s scale) ticks(unit string) []tick {
+	values := s.linearTicks()
+	if s.log {
+		values = s.logTicks()
+	}
+	out := make([]tick, 0, len(values))
+	for _, v := range values {
+		out = append(out, tick{v, withUnit(number(v), unit)})
+	}
+	return out
+}
+
+func withUnit(n, unit string) string {
+	switch {
+	case unit == "":
+		return n
+	case strings.HasPrefix(unit, "/"):
+		return n + unit
+	}
+	return n + "\u00a0" + unit
+}
+
+func (s scale) linearTicks() []float64 {
+	step := nice(s.high / 4)
+	var values []float64
+	for i := 0; i <= 8; i++ {
+		if v := float64(i) * step; v <= s.high*1.000001 {
+			values = append(values, v)
+		}
+	}
+	return values
+}
+
+// nice returns the least of 1, 2 and 5 times a power of ten that is not below v.
+func nice(v float64) float64 {
+	power := math.Pow(10, math.Floor(math.Log10(v)))
+	for _, m := range []float64{1, 2, 5} {
+		if m*power >= v*0.999999 {
+			return m * power
+		}
+	}
+	return 10 * power
+}
+
+// logTicks returns powers of ten, or 1, 2 and 5 times them where there are few.
+func (s scale) logTicks() []float64 {
+	first, last := math.Ceil(math.Log10(s.low)-1e-9), math.Floor(math.Log10(s.high)+1e-9)
+	every := math.Ceil((last - first + 1) / 6)
+	var values []float64
+	for e := first; e <= last; e += max(1, every) {
+		values = append(values, math.Pow(10, e))
+	}
+	if len(values) > 2 {
+		return values
+	}
+	values = values[:0]
+	for e := first - 1; e <= last; e++ {
+		for _, m := range []float64{1, 2, 5} {
+			if v := m * math.Pow(10, e); v >= s.low*0.999999 && v <= s.high*1.000001 {
+				values = append(values, v)
+			}
+		}
+	}
+	return values
+}
+
+// number writes a value of an axis: up to three significant digits, with commas from a
+// thousand on, and powers of ten from ten millions on.
+func number(v float64) string {
+	switch a := math.Abs(v); {
+	case a != 0 && (a >= 1e7 || a < 1e-4):
+		return strings.NewReplacer("e+0", "e", "e+", "e", "e-0", "e-").Replace(strconv.FormatFloat(v, 'g', 3, 64))
+	case a >= 100:
+		return commas(strconv.FormatFloat(v, 'f', 0, 64))
+	}
+	rounded, _ := strconv.ParseFloat(strconv.FormatFloat(v, 'g', 3, 64), 64) // its own writing can be read
+	return strconv.FormatFloat(rounded, 'f', -1, 64)
+}
+
+func commas(digits string) string {
+	for i := len(digits) - 3; i > 0 && digits[i-1] != '-'; i -= 3 {
+		digits = digits[:i] + "," + digits[i:]
+	}
+	return digits
+}
+
+// spans are the steps of a time axis, and the unit in which each is written.
+var spans = []struct {
+	step, unit time.Duration
+	name       string
+}{
+	{time.Second, time.Second, "s"}, {2 * time.Second, time.Second, "s"}, {5 * time.Second, time.Second, "s"},
+	{10 * time.Second, time.Second, "s"}, {20 * time.Second, time.Second, "s"}, {30 * time.Second, time.Second, "s"},
+	{time.Minute, time.Minute, "min"}, {2 * time.Minute, time.Minute, "min"}, {5 * time.Minute, time.Minute, "min"},
+	{10 * time.Minute, time.Minute, "min"}, {20 * time.Minute, time.Minute, "min"}, {30 * time.Minute, time.Minute, "min"},
+	{time.Hour, time.Hour, "h"}, {2 * time.Hour, time.Hour, "h"}, {6 * time.Hour, time.Hour, "h"}, {12 * time.Hour, time.Hour, "h"},
+	{24 * time.Hour, 24 * time.Hour, "d"}, {48 * time.Hour, 24 * time.Hour, "d"}, {7 * 24 * time.Hour, 24 * time.Hour, "d"},
+	{30 * 24 * time.Hour, 24 * time.Hour, "d"}, {365 * 24 * time.Hour, 24 * time.Hour, "d"},
+}
+
+// timeTicks returns up to seven round times since From.
+func (c Chart) timeTicks() []tick {
+	whole := max(time.Second, c.To.Sub(c.From))
+	span := spans[len(spans)-1]
+	for _, s := range spans {
+		if whole <= 6*s.step {
+			span = s
+			break
+		}
+	}
+	var out []tick
+	for t := time.Duration(0); t <= whole && len(out) < 8; t += span.step {
+		label := "0"
+		if t > 0 {
+			label = strconv.Itoa(int(t/span.unit)) + "\u00a0" + span.name
+		}
+		out = append(out, tick{float64(t) / float64(whole), label})
+	}
+	return out
+}

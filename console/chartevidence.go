@@ -1,0 +1,135 @@
+package console
+
+import (
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/fairlead/fairlead/api/client"
+	"github.com/fairlead/fairlead/console/chart"
+	"github.com/fairlead/fairlead/internal/figures"
+)
+
+// evidence shows how the e-values climb towards their verdicts.
+func (c course) evidence() panel {
+	p := panel{name: "evidence", about: c, chart: c.whole("Evidence, e-value")}
+	harm := series{name: "harm", write: figures.E, value: judged(func(s client.Sample) float64 { return s.Harm })}
+	safety := series{name: "safety", write: figures.E, value: judged(func(s client.Sample) float64 { return s.Safety })}
+	p.figures = []series{harm, safety}
+	p.chart.Height = 190
+	p.chart.Y = chart.Axis{Log: true, Low: 0.1, High: c.highest(), Format: writeE}
+	for _, name := range c.signals() {
+		h := series{name: "harm by " + name, write: figures.E, value: ofSignal(name, func(s client.SignalSample) float64 { return s.Harm })}
+		s := series{name: "safety of " + name, write: figures.E, value: ofSignal(name, func(s client.SignalSample) float64 { return s.Safety })}
+		p.figures = append(p.figures, h, s)
+		p.chart.Lines = append(p.chart.Lines,
+			chart.Line{Style: chart.Harm, Faint: true, Points: h.points(c.Samples, 1)},
+			chart.Line{Style: chart.Safe, Faint: true, Points: s.points(c.Samples, 1)})
+	}
+	p.chart.Lines = append(p.chart.Lines,
+		chart.Line{Name: "safety", Style: chart.Safe, Points: safety.points(c.Samples, 1)},
+		chart.Line{Name: "harm", Style: chart.Harm, Points: harm.points(c.Samples, 1)})
+	p.chart.Levels = c.levels()
+	p.chart.Says = c.weighed()
+	p.note = "An e-value grows as long as the evidence does. Safety begins anew at each step, harm never does."
+	if len(c.signals()) > 1 {
+		p.note += " Faint lines are the signals one by one."
+	}
+	return p
+}
+
+func (c course) levels() []chart.Level {
+	var out []chart.Level
+	if c.Needed.Harm > 0 {
+		out = append(out, chart.Level{Value: c.Needed.Harm, Style: chart.Harm, Label: "harmful at " + figures.E(c.Needed.Harm)})
+	}
+	if c.Needed.Safety > 0 {
+		out = append(out, chart.Level{Value: c.Needed.Safety, Style: chart.Safe, Label: "safe at " + figures.E(c.Needed.Safety) + c.left()})
+	}
+	return out
+}
+
+// highest is the top of the axis of e-values. Evidence may grow beyond all numbers; what
+// matters is where it is beside what is needed.
+func (c course) highest() float64 {
+	needed, most := max(c.Needed.Harm, c.Needed.Safety, 10), 0.0
+	for _, s := range c.Samples {
+		most = max(most, s.Harm, s.Safety)
+	}
+	return min(max(1.5*most, 3*needed), 100*needed)
+}
+
+// left is when the next verdict is expected, where that is known.
+func (c course) left() string {
+	if c.LeftSecs == nil || c.Outcome != "" || c.Held != "" {
+		return ""
+	}
+	return ", about " + figures.Left(*c.LeftSecs) + " left"
+}
+
+// weighed says what the evidence shows.
+func (c course) weighed() string {
+	most := 0.0
+	for _, s := range c.Samples {
+		if c.Needed.Harm > 0 && s.Harm >= c.Needed.Harm {
+			return fmt.Sprintf("Harmful: the evidence of harm reached %s of %s after %s.",
+				figures.E(s.Harm), figures.E(c.Needed.Harm), figures.Elapsed(s.At.Sub(c.began())))
+		}
+		most = max(most, s.Harm)
+	}
+	now := c.newest()
+	switch {
+	case len(c.Samples) == 0:
+		return ""
+	case c.Outcome == client.Promoted:
+		return fmt.Sprintf("Every step was earned. The evidence of harm never went above %s of %s.", figures.E(most), figures.E(c.Needed.Harm))
+	case c.Outcome != "":
+		return fmt.Sprintf("At the end: harm %s, safety %s.", eOf(now.Harm, c.Needed.Harm), eOf(now.Safety, c.Needed.Safety))
+	}
+	return fmt.Sprintf("Harm: %s. Safety of this step: %s%s.", eOf(now.Harm, c.Needed.Harm), eOf(now.Safety, c.Needed.Safety), c.left())
+}
+
+// began is when the first sample began.
+func (c course) began() time.Time {
+	if len(c.Samples) == 0 {
+		return time.Time{}
+	}
+	return c.Samples[0].From
+}
+
+// signals are the names of the signals that the course has, in order.
+func (c course) signals() []string {
+	names := map[string]bool{}
+	for _, s := range c.Samples {
+		for name := range s.Signals {
+			names[name] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(names))
+}
+
+func ofSignal(name string, of func(client.SignalSample) float64) func(client.Sample) (client.Band, bool) {
+	return judged(func(s client.Sample) float64 { return of(s.Signals[name]) })
+}
+
+// judged makes the value of an e-value, which is 0 where nothing was judged.
+func judged(of func(client.Sample) float64) func(client.Sample) (client.Band, bool) {
+	return single(func(s client.Sample) float64 {
+		if e := of(s); e != 0 {
+			return e
+		}
+		return math.NaN()
+	})
+}
+
+// writeE writes an e-value at the end of a line, where room is short.
+func writeE(e float64) string {
+	if e < 1e6 {
+		return figures.E(e)
+	}
+	return strings.Replace(strconv.FormatFloat(e, 'e', 0, 64), "e+", "e", 1)
+}

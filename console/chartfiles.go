@@ -1,0 +1,132 @@
+package console
+
+import (
+	"bytes"
+	"encoding/csv"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/fairlead/fairlead"
+	"github.com/fairlead/fairlead/api/client"
+)
+
+// chartFile answers with a chart of a rollout as a file: NAME.svg, a picture that needs
+// nothing else, or NAME.csv, its numbers.
+func (s *console) chartFile(w http.ResponseWriter, r *http.Request, session Session) {
+	name, kind, _ := strings.Cut(r.PathValue("file"), ".")
+	api, id := s.API(session.Who), r.PathValue("id")
+	rollout, err := api.Rollout(r.Context(), id)
+	if err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	course, err := api.Course(r.Context(), id)
+	if err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	p, ok := panels(rollout, course)[name]
+	types := map[string]string{"svg": "image/svg+xml", "csv": "text/csv; charset=utf-8; header=present"}
+	if !ok || types[kind] == "" {
+		s.fail(w, r, fairlead.Errorf(fairlead.NotFound, "", "rollout %s has no chart %q", id, r.PathValue("file")))
+		return
+	}
+	content := p.picture
+	if kind == "csv" {
+		content = p.table
+	}
+	h := w.Header()
+	h.Set("Content-Type", types[kind])
+	h.Set("Content-Disposition", `attachment; filename="`+p.fileName(kind)+`"`)
+	h.Set("Cache-Control", "no-store")
+	_, _ = w.Write(content()) // a browser that went away misses nothing
+}
+
+// fileName says of what the file is, in letters that every system takes.
+func (p panel) fileName(kind string) string {
+	plain := strings.Map(func(r rune) rune {
+		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-' {
+			return r
+		}
+		return '-'
+	}, p.about.App)
+	return fmt.Sprintf("%s-%d-%s.%s", plain, p.about.To, p.name, kind)
+}
+
+// schemes gives the drawing in a file the colours of a page: on white, and on black for
+// who reads on black.
+const schemes = `.picture{color-scheme:light dark;--surface:#fff;--ink:#15191c;--quiet:#565f67;--hairline:#dfe3e5;--edge:#868f97;` +
+	`--old:#5d6b78;--new:#6a2bd9;--harm:#b3261e;--safe:#0f6d43;font:13px system-ui,-apple-system,"Segoe UI",Roboto,sans-serif}` +
+	`@media(prefers-color-scheme:dark){.picture{--surface:#171b1d;--ink:#e7eaec;--quiet:#a0aab2;--hairline:#2b3135;--edge:#6b757d;` +
+	`--old:#98a6b3;--new:#c3a6ff;--harm:#ff8f85;--safe:#56c891}}` +
+	`.paper{fill:var(--surface)}.name{font-size:17px;font-weight:620;fill:var(--ink)}.says{fill:var(--ink)}.note{font-size:11px;fill:var(--quiet)}` + "\n"
+
+// picture is the chart as a file.
+func (p panel) picture() []byte {
+	ch := p.chart
+	ch.Title = fmt.Sprintf("%s in %s: %s", p.about.newName(), p.about.Env, ch.Title)
+	style, _ := assetFiles.ReadFile("assets/chart.css") // embedded: it can be read
+	drawing, _, _ := strings.Cut(string(style), "\n\n")
+	notes := []string{p.note}
+	if began := p.about.began(); !began.IsZero() {
+		notes = append(notes, "Time counts from "+began.UTC().Format(momentForm)+". Rollout "+p.about.Rollout.ID+".")
+	}
+	return ch.File(schemes+drawing, notes...)
+}
+
+// table is the chart's numbers as CSV (RFC 4180): a row a sample, with the decisions that
+// fell in it.
+func (p panel) table() []byte {
+	var out bytes.Buffer
+	w := csv.NewWriter(&out)
+	w.UseCRLF = true
+	header := []string{"time (UTC)"}
+	for _, f := range p.figures {
+		header = append(header, f.header()...)
+	}
+	_ = w.Write(harmless(append(header, "decisions"))) // a buffer takes all
+	from := time.Time{}
+	for i, s := range p.about.Samples {
+		line := []string{s.At.UTC().Format("2006-01-02T15:04:05.000Z")}
+		for _, f := range p.figures {
+			line = append(line, f.fields(s)...)
+		}
+		until := s.At
+		if i == len(p.about.Samples)-1 {
+			until = time.Now().AddDate(1000, 0, 0)
+		}
+		_ = w.Write(append(line, formulaless(decided(p.about.Course, from, until))))
+		from = s.At
+	}
+	w.Flush()
+	return out.Bytes()
+}
+
+// decided are the decisions after one time and until another.
+func decided(c client.Course, after, until time.Time) string {
+	var texts []string
+	for _, m := range c.Marks {
+		if m.At.After(after) && !m.At.After(until) {
+			texts = append(texts, m.Text)
+		}
+	}
+	return strings.Join(texts, "; ")
+}
+
+// harmless makes texts of fields that a spreadsheet would run.
+func harmless(fields []string) []string {
+	for i := range fields {
+		fields[i] = formulaless(fields[i])
+	}
+	return fields
+}
+
+// formulaless puts an apostrophe before what a spreadsheet takes for a formula.
+func formulaless(text string) string {
+	if text != "" && strings.ContainsRune("=+-@\t\r\n", rune(text[0])) {
+		return "'" + text
+	}
+	return text
+}
