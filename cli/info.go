@@ -75,12 +75,16 @@ example application, sends it about 500 requests a second, and releases five
 versions: a good one, one that fails more often, one that always fails, one that
 crashes and one with a bad configuration. It ends with a summary, the requests
 that Fairlead itself lost (none), and the ledger verified and replayed. Exit status
-0 only if every outcome is the expected one. Everything is removed afterwards.`,
+0 only if every outcome is the expected one. It prints a link to the console, where
+each release can be seen live; on a terminal the console stays until you quit.
+Everything is removed afterwards.`,
 		Example: "  fairlead tour\n  fairlead tour --output json",
 		Args:    exactly(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			o := TourOptions{JSON: inv.json(), Keep: keep, Color: !inv.flags.noColor}
-			return during("tour", inv.wiring.Tour(cmd.Context(), o, inv.std))
+			std := inv.std
+			std.Out = inv.screen // which may be a terminal; the tour itself says when it cannot write
+			return during("tour", inv.wiring.Tour(cmd.Context(), o, std))
 		},
 	}
 	cmd.Flags().BoolVar(&keep, "keep", false, "leave the state directory for a closer look")

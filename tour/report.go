@@ -18,6 +18,7 @@ type Report struct {
 	Lost     uint64       `json:"lost_requests"`
 	Ledger   LedgerReport `json:"ledger"`
 	OK       bool         `json:"ok"`
+	Console  string       `json:"console,omitempty"` // link that opened the console while the tour went on
 
 	reasons []string // of the first losses
 }

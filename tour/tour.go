@@ -5,7 +5,8 @@
 // Fairlead itself lost, and ends with the ledger verified and replayed.
 //
 // It uses Fairlead as anyone would: through its commands and its API. It needs
-// about 100 seconds and ends everything that it started, also when interrupted.
+// about 100 seconds. On a terminal the console then stays until its user quits. It
+// ends everything that it started, also when interrupted.
 package tour
 
 import (
@@ -42,6 +43,7 @@ type Options struct {
 	JSON    bool   // one JSON object on Out instead of a view; progress goes to Err
 	Keep    bool   // leave the directory
 	Color   bool
+	In      io.Reader // where the user quits, if it and Out are a terminal
 	Out     io.Writer
 	Err     io.Writer
 	Getenv  func(string) string
@@ -55,37 +57,33 @@ type tour struct {
 	client  *client.Client
 	load    *load
 	view    *view
+	link    client.Link // to the console
 	results []Result
 }
 
 // Run runs the tour. It returns nil only if every release ended as expected, no
-// request was lost and the ledger was verified and replayed. It leaves no process
-// behind, and no file unless Keep is set.
+// request was lost and the ledger was verified and replayed. On a terminal it then
+// waits, with the console, until its user quits. It leaves no process behind, and no
+// file unless Keep is set.
 func Run(ctx context.Context, o Options) error {
 	dir, err := os.MkdirTemp("", "fairlead-tour-")
 	if err != nil {
 		return fmt.Errorf("make a directory for the tour: %w", err)
 	}
 	t := &tour{options: o, dir: dir, view: newView(o)}
-	tooLong := fairlead.Errorf(fairlead.Unavailable, "tour", "it did not end within %s", limit).WithHint("is the machine busy? The tour wants two cores")
-	limited, cancel := context.WithTimeoutCause(ctx, limit, tooLong)
-	defer cancel()
-	report, err := t.run(limited)
-	if err != nil && context.Cause(limited) != nil {
-		err = context.Cause(limited)
-	}
+	report, err := t.show(ctx)
 	t.view.close()
+	stays := err == nil && t.watched()
+	if stays {
+		err = errors.Join(report.print(o), t.stay(ctx))
+	}
 	interrupted := errors.Is(err, context.Canceled)
 	if err != nil && !interrupted {
 		t.showLog()
 	}
-	if o.Keep {
-		fmt.Fprintf(o.Err, "the state is kept in %s\n", t.stateDir())
-	} else if removeErr := removeTree(dir); removeErr != nil {
-		err = errors.Join(err, fmt.Errorf("remove %s: %w", dir, removeErr))
-	}
+	err = errors.Join(err, t.end(ctx))
 	report.OK = report.OK && err == nil
-	if o.JSON || !interrupted {
+	if o.JSON || !interrupted && !stays {
 		if printErr := report.print(o); err == nil {
 			err = printErr
 		}
@@ -98,23 +96,28 @@ func Run(ctx context.Context, o Options) error {
 
 func (t *tour) stateDir() string { return filepath.Join(t.dir, "state") }
 
-// run does everything and ends everything. The report is as far as it came.
+// show is all of the tour that has to end in time. The report is as far as it came.
+func (t *tour) show(ctx context.Context) (Report, error) {
+	tooLong := fairlead.Errorf(fairlead.Unavailable, "tour", "it did not end within %s", limit).WithHint("is the machine busy? The tour wants two cores")
+	limited, cancel := context.WithTimeoutCause(ctx, limit, tooLong)
+	defer cancel()
+	report, err := t.run(limited)
+	if err != nil && context.Cause(limited) != nil {
+		err = context.Cause(limited)
+	}
+	return report, err
+}
+
 func (t *tour) run(ctx context.Context) (Report, error) {
 	err := t.start(ctx)
 	if err == nil {
 		err = t.releaseAll(ctx)
 	}
-	report := Report{Releases: t.results}
+	report := Report{Console: t.link.URL, Releases: t.results}
 	if t.load != nil {
 		t.view.say("Waiting for the last answers.")
 		t.load.stop(drainTime)
 		report.Requests, report.Lost, report.reasons = t.load.totals()
-	}
-	if t.server != nil {
-		t.view.say("Ending everything.")
-		if endErr := t.server.end(ctx, t.client); err == nil {
-			err = endErr
-		}
 	}
 	if err != nil {
 		return report, err
@@ -123,6 +126,23 @@ func (t *tour) run(ctx context.Context) (Report, error) {
 	report.Ledger, err = t.checkLedger(ctx)
 	report.OK = report.problem() == ""
 	return report, err
+}
+
+// end ends everything that runs and removes the directory unless it is to be kept.
+func (t *tour) end(ctx context.Context) error {
+	var err error
+	if t.server != nil {
+		t.view.tell("Ending everything.")
+		err = t.server.end(ctx, t.client)
+	}
+	if t.options.Keep {
+		fmt.Fprintf(t.options.Err, "the state is kept in %s\n", t.stateDir())
+		return err
+	}
+	if removeErr := removeTree(t.dir); removeErr != nil {
+		err = errors.Join(err, fmt.Errorf("remove %s: %w", t.dir, removeErr))
+	}
+	return err
 }
 
 // start starts the server, deploys v1 and starts the traffic.
@@ -140,6 +160,10 @@ func (t *tour) start(ctx context.Context) error {
 	if token := client.ReadToken(t.stateDir()); token != "" {
 		t.client = t.client.WithToken(token)
 	}
+	if t.link, err = t.client.ConsoleLink(ctx, client.NewLink{}); err != nil {
+		return fmt.Errorf("make a link to the console: %w", err)
+	}
+	t.view.invite(t.link)
 	first := release.Versions()[0]
 	result, err := t.release(ctx, stage{version: first, expected: client.Promoted})
 	if err != nil {

@@ -46,7 +46,7 @@ func tourOfMyself(ctx context.Context, o cli.TourOptions, std cli.Std) error {
 	if err != nil {
 		return err
 	}
-	return Run(ctx, Options{Program: program, JSON: o.JSON, Keep: o.Keep, Color: o.Color, Out: std.Out, Err: std.Err, Getenv: std.Getenv})
+	return Run(ctx, Options{Program: program, JSON: o.JSON, Keep: o.Keep, Color: o.Color, In: std.In, Out: std.Out, Err: std.Err, Getenv: std.Getenv})
 }
 
 // up plays v1 and v2 good, v3 and v4 bad, the others broken; the environment says
@@ -128,6 +128,9 @@ func TestATourWhoseReleasesEndAsExpectedSucceeds(t *testing.T) {
 	report, said, err := runTour(t, context.Background(), map[string]string{"TOUR_TEST_SPEED": "30"})
 	if err != nil || !report.OK || report.Lost != 0 || report.Requests == 0 || report.Ledger.Entries != 42 {
 		t.Errorf("%v: %+v\n%s", err, report, said)
+	}
+	if link := "http://fairlead.localhost:1/login?code=once"; report.Console != link || !strings.Contains(said, link) {
+		t.Errorf("the link to the console is %q in the report, and it said\n%s", report.Console, said)
 	}
 	if len(report.Releases) != 5 {
 		t.Fatalf("%d releases: %+v", len(report.Releases), report.Releases)

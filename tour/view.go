@@ -57,6 +57,28 @@ func (v *view) say(text string) {
 	v.draw()
 }
 
+// tell tells what happens when nothing is drawn any more.
+func (v *view) tell(text string) {
+	if v.terminal == nil {
+		v.line(text)
+		return
+	}
+	fmt.Fprintf(v.out, "\n%s\n", text)
+}
+
+// invite shows where the console is. On a terminal that stands above what is redrawn, so
+// that it can be selected.
+func (v *view) invite(link client.Link) {
+	v.line("the console, with every release live: " + link.URL)
+	if v.terminal != nil {
+		style := v.terminal.Style()
+		_ = v.terminal.Above([]string{ // a view that cannot be drawn stops no tour
+			style.Paint(progress.Strong, "See it live in a browser:"),
+			style.Paint(progress.New, link.URL), ""})
+	}
+	v.draw()
+}
+
 // begin tells that a release begins.
 func (v *view) begin(s stage) {
 	v.scene.stage, v.scene.rollout = &s, nil

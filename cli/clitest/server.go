@@ -140,6 +140,7 @@ func (s *Server) routes() http.Handler {
 	handle("POST /v1/tokens", s.createToken)
 	handle("GET /v1/tokens", func(*http.Request) (any, error) { return s.tokens, nil })
 	handle("DELETE /v1/tokens/{name}", s.revokeToken)
+	handle("POST /v1/console/links", s.link)
 	handle("POST /v1/blobs/missing", s.missing)
 	handle("PUT /v1/blobs/{digest}", s.putBlob)
 	handle("GET /v1/events", newest)
@@ -256,4 +257,16 @@ func newest(r *http.Request) (any, error) {
 		tail = len(all)
 	}
 	return lines(strings.Join(all[len(all)-min(tail, len(all)):], "") + "\n"), nil
+}
+
+// link answers with a link that leads nowhere. Its caller is an administrator.
+func (s *Server) link(r *http.Request) (any, error) {
+	asked := client.NewLink{Role: fairlead.Admin}
+	if err := json.NewDecoder(r.Body).Decode(&asked); err != nil {
+		return nil, err
+	}
+	if asked.Role != fairlead.Viewer && asked.Role != fairlead.Admin {
+		return nil, fairlead.Errorf(fairlead.Invalid, "open the console", "the console has no role %q", asked.Role).WithHint("one of: viewer, admin")
+	}
+	return client.Link{URL: "http://fairlead.localhost:1/login?code=once", Role: asked.Role, Expires: s.now().Add(5 * time.Minute), Seconds: 300}, nil
 }

@@ -76,6 +76,20 @@ func (t *Terminal) Draw(lines []string) error {
 	return err
 }
 
+// Above replaces the last frame by lines that stay as they are, however long they are;
+// the next frame is drawn below them.
+func (t *Terminal) Above(lines []string) error {
+	var b strings.Builder
+	t.home(&b)
+	b.WriteString("\x1b[J")
+	for _, line := range lines {
+		b.WriteString(line + "\r\n")
+	}
+	t.drawn = 0
+	_, err := io.WriteString(t.out, b.String())
+	return err
+}
+
 // Close shows the cursor again and leaves the last frame standing.
 func (t *Terminal) Close() error {
 	t.drawn = 0
