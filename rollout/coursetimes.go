@@ -6,7 +6,9 @@ import (
 )
 
 // timings are how long an arm's requests took, of all that ended so far.
-type timings struct{ latency, first [len(fairlead.LatencyBuckets{})]uint64 }
+type timings struct {
+	latency, first [len(fairlead.LatencyBuckets{})]uint64
+}
 
 func (t *timings) add(a *fairlead.Arm) {
 	for i := range t.latency {
