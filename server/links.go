@@ -64,7 +64,7 @@ func (l *links) Link(_ context.Context, n client.NewLink, by fairlead.Principal)
 	}
 	one := invitation{who: who, lowered: who.Role != by.Role, expires: now.Add(linkGood)}
 	l.waiting[tokenDigest(code)] = one
-	return client.Link{URL: l.base + "/login?code=" + code, Role: who.Role, Expires: one.expires.UTC()}, nil
+	return client.Link{URL: l.base + "/login?code=" + code, Role: who.Role, Expires: one.expires.UTC(), Seconds: int(linkGood.Seconds())}, nil
 }
 
 // take returns what a code opens, and makes the code worthless.

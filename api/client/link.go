@@ -15,5 +15,6 @@ type NewLink struct {
 type Link struct {
 	URL     string        `json:"url"`
 	Role    fairlead.Role `json:"role"`
-	Expires time.Time     `json:"expires"`
+	Expires time.Time     `json:"expires"` // of the link, not of the session
+	Seconds int           `json:"seconds" doc:"how long the link may be used"`
 }
