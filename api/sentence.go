@@ -1,10 +1,12 @@
 package api
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 
 	"github.com/fairlead/fairlead"
+	"github.com/fairlead/fairlead/internal/figures"
 )
 
 // told is what entries of several kinds tell about themselves. Each kind has some of it.
@@ -91,15 +93,15 @@ func (t told) ofInstance(kind string) string {
 func (t told) ofGate(kind string) string {
 	switch {
 	case kind == "gate.run":
-		return "gate " + t.Target + " is to run"
+		return "gate " + cmp.Or(t.Gate, t.Target) + " is to run"
 	case kind == "gate.interrupted":
 		return "gate " + t.Gate + " came to nothing: " + t.Error
 	case kind == "gate.failed" && t.ExitCode != nil:
-		return fmt.Sprintf("gate %s failed for %s: exit status %d after %s", t.Gate, t.Release, *t.ExitCode, t.Took)
+		return fmt.Sprintf("gate %s failed for %s: exit status %d after %s", t.Gate, t.Release, *t.ExitCode, figures.Elapsed(t.Took.D()))
 	case kind == "gate.failed":
 		return "gate " + t.Gate + " failed for " + t.Release
 	}
-	return fmt.Sprintf("gate %s passed for %s after %s", t.Gate, t.Release, t.Took)
+	return fmt.Sprintf("gate %s passed for %s after %s", t.Gate, t.Release, figures.Elapsed(t.Took.D()))
 }
 
 func versions(n int) string {
