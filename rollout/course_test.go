@@ -41,6 +41,10 @@ func (b *bench) agrees(c rollout.Course) {
 	if c.Differs != "" {
 		b.t.Errorf("it differs: %s", c.Differs)
 	}
+	ours, _ := json.Marshal(c.Rollout)
+	if recorded, _ := json.Marshal(state.Rollout); string(ours) != string(recorded) {
+		b.t.Errorf("it ends in another rollout:\n%s\nrecorded is\n%s", ours, recorded)
+	}
 	if state.Report == nil || len(c.Samples) == 0 {
 		return
 	}

@@ -77,6 +77,9 @@ func (g *grid) double() {
 	}
 	if len(g.cells)%2 == 1 {
 		last := g.cells[len(g.cells)-1]
+		if g.early != nil {
+			last = *g.joined(&last, *g.early)
+		}
 		g.early = &last
 	}
 	clear(g.cells[whole:])
@@ -86,8 +89,8 @@ func (g *grid) double() {
 
 // sample returns the sample in which a request arrived.
 func (g *grid) sample(at time.Time) *Sample {
-	if n := g.number(at); n < len(g.cells) {
-		return &g.cells[max(0, n)]
+	if n := max(0, g.number(at)); n < len(g.cells) {
+		return &g.cells[n]
 	}
 	return &g.open
 }

@@ -134,6 +134,7 @@ func (u *universe) records() {
 	if err != nil || replayed.Difference != "" {
 		p.breaks("replayable", "%v %s", err, replayed.Difference)
 	}
+	u.courses(ctx)
 	if u.controls > 1 {
 		return // it was opened before
 	}
