@@ -67,6 +67,9 @@ func New(c Config) http.Handler {
 	s.page(mux, "/apps/{app}/releases/{number}/file", filePage)
 	s.page(mux, "/apps/{app}/releases/{number}/log", logPage)
 	mux.Handle("GET /apps/{app}/releases/{number}/difference", s.logged(s.differenceFile))
+	mux.Handle("GET /rollouts/{id}/charts/{file}", s.logged(s.chartFile))
+	s.ledgerPages(mux)
+	s.rolloutPages(mux)
 	mux.Handle("/", s.logged(s.nowhere))
 	return secured(s.guarded(mux))
 }

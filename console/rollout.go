@@ -1,0 +1,247 @@
+package console
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/fairlead/fairlead"
+	"github.com/fairlead/fairlead/api/client"
+	"github.com/fairlead/fairlead/workload"
+)
+
+// rolloutPages serves rollouts, and what a person asks of one.
+func (s *console) rolloutPages(mux *http.ServeMux) {
+	s.page(mux, "/rollouts/{id}", rollout)
+	mux.Handle("GET /rollouts/{id}/record.json", s.logged(s.record))
+	mux.Handle("GET /apps/{app}/{env}", s.logged(s.site))
+	s.actPages(mux)
+}
+
+// rollout shows a release that enters an environment, live and afterwards as a record.
+func rollout(ctx context.Context, v visit) (view, error) {
+	p, err := lookAt(ctx, v)
+	if err != nil {
+		return view{}, err
+	}
+	shown := view{
+		Title: p.Name() + " to " + p.Env, Styles: []string{"chart.css", "rollout.css"}, Scripts: []string{"chart.js", "act.js"},
+		Crumbs: []crumb{{"Fleet", "/"}, {p.App, "/apps/" + p.App}},
+		Parts: []part{
+			{ID: "ro-notice", Template: "rollout-notice", Data: did(v.query("done")), Still: true},
+			{ID: "ro-said", Template: "rollout-said", Data: p, Announce: true},
+			{ID: "ro-headline", Template: "rollout-headline", Data: p},
+			{ID: "ro-actions", Template: "rollout-actions", Data: p},
+			{ID: "ro-status", Template: "rollout-status", Data: p},
+			{ID: "ro-arms", Template: "rollout-arms", Data: p},
+		},
+	}
+	shown.Parts = append(shown.Parts, charts(p.Rollout, p.course)...)
+	shown.Parts = append(shown.Parts,
+		part{ID: "ro-evidence", Template: "rollout-evidence", Data: p},
+		part{ID: "ro-story", Template: "rollout-story", Data: p},
+		part{ID: "ro-gates", Template: "rollout-gates", Data: p},
+		part{ID: "ro-instances", Template: "rollout-instances", Data: p},
+		part{ID: "ro-facts", Template: "rollout-facts", Data: p},
+	)
+	return shown, nil
+}
+
+// rolloutPage is a rollout as its page shows it.
+type rolloutPage struct {
+	client.Rollout
+	May       bool   // the reader may act
+	Newest    string // id of the rollout that has come after it; "" where it is the newest
+	Instances []instance
+	Evidence  *evidence // nil before anything is judged
+	course    client.Course
+}
+
+func lookAt(ctx context.Context, v visit) (rolloutPage, error) {
+	r, err := v.api.Rollout(ctx, v.path("id"))
+	if err != nil {
+		return rolloutPage{}, err
+	}
+	p := rolloutPage{Rollout: r, May: fairlead.Principal{Role: v.role}.May(fairlead.Operator)}
+	if p.course, err = v.api.Course(ctx, r.ID); err != nil {
+		return p, err
+	}
+	app, err := v.api.App(ctx, r.App)
+	if err != nil {
+		return p, err
+	}
+	p.Evidence = evidenceOf(r)
+	for _, site := range app.Sites {
+		if site.Env != r.Env {
+			continue
+		}
+		p.Instances = instancesOf(r, site)
+		if site.Rollout != nil && site.Rollout.ID != r.ID {
+			p.Newest = site.Rollout.ID
+		}
+	}
+	return p, nil
+}
+
+// Name is the new release's.
+func (p rolloutPage) Name() string { return releaseName(p.App, p.To) }
+
+// Old is the old release's name.
+func (p rolloutPage) Old() string { return releaseName(p.App, p.From) }
+
+// Over reports that nothing of the rollout changes any more: the page is its record.
+func (p rolloutPage) Over() bool { return p.Phase == "ended" }
+
+// Compares reports whether the new release is compared with an old one.
+func (p rolloutPage) Compares() bool { return p.From > 0 && p.From != p.To && p.Evidence != nil }
+
+// Standing is the badge's text.
+func (p rolloutPage) Standing() string { return standing(p.Rollout) }
+
+// Tone is the badge's tone.
+func (p rolloutPage) Tone() string { return tone(p.Rollout) }
+
+// Said is what a screen reader says when it changes: where the rollout stands, and what
+// was decided last. Figures that change by the second are not in it.
+func (p rolloutPage) Said() string {
+	text := fmt.Sprintf("%s: %s.", p.Name(), p.Standing())
+	if n := len(p.Story); n > 0 {
+		text += " " + p.Story[n-1] + "."
+	}
+	return text
+}
+
+// Rest is the old release's share.
+func (p rolloutPage) Rest() fairlead.Weight { return fairlead.Whole - p.Weight }
+
+// Percent is the new release's share as a number for drawing.
+func (p rolloutPage) Percent() float64 { return float64(p.Weight) / 100 }
+
+// RestPercent is the old release's.
+func (p rolloutPage) RestPercent() float64 { return 100 - p.Percent() }
+
+// Steps are the steps for drawing.
+func (p rolloutPage) Steps() []step { return stepsOf(p.Rollout) }
+
+// Passed is how many steps were earned.
+func (p rolloutPage) Passed() int {
+	n := 0
+	for _, s := range p.Steps() {
+		if s.State == "done" {
+			n++
+		}
+	}
+	return n
+}
+
+// Most is the largest share that the new release has had.
+func (p rolloutPage) Most() fairlead.Weight {
+	most := p.Weight
+	for _, s := range p.course.Samples {
+		most = max(most, s.Weight)
+	}
+	return most
+}
+
+// Record is the path of the rollout's numbers as JSON.
+func (p rolloutPage) Record() string { return "/rollouts/" + p.ID + "/record.json" }
+
+// instance is one that runs now of either release.
+type instance struct {
+	workload.Status
+	New      bool
+	Enforced int      // protections that its start had
+	Missing  []string // those that it had not
+}
+
+// instancesOf are the instances of both releases that still are there: the new one's first.
+func instancesOf(r client.Rollout, site client.Site) []instance {
+	var all []instance
+	for _, in := range site.Instances {
+		if in.Release != r.To && in.Release != r.From {
+			continue
+		}
+		one := instance{Status: in, New: in.Release == r.To}
+		for _, p := range in.Protections {
+			if p.Enforced {
+				one.Enforced++
+			} else {
+				one.Missing = append(one.Missing, p.Name)
+			}
+		}
+		all = append(all, one)
+	}
+	slices.SortStableFunc(all, func(a, b instance) int { return b.Release - a.Release })
+	return all
+}
+
+// Tone is the tone of an instance's state.
+func (i instance) Tone() string {
+	switch i.State {
+	case workload.Ready:
+		return "safe"
+	case workload.Starting:
+		return "move"
+	case workload.CrashLoop, workload.Refused:
+		return "harm"
+	case workload.Unready, workload.Backoff:
+		return "held"
+	}
+	return "quiet"
+}
+
+// Words is the state as people say it.
+func (i instance) Words() string {
+	switch i.State {
+	case workload.Unready:
+		return "not ready"
+	case workload.Backoff:
+		return "waits to start again"
+	case workload.CrashLoop:
+		return "does not stay up"
+	}
+	return string(i.State)
+}
+
+// Arm is which release's mark it has.
+func (i instance) Arm() string {
+	if i.New {
+		return "new"
+	}
+	return "old"
+}
+
+// site leads to the newest rollout of a site, or to its app where there is none.
+func (s *console) site(w http.ResponseWriter, r *http.Request, session Session) {
+	app, err := s.API(session.Who).App(r.Context(), r.PathValue("app"))
+	if err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	for _, site := range app.Sites {
+		switch {
+		case site.Env != r.PathValue("env"):
+		case site.Rollout != nil:
+			http.Redirect(w, r, "/rollouts/"+site.Rollout.ID, http.StatusSeeOther)
+			return
+		default:
+			http.Redirect(w, r, "/apps/"+app.Name, http.StatusSeeOther)
+			return
+		}
+	}
+	s.fail(w, r, fairlead.Errorf(fairlead.NotFound, "", "%s was never rolled out to %q", app.Name, r.PathValue("env")).
+		WithHint("see where it is on its own page"))
+}
+
+// duration is how long the traffic took to be decided about, as words.
+func (p rolloutPage) Lasted() string { return took(p.since(), p.Decided) }
+
+// since is when its time began to count: at its first traffic, or else at its beginning.
+func (p rolloutPage) since() time.Time {
+	if p.FirstTraffic.IsZero() {
+		return p.Started
+	}
+	return p.FirstTraffic
+}
