@@ -42,6 +42,7 @@ type fleetPage struct {
 
 // fleetGroup are the sites that want the same of the reader.
 type fleetGroup struct {
+	ID    string
 	Title string
 	Sites []siteRow
 }
@@ -59,7 +60,7 @@ type siteRow struct {
 // groups sorts sites by what they want: a person, a look, or nothing. Within a group they
 // stand as the API gives them.
 func groups(apps []client.App) []fleetGroup {
-	all := []fleetGroup{{Title: "Somebody must act"}, {Title: "Moving"}, {Title: "At rest"}}
+	all := []fleetGroup{{ID: "act", Title: "Somebody must act"}, {ID: "moving", Title: "Moving"}, {ID: "rest", Title: "At rest"}}
 	for _, a := range apps {
 		for _, site := range a.Sites {
 			row := rowOf(site)
@@ -88,14 +89,6 @@ func rowOf(site client.Site) siteRow {
 
 // Short reports that fewer instances are ready than there should be.
 func (r siteRow) Short() bool { return r.Health.Ready < r.Health.Wanted }
-
-// Share is what the new release has of the traffic, as a whole percentage for drawing.
-func (r siteRow) Share() float64 {
-	if r.Rollout == nil {
-		return 0
-	}
-	return math.Round(float64(r.Rollout.Weight)) / 100
-}
 
 // Ended is when the newest rollout was decided, or the zero time.
 func (r siteRow) Ended() time.Time {
@@ -135,7 +128,7 @@ func summary(apps []client.App, all []fleetGroup) string {
 	if len(says) == 0 {
 		says = append(says, "nothing moves, and nobody must act")
 	}
-	text := figures.Plural(uint64(len(apps)), "app", "apps") + " in " + figures.Plural(uint64(sites), "place", "places")
+	text := figures.Plural(uint64(len(apps)), "app", "apps") + " in " + figures.Plural(uint64(sites), "environment", "environments")
 	return text + ": " + strings.Join(says, ", ") + "."
 }
 

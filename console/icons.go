@@ -8,7 +8,7 @@ func icon(name string) template.HTML {
 		"safe":   `<path d="M3 8.5 6.5 12 13 4.5"/>`,
 		"harm":   `<path d="M4 4l8 8M12 4l-8 8"/>`,
 		"held":   `<path d="M5.5 3.5v9M10.5 3.5v9"/>`,
-		"move":   `<path d="M13 8a5 5 0 1 1-1.6-3.7M13 2.5v3h-3"/>`,
+		"move":   `<path d="M3 8h9.5M8.5 4l4 4-4 4"/>`,
 		"dot":    `<circle cx="8" cy="8" r="2.5"/>`,
 		"info":   `<circle cx="8" cy="8" r="6.2"/><path d="M8 7.2v3.6M8 5v.1"/>`,
 		"warn":   `<path d="M8 2 14.5 13.5H1.5zM8 6.5v3.2M8 11.6v.1"/>`,

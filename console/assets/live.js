@@ -12,6 +12,7 @@ const signs = {
   live: icon('<circle cx="8" cy="8" r="4" fill="currentColor"/>'),
   again: icon('<circle cx="8" cy="8" r="5" stroke-dasharray="3 3"/>'),
   lost: icon('<path d="M4 4l8 8M12 4l-8 8"/>'),
+  warn: icon('<path d="M8 2 14.5 13.5H1.5zM8 6.5v3.2M8 11.6v.1"/>'),
 };
 
 let offset = Date.parse(now) - Date.now(); // of the server's clock to this one's
@@ -21,6 +22,7 @@ let heard = 0; // when it last said something, by this machine's timer
 let lostAt = 0; // when the stream was lost; 0 while it is there
 let wait = 0; // milliseconds to the next try
 let timer = 0;
+let failed = false; // the server cannot read what the page shows
 
 document.documentElement.classList.add("js");
 
@@ -47,7 +49,7 @@ function stand(name, words) {
 
 function tell(tone, title, text, button) {
   const act = button ? `<p><button type="button" class="button button-small" data-reload>${button}</button></p>` : "";
-  write(notice, !title ? "" : `<div class="notice notice-${tone} live-notice">${signs.lost}<div><p class="notice-title">${title}</p><p>${text}</p>${act}</div></div>`);
+  write(notice, !title ? "" : `<div class="notice notice-${tone} live-notice">${signs.warn}<div><p class="notice-title">${title}</p><p>${text}</p>${act}</div></div>`);
 }
 
 const clockOf = (ms) => `${new Date(ms).toISOString().slice(11, 19)} UTC`;
@@ -71,9 +73,7 @@ function open() {
     showSpans();
   }));
   source.addEventListener("alive", on(({ now }) => setClock(now)));
-  source.addEventListener("problem", on(({ text }) => text
-    ? tell("harm", "This page cannot be kept up to date.", `${escaped(text)}. Numbers are as of ${clockOf(seen)}.`)
-    : tell()));
+  source.addEventListener("problem", on(({ text }) => failing(text)));
   source.addEventListener("end", on(({ why }) => ended(why)));
   source.onerror = () => lost();
 }
@@ -93,18 +93,35 @@ function close() {
 
 function setClock(at) {
   offset = Date.parse(at) - Date.now();
-  if (!lostAt) seen = Date.parse(at);
+  if (!lostAt && !failed) sawNow();
+}
+
+// sawNow notes that the numbers are true now.
+function sawNow() {
+  seen = Date.now() + offset;
+  const shown = document.querySelector("#as-of time");
+  if (!shown) return;
+  shown.dateTime = new Date(seen).toISOString();
+  shown.title = shown.textContent = `${shown.dateTime.slice(0, 10)} ${clockOf(seen)}`;
+}
+
+// failing says that the server is there, but cannot read what the page shows.
+function failing(text) {
+  failed = Boolean(text);
+  if (!failed) return back();
+  lostAt = 0;
+  stand("lost", "Not up to date");
+  tell("harm", "This page cannot be kept up to date.", `${escaped(text)}. Numbers are as of ${clockOf(seen)}.`);
 }
 
 // back notes that the numbers are true again.
 function back() {
-  if (lostAt || !state?.dataset.state || state.dataset.state !== "live") {
-    lostAt = 0;
-    wait = 0;
-    tell();
-    stand("live", "Live");
-  }
-  seen = Date.now() + offset;
+  lostAt = 0;
+  wait = 0;
+  failed = false;
+  tell();
+  stand("live", "Live");
+  sawNow();
 }
 
 function lost() {
@@ -122,8 +139,8 @@ function showLost() {
     stand("again", "Reconnecting");
     return;
   }
-  stand("lost", "Disconnected, trying again");
-  tell("harm", "The control plane does not answer.", `Traffic goes on as it was. Numbers are as of ${clockOf(seen)}.`);
+  stand("lost", "Disconnected");
+  tell("harm", "The control plane does not answer.", `Traffic goes on as it was. Numbers are as of ${clockOf(seen)}. This page tries again by itself.`);
 }
 
 function ended(why) {
@@ -231,10 +248,11 @@ const spans = {
 };
 
 function showSpans() {
-  const server = lostAt ? seen : Date.now() + offset; // lost numbers do not grow older by themselves
+  const server = Date.now() + offset;
   for (const element of document.querySelectorAll("time[data-span]")) {
     if (element.closest("[aria-live=polite]")) continue; // it would be read aloud each second
-    const words = spans[element.dataset.span]((server - Date.parse(element.dateTime)) / 1000);
+    const stale = element.dataset.span === "for" && (lostAt || failed); // nobody knows whether it goes on
+    const words = spans[element.dataset.span](((stale ? seen : server) - Date.parse(element.dateTime)) / 1000);
     if (element.textContent !== words) element.textContent = words;
   }
 }
