@@ -70,7 +70,9 @@ func (s *console) stranger(w http.ResponseWriter, r *http.Request) {
 
 // entry says how to get in.
 func (s *console) entry(w http.ResponseWriter, r *http.Request, status int, title, text string) {
-	s.show(w, r, status, Session{}, view{Title: title, Still: true, Parts: []part{{ID: "entry", Template: "entry", Data: text}}})
+	s.show(w, r, status, Session{}, view{
+		Title: title, Still: true, Styles: []string{"login.css"}, Parts: []part{{ID: "entry", Template: "entry", Data: text}},
+	})
 }
 
 // within returns a path of the console, or its first page for what is none.
