@@ -3,9 +3,10 @@ package console
 import "net/http"
 
 // contentPolicy lets a page use what the console itself serves, and nothing else: no
-// inline script or style, nothing from another host, no frame around it.
+// inline script or style, nothing from another host, no frame around it. Only live.js makes
+// HTML of text, by the policy that it declares.
 const contentPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
-	"form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+	"form-action 'self'; base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types fairlead"
 
 // unused are the abilities of a browser that no page asks for.
 const unused = "accelerometer=(), camera=(), display-capture=(), geolocation=(), gyroscope=(), magnetometer=(), microphone=(), payment=(), usb=()"

@@ -20,7 +20,8 @@ const aliveEvery = 5 * time.Second
 // first follower to its last, in a goroutine that the last one ends and awaits; so does
 // the listener to the ledger, which wakes all watches. It is safe for concurrent use.
 type hub struct {
-	changed func(ctx context.Context, from uint64) (uint64, error) // as Config.Changed
+	changed  func(ctx context.Context, from uint64) (uint64, error) // as Config.Changed
+	patience time.Duration                                          // for a follower to take an event
 
 	mu        sync.Mutex
 	watches   map[string]*watch
@@ -30,13 +31,14 @@ type hub struct {
 }
 
 func newHub(changed func(context.Context, uint64) (uint64, error)) *hub {
-	return &hub{changed: changed, watches: map[string]*watch{}}
+	return &hub{changed: changed, patience: sendTimeout, watches: map[string]*watch{}}
 }
 
 // follow streams a page's parts until its request ends or valid says no: all of them
 // first, then those that changed. A follower that is slow gets the newest only.
 func (h *hub) follow(w http.ResponseWriter, r *http.Request, key string, l look, first greeting, valid func() bool) {
 	out := newStream(w)
+	out.patience = h.patience
 	watched, leave := h.join(key, l)
 	if watched == nil {
 		out.end(endFull)

@@ -30,10 +30,11 @@ type greeting struct {
 
 // stream is one follower's connection. It is of one goroutine.
 type stream struct {
-	w       http.ResponseWriter
-	control *http.ResponseController
-	sent    map[string]uint64 // the number of each part that the follower has
-	problem string            // that the follower knows of
+	w        http.ResponseWriter
+	control  *http.ResponseController
+	patience time.Duration
+	sent     map[string]uint64 // the number of each part that the follower has
+	problem  string            // that the follower knows of
 }
 
 // wantsStream reports whether a request comes from an EventSource, which cannot read the
@@ -46,7 +47,7 @@ func newStream(w http.ResponseWriter) *stream {
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("Connection", "close") // its deadlines are not for another request
-	return &stream{w: w, control: http.NewResponseController(w), sent: map[string]uint64{}}
+	return &stream{w: w, control: http.NewResponseController(w), patience: sendTimeout, sent: map[string]uint64{}}
 }
 
 func (s *stream) greet(first greeting) error {
@@ -95,7 +96,7 @@ func (s *stream) say(name string, data any) error {
 
 // event writes an event whose data is a JSON object of fields, and sends it.
 func (s *stream) event(name string, fields ...[]byte) error {
-	if err := s.control.SetWriteDeadline(time.Now().Add(sendTimeout)); err != nil && !errors.Is(err, http.ErrNotSupported) {
+	if err := s.control.SetWriteDeadline(time.Now().Add(s.patience)); err != nil && !errors.Is(err, http.ErrNotSupported) {
 		return err
 	}
 	if _, err := fmt.Fprintf(s.w, "event: %s\ndata: {", name); err != nil {
