@@ -35,9 +35,12 @@ func (c course) evidence() panel {
 		chart.Line{Name: "harm", Style: chart.Harm, Points: harm.points(c.Samples, 1)})
 	p.chart.Levels = c.levels()
 	p.chart.Says = c.weighed()
-	p.note = "An e-value grows as long as the evidence does. Safety begins anew at each step, harm never does."
+	if c.Needed.Harm > 0 {
+		p.note = fmt.Sprintf("Harm at %s takes the release back. Safety at %s, for every signal, earns the step, and begins anew at the next.",
+			figures.E(c.Needed.Harm), figures.E(c.Needed.Safety))
+	}
 	if len(c.signals()) > 1 {
-		p.note += " Faint lines are the signals one by one."
+		p.note += " Faint: each signal alone."
 	}
 	return p
 }

@@ -36,7 +36,7 @@ func (c course) failures() panel {
 		{Name: "new", Style: chart.New, Band: true, Points: new.points(c.Samples, 1)},
 	}
 	p.chart.Says = c.both(new, old)
-	p.note = "So far, of the units that each release met. Dots: share of the requests at each moment. " + c.bands()
+	p.note = "Lines: share of the units so far. Dots: share of the requests at each moment. " + c.bands()
 	return p
 }
 

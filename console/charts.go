@@ -170,9 +170,9 @@ func (c course) oldName() string { return releaseName(c.App, c.From) }
 // bands says what the bands promise.
 func (c course) bands() string {
 	if c.Error <= 0 || c.Error >= 1 {
-		return "Bands hold at all times at once."
+		return "Each band holds at all times at once."
 	}
-	return fmt.Sprintf("Bands hold at all times at once, each with %s.", figures.Percent(1-c.Error))
+	return fmt.Sprintf("Each band holds at all times at once, with %s.", figures.Percent(1-c.Error))
 }
 
 // shown is a panel as its template has it.
@@ -182,6 +182,7 @@ type shown struct {
 	Columns               []string
 	Rows                  []row
 	Picture, Table        string // paths of the downloads
+	From, To              int64  // of the x axis, in milliseconds
 }
 
 // row is a line of the table of numbers.
@@ -198,6 +199,7 @@ func (p panel) show() shown {
 	s := shown{ID: id, Title: p.chart.Title, Says: p.chart.Says, Note: p.note}
 	s.Drawing = template.HTML(p.chart.Inline(id)) // the chart escapes all text that it is given
 	path := "/rollouts/" + p.about.Rollout.ID + "/charts/" + p.name
+	s.From, s.To = p.chart.From.UnixMilli(), p.chart.To.UnixMilli()
 	s.Picture, s.Table = path+".svg", path+".csv"
 	for _, f := range p.figures {
 		s.Columns = append(s.Columns, f.name)

@@ -1,6 +1,7 @@
 package chart
 
 import (
+	"math"
 	"strconv"
 	"unicode/utf8"
 )
@@ -125,11 +126,11 @@ func (d *drawing) shape(l Line, p stretch) {
 // the top.
 func (d *drawing) ending(l Line, last stretch) ending {
 	value := l.newest()
-	text := l.Name + " "
+	text := d.c.Y.write(value)
 	if value > d.s.high {
-		text += "↑ "
+		text = "↑\u00a0" + text
 	}
-	return ending{text: text + d.c.Y.write(value), style: l.Style, thin: l.Thin, at: float64(last.line[len(last.line)-1].y) / 2}
+	return ending{name: l.Name, value: text, style: l.Style, thin: l.Thin, at: float64(last.line[len(last.line)-1].y) / 2}
 }
 
 // newest returns the last value that is one.
@@ -155,7 +156,13 @@ func (d *drawing) ends() {
 	d.add(`<svg x="100%" overflow="visible" class="ends">`)
 	for _, e := range d.endings {
 		d.add(`<g class="`).text(string(e.style)).add(map[bool]string{true: " thin"}[e.thin]).add(`"><path class="lead" d="M1 `).
-			float(e.at).add("L7 ").float(e.y).add(`"/><text x="9" y="`).float(e.y + 4).add(`">`).text(e.text).add("</text></g>")
+			float(e.at).add("L7 ").float(e.y).add(`"/><text x="9" y="`).float(e.y + 4).add(`">`).text(e.name)
+		if textWidth(e.name+" "+e.value) > narrowEnd {
+			d.add(`<tspan class="wide"> `).text(e.value).add("</tspan>")
+		} else {
+			d.add(" ").text(e.value)
+		}
+		d.add("</text></g>")
 	}
 	d.add("</svg>")
 }
@@ -185,7 +192,7 @@ func (d *drawing) levels() {
 	var taken []box
 	for _, l := range d.c.Levels {
 		at, beyond := d.s.y(l.Value)
-		if beyond {
+		if beyond || math.IsNaN(l.Value) {
 			continue
 		}
 		y := float64(at) / 2

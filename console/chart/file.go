@@ -19,7 +19,11 @@ func (c Chart) File(style string, notes ...string) []byte {
 	}
 	d := c.draw(fileFrame)
 	says := wrapped(d.says(), fileWidth-2*24)
-	whole := fileTop + len(says)*16 + c.height() + fileBottom + len(notes)*15
+	var below []string
+	for _, note := range notes {
+		below = append(below, wrapped(note, fileWidth-2*24)...)
+	}
+	whole := fileTop + len(says)*16 + c.height() + fileBottom + len(below)*15
 	p := &drawing{out: make([]byte, 0, len(d.out)+len(style)+1024)}
 	p.add(`<svg xmlns="http://www.w3.org/2000/svg" class="picture" role="img" aria-labelledby="title desc" viewBox="0 0 `).
 		whole(fileWidth).add(" ").whole(whole).add(`" width="`).whole(fileWidth).add(`" height="`).whole(whole).add(`"><title id="title">`).
@@ -35,7 +39,7 @@ func (c Chart) File(style string, notes ...string) []byte {
 		whole(c.height()).add(`" overflow="visible">`)
 	p.out = append(p.out, d.out...)
 	p.add("</svg>")
-	for i, note := range notes {
+	for i, note := range below {
 		p.add(`<text class="note" x="24" y="`).whole(y + c.height() + fileBottom + 4 + 15*i).add(`">`).text(note).add("</text>")
 	}
 	return p.add("</svg>\n").out

@@ -16,15 +16,20 @@ const (
 // The frame is as wide as its page has room for. Labels have their places in the
 // narrowest; those for which only the wide one has room are shown there alone.
 const (
-	narrowFrame = 210.0
-	wideFrame   = 380.0
+	narrowFrame = 190.0
+	wideFrame   = 320.0
 )
+
+// narrowEnd is how wide the label of a line may be beside the narrow frame; the value of
+// one that is wider stands beside the wide frame alone.
+const narrowEnd = 62.0
 
 func textWidth(s string) float64 { return perLetter * float64(utf8.RuneCountInString(s)) }
 
 // ending is the label of a line, beside its newest point.
 type ending struct {
-	text  string
+	name  string
+	value string // newest
 	style Style
 	thin  bool
 	at    float64 // where the line ends, in pixels from the top
@@ -112,19 +117,21 @@ func readable(marks []Mark, at func(Mark) float64) []reading {
 	}
 	sort.SliceStable(order, func(i, j int) bool { return marks[order[i]].Rank > marks[order[j]].Rank })
 	out := make([]reading, len(marks))
-	for read, frame := range map[reading]float64{whereWide: wideFrame, everywhere: narrowFrame} {
+	for _, room := range []struct {
+		frame float64
+		read  reading
+	}{{narrowFrame, everywhere}, {wideFrame, whereWide}} {
 		var taken [][2]float64
-		for _, i := range order {
-			if marks[i].Label == "" {
-				continue
+		for _, again := range []bool{true, false} { // what has room in the narrow frame has it in the wide one too
+			for _, i := range order {
+				place := at(marks[i])
+				from, to := extent(place, anchored(place), marks[i].Label, room.frame)
+				if marks[i].Label == "" || again != (out[i] != nowhere) || !again && (to > room.frame+20 || from < -20 || overlaps(taken, from-4, to+4)) {
+					continue
+				}
+				taken = append(taken, [2]float64{from, to})
+				out[i] = max(out[i], room.read)
 			}
-			place := at(marks[i])
-			from, to := extent(place, anchored(place), marks[i].Label, frame)
-			if from < -20 || to > frame+20 || overlaps(taken, from-4, to+4) {
-				continue
-			}
-			taken = append(taken, [2]float64{from, to})
-			out[i] = max(out[i], read)
 		}
 	}
 	return out

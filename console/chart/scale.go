@@ -15,7 +15,7 @@ type scale struct {
 	height    int // half pixels
 }
 
-// biggest is the greatest top of an axis; above it sums would overflow.
+// biggest is the greatest top of an axis, and the least is one by it: sums would overflow.
 const biggest = 1e300
 
 func (c Chart) scale() scale {
@@ -31,7 +31,7 @@ func (c Chart) scale() scale {
 	if !(s.high > 0) {
 		s.high = 1
 	}
-	s.high = min(s.high, biggest)
+	s.high = min(max(s.high, 1/biggest), biggest)
 	if s.log {
 		s.low = c.Y.Low
 		if s.low <= 0 {
@@ -72,18 +72,17 @@ func (c Chart) reach() (least, most float64) {
 // y returns the height of a value and whether it is beyond the top. A value below the
 // bottom is at the bottom.
 func (s scale) y(v float64) (y int, beyond bool) {
+	switch {
+	case v > s.high: // also where a division would overflow
+		return 0, true
+	case !(v > s.low): // also what is not a number
+		return s.height, false
+	}
 	part := v / s.high
 	if s.log {
-		part = 0
-		if v > s.low {
-			part = math.Log(v/s.low) / math.Log(s.high/s.low)
-		}
+		part = (math.Log(v) - math.Log(s.low)) / (math.Log(s.high) - math.Log(s.low))
 	}
-	if v > s.high { // also where the division overflows
-		return 0, true
-	}
-	part = min(1, max(0, part))
-	return s.height - int(math.Round(part*float64(s.height))), false
+	return s.height - int(math.Round(min(1, max(0, part))*float64(s.height))), false
 }
 
 // tick is a labelled place on an axis.
@@ -142,7 +141,7 @@ func (s scale) logTicks() []float64 {
 	first, last := math.Ceil(math.Log10(s.low)-1e-9), math.Floor(math.Log10(s.high)+1e-9)
 	every := math.Ceil((last - first + 1) / 6)
 	var values []float64
-	for e := first; e <= last; e += max(1, every) {
+	for e := first; e <= last && len(values) < 8; e += max(1, every) {
 		values = append(values, math.Pow(10, e))
 	}
 	if len(values) > 2 {
