@@ -57,10 +57,10 @@ func (p panel) fileName(kind string) string {
 
 // schemes gives the drawing in a file the colours of a page: on white, and on black for
 // who reads on black.
-const schemes = `.picture{color-scheme:light dark;--surface:#fff;--ink:#15191c;--quiet:#565f67;--hairline:#dfe3e5;--edge:#868f97;` +
-	`--old:#5d6b78;--new:#6a2bd9;--harm:#b3261e;--safe:#0f6d43;font:13px system-ui,-apple-system,"Segoe UI",Roboto,sans-serif}` +
-	`@media(prefers-color-scheme:dark){.picture{--surface:#171b1d;--ink:#e7eaec;--quiet:#a0aab2;--hairline:#2b3135;--edge:#6b757d;` +
-	`--old:#98a6b3;--new:#c3a6ff;--harm:#ff8f85;--safe:#56c891}}` +
+const schemes = `.picture{color-scheme:light dark;--surface:#fff;--ink:#15191c;--quiet:#565f67;--hairline:#dfe3e5;--edge:#7f8890;` +
+	`--old:#5f6e7b;--new:#5a1ac4;--harm:#b3261e;--safe:#0f6d43;font:13px system-ui,-apple-system,"Segoe UI",Roboto,sans-serif}` +
+	`@media(prefers-color-scheme:dark){.picture{--surface:#171b1d;--ink:#e7eaec;--quiet:#a0aab2;--hairline:#2b3135;--edge:#6f7982;` +
+	`--old:#8b9aa7;--new:#c9b0ff;--harm:#ff8f85;--safe:#56c891}}` +
 	`.paper{fill:var(--surface)}.name{font-size:17px;font-weight:620;fill:var(--ink)}.says{fill:var(--ink)}.note{font-size:11px;fill:var(--quiet)}` + "\n"
 
 // picture is the chart as a file.
