@@ -34,7 +34,8 @@ type Wiring struct {
 	// its state directory.
 	AwaitEnd func(ctx context.Context, stateDir string) error
 	Doctor   func(context.Context) (workload.Diagnosis, error)
-	Verify   func(ctx context.Context, stateDir string) (Verification, error)
+	Verify   func(context.Context, VerifyOptions) (Verification, error)
+	Prove    func(ctx context.Context, stateDir string, seq uint64) (Proof, error)
 	Replay   func(ctx context.Context, stateDir string) (Replay, error)
 	Tour     func(context.Context, TourOptions, Std) error
 }
@@ -68,6 +69,13 @@ type Addresses struct {
 	API     string `json:"api"`     // host:port
 	State   string `json:"state"`
 	Pid     int    `json:"pid"`
+}
+
+// VerifyOptions is against what `fairlead ledger verify` checks.
+type VerifyOptions struct {
+	State       string   // state directory
+	Key         string   // the ledger's verifier key; "" for the one in the state directory
+	Checkpoints [][]byte // signed notes that were kept elsewhere
 }
 
 // Verification is what `fairlead ledger verify` found.

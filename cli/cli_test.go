@@ -68,7 +68,7 @@ func testWiring() Wiring {
 		Doctor: func(context.Context) (workload.Diagnosis, error) {
 			return workload.Diagnosis{Holds: true, Checks: []workload.Check{{Protection: workload.Protection{Name: "landlock", Enforced: true, Detail: "ABI 7"}}}}, nil
 		},
-		Verify: func(context.Context, string) (Verification, error) {
+		Verify: func(context.Context, VerifyOptions) (Verification, error) {
 			return Verification{Entries: 3, Problems: []string{"entry 2 was changed"}}, nil
 		},
 		Replay: func(context.Context, string) (Replay, error) { return Replay{Decisions: 7, Replayed: true}, nil },

@@ -51,6 +51,7 @@ func wiring() cli.Wiring {
 		AwaitEnd: server.AwaitEnd,
 		Doctor:   examine,
 		Verify:   verifyLedger,
+		Prove:    proveEntry,
 		Replay:   replayLedger,
 		Tour:     runTour,
 	}
@@ -92,8 +93,8 @@ func examine(ctx context.Context) (workload.Diagnosis, error) {
 
 // verifyLedger checks the ledger of a state directory from its files alone; a
 // server may be running over it.
-func verifyLedger(ctx context.Context, stateDir string) (v cli.Verification, err error) {
-	reader, err := sqlite.OpenReadOnly(stateDir)
+func verifyLedger(ctx context.Context, o cli.VerifyOptions) (v cli.Verification, err error) {
+	reader, err := sqlite.OpenReadOnly(o.State)
 	if err != nil {
 		return v, err
 	}
@@ -102,11 +103,12 @@ func verifyLedger(ctx context.Context, stateDir string) (v cli.Verification, err
 			err = closeErr
 		}
 	}()
-	key, err := reader.VerifierKey()
-	if err != nil {
-		return v, err
+	if o.Key == "" {
+		if o.Key, err = reader.VerifierKey(); err != nil {
+			return v, err
+		}
 	}
-	result, err := verify.Check(ctx, reader, verify.Options{VerifierKey: key})
+	result, err := verify.Check(ctx, reader, verify.Options{VerifierKey: o.Key, Witnessed: o.Checkpoints})
 	if err != nil {
 		return v, err
 	}
@@ -118,6 +120,28 @@ func verifyLedger(ctx context.Context, stateDir string) (v cli.Verification, err
 		v.Problems = append(v.Problems, finding.String())
 	}
 	return v, nil
+}
+
+// proveEntry reads an entry of a state directory with its proof, from the files alone.
+func proveEntry(ctx context.Context, stateDir string, seq uint64) (p cli.Proof, err error) {
+	reader, err := sqlite.OpenReadOnly(stateDir)
+	if err != nil {
+		return p, err
+	}
+	defer func() {
+		if closeErr := reader.Close(); err == nil {
+			err = closeErr
+		}
+	}()
+	key, err := reader.VerifierKey()
+	if err != nil {
+		return p, err
+	}
+	proof, leaf, err := reader.Inclusion(ctx, seq)
+	if err != nil {
+		return p, err
+	}
+	return cli.NewProof(proof, leaf, key), nil
 }
 
 // replayLedger computes every decision in a state directory's ledger again.

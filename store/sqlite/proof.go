@@ -14,7 +14,7 @@ import (
 // Inclusion proves that entry seq stands in the ledger of the newest checkpoint.
 // A seq that is not there yet is an error of code not_found.
 func (s *Store) Inclusion(ctx context.Context, seq uint64) (ledger.Inclusion, error) {
-	p, err := s.view.inclusion(ctx, s.verifier, seq)
+	p, _, err := s.view.inclusion(ctx, s.verifier, seq)
 	return p, failed(opEntry(seq), err)
 }
 
@@ -35,27 +35,28 @@ func (s *Store) Consistency(ctx context.Context, old, new uint64) (ledger.Consis
 	return p, failed(op, err)
 }
 
-func (v view) inclusion(ctx context.Context, verifier string, seq uint64) (ledger.Inclusion, error) {
-	p := ledger.Inclusion{Seq: seq}
-	var salt, body []byte
-	err := v.q.QueryRowContext(ctx, `SELECT salt, body FROM entries WHERE seq = ?`, clamp(seq)).Scan(&salt, &body)
+func (v view) inclusion(ctx context.Context, verifier string, seq uint64) (ledger.Inclusion, ledger.Leaf, error) {
+	p, leaf := ledger.Inclusion{Seq: seq}, ledger.Leaf{Seq: seq}
+	var salt []byte
+	err := v.q.QueryRowContext(ctx, `SELECT salt, body FROM entries WHERE seq = ?`, clamp(seq)).Scan(&salt, &leaf.Body)
 	if errors.Is(err, sql.ErrNoRows) {
-		return p, fairlead.Errorf(fairlead.NotFound, "", "the ledger has no entry %d", seq)
+		return p, leaf, fairlead.Errorf(fairlead.NotFound, "", "the ledger has no entry %d", seq)
 	}
 	if err != nil {
-		return p, err
+		return p, leaf, err
 	}
-	if len(salt) != len(ledger.Salt{}) {
-		return p, fairlead.Errorf(fairlead.Corrupt, "", "its salt is malformed")
+	if len(salt) != len(leaf.Salt) {
+		return p, leaf, fairlead.Errorf(fairlead.Corrupt, "", "its salt is malformed")
 	}
-	p.Commitment = ledger.Commit(ledger.Salt(salt), body)
+	leaf.Salt = ledger.Salt(salt)
+	p.Commitment = ledger.Commit(leaf.Salt, leaf.Body)
 	if p.Checkpoint, err = v.checkpoint(ctx); err != nil {
-		return p, err
+		return p, leaf, err
 	}
 	c, err := ledger.OpenCheckpoint(p.Checkpoint, verifier)
 	if err != nil {
-		return p, err
+		return p, leaf, err
 	}
 	p.Path, err = tlog.ProveRecord(int64(c.Size), int64(seq), v.hashes(ctx))
-	return p, err
+	return p, leaf, err
 }

@@ -219,3 +219,14 @@ func (v view) streams(ctx context.Context) iter.Seq2[ledger.FactsRef, error] {
 		}, `SELECT id, name, n, digest FROM streams WHERE id > ? ORDER BY id LIMIT ?`, last, page)
 	})
 }
+
+// Inclusion is as Store.Inclusion, under the key in the directory. It returns also the
+// entry as it is kept, with the salt that opens its commitment.
+func (r *Reader) Inclusion(ctx context.Context, seq uint64) (ledger.Inclusion, ledger.Leaf, error) {
+	key, err := r.VerifierKey()
+	if err != nil {
+		return ledger.Inclusion{}, ledger.Leaf{}, err
+	}
+	p, leaf, err := r.view.inclusion(ctx, key, seq)
+	return p, leaf, failed(opEntry(seq), err)
+}
