@@ -75,6 +75,7 @@ type Config struct {
 	Verifier    Verifier
 	Instances   Instances
 	Reports     Reports
+	Seen        *rollout.Seen // by the gateway, lately
 	Gates       Gates
 	Tokens      Tokens
 	Links       Links

@@ -17,6 +17,9 @@ func (s *server) viewSite(ctx context.Context, state rollout.State, instances []
 		App: live.Site.App, Env: live.Site.Env, Host: live.Route.Host, Path: live.Route.PathPrefix,
 		Stable: live.Stable, Previous: live.Previous, Instances: []workload.Status{}, Wanted: rollout.Desire(state.Live, state.Rollout), Seen: s.Now(), Needs: state.Needs(),
 	}
+	if lately, known := s.Seen.Of(live.Site, s.Now()); known {
+		site.Traffic = traffic(lately)
+	}
 	if state.Rollout != nil {
 		r, err := s.viewRollout(ctx, state)
 		if err != nil {

@@ -68,6 +68,8 @@ const tickEvery = 200 * time.Millisecond
 // its snapshots. It owns the goroutines of its actions and awaits them.
 type Loop struct {
 	Config
+	Seen *Seen // what the gateway saw lately
+
 	seq        uint64 // of the newest order; guarded by mu
 	mu         sync.Mutex
 	wake       chan struct{}
@@ -96,7 +98,7 @@ func NewLoop(c Config) *Loop {
 		c.Sleep = pause
 	}
 	l := &Loop{
-		Config: c, wake: make(chan struct{}, 1), inbox: inbox{taken: make(chan struct{}, 1)},
+		Config: c, Seen: &Seen{}, wake: make(chan struct{}, 1), inbox: inbox{taken: make(chan struct{}, 1)},
 		departures: departures{}, counters: map[string]*counters{},
 		baselines: baselines{}, journal: journal{traffic: c.Traffic, store: c.Store}, releases: releases{c.Releases, map[string]fairlead.Release{}},
 	}
@@ -223,6 +225,7 @@ func (l *Loop) Round(ctx context.Context) error {
 
 // acknowledge lets the gateway forget blocks that are recorded.
 func (l *Loop) acknowledge(ctx context.Context, blocks []fairlead.Block) error {
+	l.Seen.take(l.Now(), blocks)
 	if len(blocks) == 0 {
 		return nil
 	}
