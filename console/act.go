@@ -93,7 +93,8 @@ func (s *console) askAct(w http.ResponseWriter, r *http.Request, session Session
 			WithHint("ask an operator, or open the console as one")
 	case !slices.Contains(a.Can, a.action.Name):
 		if a.Refused = true; a.Problem == nil {
-			status, a.Problem = http.StatusConflict, fairlead.Errorf(fairlead.Conflict, "", "%s is %s: there is nothing to %s now", a.Release(), standing(a.Rollout), verbOf(a.action))
+			status, a.Problem = http.StatusConflict, fairlead.Errorf(fairlead.Conflict, "", "there is nothing to %s now: %s stands at %q", verbOf(a.action), a.Release(), standing(a.Rollout)).
+				WithHint("look at the rollout as it is now")
 		}
 	}
 	s.show(w, r, status, session, view{

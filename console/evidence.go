@@ -71,7 +71,7 @@ func rowOfSignal(s client.SignalEvidence, report client.Report, r client.Rollout
 	row := signalRow{Name: s.Name, Of: countedOf(s), New: shown1(s, s.Canary), Old: shown1(s, s.Stable), Protected: s.Protected}
 	switch {
 	case s.OddsRatio != nil:
-		row.Effect, row.Bounds = bounded(*s.OddsRatio, ratioOf, "odds ")
+		row.Effect, row.Bounds = bounded(*s.OddsRatio, ratioOf, "odds × ")
 	case s.Difference != nil:
 		row.Effect, row.Bounds = bounded(*s.Difference, signed, "")
 	case s.Preferred != nil:
@@ -124,7 +124,7 @@ func countedOf(s client.SignalEvidence) string {
 	case s.Name == fairlead.Failures.String():
 		return "units with a failed request"
 	}
-	return "units that waited longer"
+	return "units beyond the earlier " + s.Name[strings.LastIndex(s.Name, " ")+1:]
 }
 
 // shown1 is what one release showed of a signal.
@@ -157,8 +157,13 @@ func bounded(i client.Interval, written func(float64) string, before string) (es
 	return estimate, low + " to " + high
 }
 
-// ratioOf writes an odds ratio: "× 9.9".
-func ratioOf(v float64) string { return "× " + figureOf(v) }
+// ratioOf writes an odds ratio with two digits: "0.87", "12".
+func ratioOf(v float64) string {
+	if v >= 9.95 {
+		return figureOf(math.Round(v))
+	}
+	return fmt.Sprintf("%.2g", v)
+}
 
 func signed(v float64) string {
 	if v > 0 {

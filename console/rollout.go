@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/fairlead/fairlead"
@@ -42,9 +43,7 @@ func rollout(ctx context.Context, v visit) (view, error) {
 	shown.Parts = append(shown.Parts,
 		part{ID: "ro-evidence", Template: "rollout-evidence", Data: p},
 		part{ID: "ro-story", Template: "rollout-story", Data: p},
-		part{ID: "ro-gates", Template: "rollout-gates", Data: p},
-		part{ID: "ro-instances", Template: "rollout-instances", Data: p},
-		part{ID: "ro-facts", Template: "rollout-facts", Data: p},
+		part{ID: "ro-proof", Template: "rollout-proof", Data: p},
 	)
 	return shown, nil
 }
@@ -53,6 +52,7 @@ func rollout(ctx context.Context, v visit) (view, error) {
 type rolloutPage struct {
 	client.Rollout
 	May       bool   // the reader may act
+	Needs     string // what a person must do, and who; "" where nobody must
 	Newest    string // id of the rollout that has come after it; "" where it is the newest
 	Instances []instance
 	Evidence  *evidence // nil before anything is judged
@@ -78,8 +78,8 @@ func lookAt(ctx context.Context, v visit) (rolloutPage, error) {
 			continue
 		}
 		p.Instances = instancesOf(r, site)
-		if site.Rollout != nil && site.Rollout.ID != r.ID {
-			p.Newest = site.Rollout.ID
+		if p.Needs = site.Needs; site.Rollout != nil && site.Rollout.ID != r.ID {
+			p.Newest, p.Needs = site.Rollout.ID, ""
 		}
 	}
 	return p, nil
@@ -111,6 +111,14 @@ func (p rolloutPage) Said() string {
 		text += " " + p.Story[n-1] + "."
 	}
 	return text
+}
+
+// WaitsForGuard says for which guard a step waits that is proven; "" for none.
+func (p rolloutPage) WaitsForGuard() string {
+	if strings.HasPrefix(p.Waits, "guard ") {
+		return p.Waits
+	}
+	return ""
 }
 
 // Rest is the old release's share.

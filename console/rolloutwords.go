@@ -38,9 +38,17 @@ func (p rolloutPage) Tiles() []tile {
 		tiles = append(tiles, tile{Name: "Under way for", At: p.Started, Kind: "for"})
 	}
 	if p.LeftSecs != nil && p.Phase == "stepping" {
-		tiles = append(tiles, tile{Name: "To the next verdict", Text: "about " + figures.Left(*p.LeftSecs)})
+		tiles = append(tiles, tile{Name: "To the next verdict", Text: "about " + figures.Left(*p.LeftSecs), Sub: p.longest()})
 	}
 	return append(tiles, p.verdict(), p.hurt())
+}
+
+// longest names the signal whose proof takes longest.
+func (p rolloutPage) longest() string {
+	if p.Evidence == nil || p.Evidence.Forecast.Signal == "" {
+		return ""
+	}
+	return p.Evidence.Forecast.Signal + " takes longest"
 }
 
 var phaseWords = map[string]string{
