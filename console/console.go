@@ -53,11 +53,12 @@ type console struct {
 	Config
 	hub    *hub
 	origin http.CrossOriginProtection
+	build  string // of this program: a page of another is loaded anew
 }
 
 // New returns the console's handler. Streams end with their request's context.
 func New(c Config) http.Handler {
-	s := &console{Config: c, hub: newHub(c.Changed)}
+	s := &console{Config: c, hub: newHub(c.Changed), build: build(c.Version)}
 	mux := http.NewServeMux()
 	mux.Handle("GET /assets/", assetHandler())
 	mux.HandleFunc("GET /login", s.login)
@@ -71,5 +72,5 @@ func New(c Config) http.Handler {
 	s.ledgerPages(mux)
 	s.rolloutPages(mux)
 	mux.Handle("/", s.logged(s.nowhere))
-	return secured(s.guarded(mux))
+	return secured(s.surviving(s.guarded(mux)))
 }

@@ -72,7 +72,7 @@ func (s *console) stream(w http.ResponseWriter, r *http.Request, session Session
 	visit := s.visit(r, session)
 	visit.live = true
 	key := string(session.Who.Role) + " " + r.URL.RequestURI()
-	first := greeting{Build: build(s.Version), clock: s.Now}
+	first := greeting{Build: s.build, clock: s.Now}
 	if about, err := visit.api.Version(r.Context()); err == nil { // the footer does without
 		first.Term = about.Term
 	}

@@ -1,7 +1,10 @@
 package console
 
 import (
+	"errors"
+	"log/slog"
 	"net/http"
+	"runtime/debug"
 
 	"github.com/fairlead/fairlead"
 )
@@ -31,6 +34,24 @@ func (s *console) fail(w http.ResponseWriter, r *http.Request, err error) {
 func (s *console) nowhere(w http.ResponseWriter, r *http.Request, _ Session) {
 	s.fail(w, r, fairlead.Errorf(fairlead.NotFound, "", "no page has the address %s", r.URL.Path).
 		WithHint("the fleet leads to every page"))
+}
+
+// surviving answers where a page has a fault, and the server goes on.
+func (s *console) surviving(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer func() {
+			fault := recover()
+			if fault == nil {
+				return
+			}
+			if err, ok := fault.(error); ok && errors.Is(err, http.ErrAbortHandler) {
+				panic(fault) // the answer is broken off on purpose
+			}
+			slog.Error("a page panicked", "path", r.URL.Path, "fault", fault, "stack", string(debug.Stack()))
+			s.fail(w, r, fairlead.Errorf(fairlead.Internal, "", "a fault of Fairlead's own, which its log names"))
+		}()
+		next.ServeHTTP(w, r)
+	})
 }
 
 // statusOf is the HTTP status of an error's code.

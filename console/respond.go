@@ -44,7 +44,7 @@ type rendered struct {
 // show answers with a page. A session of nobody, the zero Session, is shown no way to
 // other pages.
 func (s *console) show(w http.ResponseWriter, r *http.Request, status int, session Session, v view) {
-	d := document{view: v, Path: r.URL.Path, Now: s.Now(), Build: build(s.Version), Server: client.Version{Version: s.Version}}
+	d := document{view: v, Path: r.URL.Path, Now: s.Now(), Build: s.build, Server: client.Version{Version: s.Version}}
 	if session.Who.ID != "" {
 		d.Session, d.CSRF = &session, csrfOf(r)
 		if about, err := s.API(session.Who).Version(r.Context()); err == nil { // the footer does without
