@@ -89,8 +89,8 @@ func failedNow(of func(client.Sample) client.ArmSample) func(client.Sample) (cli
 // Where counts are drawn, neighbouring samples are joined: more dots would be a cloud,
 // and a line of more points a fur.
 const (
-	mostDots  = 48
-	mostPoint = 80
+	mostDots   = 48
+	mostPoints = 80
 )
 
 // coarse joins neighbouring samples of the same weight until few enough are left. What it
@@ -243,7 +243,7 @@ func (c course) requests() panel {
 	p.chart.Y = chart.Axis{Unit: "/s", Least: 1, Format: writeRate}
 	new := series{name: "new", unit: "requests/s", write: writeRate, value: perSecond(func(s client.Sample) client.ArmSample { return s.Canary })}
 	old := series{name: "old", unit: "requests/s", write: writeRate, value: perSecond(func(s client.Sample) client.ArmSample { return s.Stable })}
-	joined := coarse(c.Samples, mostPoint)
+	joined := coarse(c.Samples, mostPoints)
 	p.figures = []series{new}
 	if c.From != 0 {
 		p.figures = []series{new, old}
