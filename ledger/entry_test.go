@@ -89,3 +89,31 @@ func FuzzDecode(f *testing.F) {
 		}
 	})
 }
+
+func TestAHeadIsReadFromABeginningOfTheBody(t *testing.T) {
+	e := fairlead.Entry{
+		Time: time.Date(2026, 3, 1, 12, 0, 0, 5, time.UTC), Kind: "rollout.began", Site: fairlead.Site{App: "triage", Env: "production"},
+		Principal: "system:rollout", Data: json.RawMessage(`{"a":1}`), Rows: []fairlead.Row{{Kind: "rollout", Key: "r", Value: json.RawMessage(`{}`)}},
+	}
+	body, _, err := ledger.Encode(e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := e
+	want.Seq, want.Data, want.Rows = 7, nil, nil
+	until := bytes.Index(body, []byte(`,"data"`))
+	for n := range len(body) + 1 {
+		head, err := ledger.DecodeHead(7, body[:n])
+		switch {
+		case n < until && err == nil:
+			t.Fatalf("%d bytes of %d are taken for a head: %+v", n, until, head)
+		case n >= until && (err != nil || !reflect.DeepEqual(head, want)):
+			t.Fatalf("of %d bytes: %+v, %v", n, head, err)
+		}
+	}
+	for _, other := range []string{``, `[]`, `{}`, `"x"`, `{"kind":"a","other":1}`, `{"kind":"a","kind":"b"}`, `{"kind":1}`, `{"time":"noon"}`} {
+		if _, err := ledger.DecodeHead(7, []byte(other)); fairlead.CodeOf(err) != fairlead.Corrupt {
+			t.Errorf("%q: %v", other, err)
+		}
+	}
+}

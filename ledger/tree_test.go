@@ -162,3 +162,40 @@ func TestGrowthIsProvedAndAForkIsNot(t *testing.T) {
 		}
 	}
 }
+
+func TestTheStepsOfAProofLeadFromTheLeafToTheRoot(t *testing.T) {
+	var tree ledger.Tree
+	var all full
+	for size := uint64(1); size <= 130; size++ {
+		all = append(all, tree.Append(leafHash(size-1))...)
+		for seq := range size {
+			path, err := tlog.ProveRecord(int64(size), int64(seq), all)
+			if err != nil {
+				t.Fatal(err)
+			}
+			p := ledger.Inclusion{Seq: seq, Commitment: ledger.Commit(ledger.Salt{}, fmt.Appendf(nil, "%d", seq)), Path: path}
+			at := p.Commitment.Hash()
+			for _, step := range p.Steps(size) {
+				want := tlog.NodeHash(at, step.Sibling)
+				if step.Left {
+					want = tlog.NodeHash(step.Sibling, at)
+				}
+				if at = step.Sum; at != want {
+					t.Fatalf("entry %d of %d: a sum is not that of its two", seq, size)
+				}
+			}
+			if at != tree.Root() {
+				t.Fatalf("entry %d of %d: the steps lead to %s, the root is %s", seq, size, at, tree.Root())
+			}
+		}
+	}
+}
+
+func TestStepsOfAPathThatIsTooLongOrOfNoEntryEnd(t *testing.T) {
+	p := ledger.Inclusion{Seq: 3, Path: make([]tlog.Hash, 100)}
+	for _, size := range []uint64{0, 3, 4, 5} {
+		if got := len(p.Steps(size)); got != 0 && got != 100 {
+			t.Errorf("of %d: %d steps", size, got)
+		}
+	}
+}
