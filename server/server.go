@@ -90,7 +90,23 @@ func Run(ctx context.Context, c Config) (err error) {
 
 // open makes every part, from the store outward. The gateway comes last: when
 // anything else fails there is nothing to end.
-func (s *control) open(ctx context.Context) (err error) {
+func (s *control) open(ctx context.Context) error {
+	if err := s.assemble(ctx); err != nil {
+		return err
+	}
+	s.keeper = s.newGatewayKeeper()
+	if err := s.keeper.start(ctx); err != nil {
+		return errors.Join(err, s.keeper.undo(ctx))
+	}
+	if err := s.keeper.upgrade(ctx); err != nil {
+		return err
+	}
+	s.entrance = s.keeper.address
+	return nil
+}
+
+// assemble makes every part but the gateway.
+func (s *control) assemble(ctx context.Context) (err error) {
 	s.runtime, err = local.New(local.Config{Root: s.run(), Shim: s.Program, Log: s.Log, Plain: s.AllowUnsandboxed})
 	if err != nil {
 		return err
@@ -133,14 +149,6 @@ func (s *control) open(ctx context.Context) (err error) {
 		Engine: s.engine, Store: s.store, Fleet: s.fleet, Traffic: s.traffic, Gates: s.gates,
 		Releases: s.releases.Get, Guards: guard.Reader{}, Term: s.term, Now: s.clock.Now, Log: s.Log,
 	})
-	s.keeper = s.newGatewayKeeper()
-	if err = s.keeper.start(ctx); err != nil {
-		return errors.Join(err, s.keeper.undo(ctx))
-	}
-	if err = s.keeper.upgrade(ctx); err != nil {
-		return err
-	}
-	s.entrance = s.keeper.address
 	return nil
 }
 
