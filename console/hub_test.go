@@ -1,17 +1,23 @@
 package console
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"html/template"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/fairlead/fairlead/internal/consolecookie"
 )
 
 // follower is a browser that follows a page: what its stream said so far.
@@ -297,4 +303,51 @@ func TestAFollowerThatTakesNothingLosesItsStream(t *testing.T) {
 	case <-time.After(time.Minute):
 		t.Error("it still has its stream")
 	}
+}
+
+// BenchmarkFollowers opens 200 streams of one page over loopback and reports what the
+// server's side of them holds in memory. Their browsers' side is sockets alone.
+func BenchmarkFollowers(b *testing.B) {
+	server := openConsole(b, map[string]any{"/v1/version": about, "/v1/apps": aFleet()})
+	for b.Loop() {
+		before := inUse()
+		var all []net.Conn
+		for range 200 {
+			all = append(all, followBySocket(b, server.Listener.Addr().String()))
+		}
+		b.ReportMetric(float64(inUse()-before)/1e6, "MB/200-followers")
+		for _, c := range all {
+			_ = c.Close()
+		}
+	}
+}
+
+// followBySocket opens a stream, and returns when it has begun.
+func followBySocket(b *testing.B, address string) net.Conn {
+	b.Helper()
+	c, err := net.Dial("tcp", address)
+	if err != nil {
+		b.Fatal(err)
+	}
+	_, err = fmt.Fprintf(c, "GET /live/ HTTP/1.1\r\nHost: %s\r\nCookie: %s=%s\r\nAccept: text/event-stream\r\n\r\n", address, consolecookie.Name, aToken)
+	if err != nil {
+		b.Fatal(err)
+	}
+	said := make([]byte, 0, 16<<10)
+	for !bytes.Contains(said, []byte("event: parts")) {
+		n, err := c.Read(said[len(said):cap(said)])
+		if err != nil {
+			b.Fatalf("after %q: %v", said, err)
+		}
+		said = said[:len(said)+n]
+	}
+	return c
+}
+
+// inUse is how many bytes the heap and the stacks hold.
+func inUse() int64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapInuse + m.StackInuse)
 }

@@ -36,7 +36,7 @@ func (people) End(context.Context, string) error { return nil }
 
 // openConsole serves a console whose API answers these paths with these values; an error is
 // answered as a problem, and a path that is not there as not found.
-func openConsole(t *testing.T, answers map[string]any) *httptest.Server {
+func openConsole(t testing.TB, answers map[string]any) *httptest.Server {
 	t.Helper()
 	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		answer, ok := answers[r.URL.Path]
