@@ -2,8 +2,10 @@ package e2e
 
 import (
 	"context"
+	"net/http"
 
 	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 )
@@ -63,4 +65,33 @@ func (b *tab) picture(s screen) []byte {
 		return err
 	})
 	return shot.Data
+}
+
+// cookie is the session's, which scripts cannot read.
+func (b *tab) cookie() *http.Cookie {
+	b.Helper()
+	var found *http.Cookie
+	b.call("read the cookies", func(ctx context.Context) error {
+		all, err := chromedp.Call(ctx, network.GetCookies, network.GetCookiesParams{})
+		for _, c := range all.Cookies {
+			if !c.HTTPOnly || c.SameSite != network.CookieSameSiteStrict {
+				b.Errorf("the cookie %s is sent with too much", c.Name)
+			}
+			found = &http.Cookie{Name: c.Name, Value: c.Value}
+		}
+		return err
+	})
+	if found == nil {
+		b.Fatal("there is no cookie")
+	}
+	return found
+}
+
+// setCookie gives the browser a cookie.
+func (b *tab) setCookie(c *http.Cookie) {
+	b.Helper()
+	b.call("set a cookie", func(ctx context.Context) error {
+		_, err := chromedp.Call(ctx, network.SetCookie, network.SetCookieParams{Name: c.Name, Value: c.Value, URL: b.server})
+		return err
+	})
 }
