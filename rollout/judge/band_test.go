@@ -173,6 +173,19 @@ func TestBandsAreFiniteAndInOrder(t *testing.T) {
 		if risk.High < share.High || risk.Low > share.Low {
 			t.Fatalf("of %d of %d the band of the risk %+v is narrower than that of the share %+v", y, n, *risk, *share)
 		}
+		for risks, b := range map[bool]*Band{false: share, true: risk} {
+			near := (b.High - b.Low) / 1000
+			for _, m := range []float64{b.Low + near, b.High - near} {
+				if !holds(float64(n), float64(y), m, risks) {
+					t.Fatalf("%v is in the band of %d of %d, %+v, and excluded", m, y, n, *b)
+				}
+			}
+			for _, m := range []float64{b.Low - near, b.High + near} {
+				if m > 0 && m < 1 && holds(float64(n), float64(y), m, risks) {
+					t.Fatalf("%v is outside of the band of %d of %d, %+v, and not excluded", m, y, n, *b)
+				}
+			}
+		}
 		if more := ShareBand(n, min(y+1, n)); more.Low < share.Low-1e-9 || more.High < share.High-1e-9 {
 			t.Fatalf("with one more than %d of %d the band goes from %+v down to %+v", y, n, *share, *more)
 		}
@@ -183,9 +196,7 @@ func TestBandsAreFiniteAndInOrder(t *testing.T) {
 	}
 }
 
-// What a band shows is a function of the counts, so that those of parts, added, give
-// the band of the whole.
-func TestQuantilesOfSumsAreInOrder(t *testing.T) {
+func TestBandsOfQuantilesAreFiniteAndInOrder(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var h [64]uint64
 		for range rapid.IntRange(1, 6).Draw(t, "buckets") {
