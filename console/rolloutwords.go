@@ -289,7 +289,7 @@ func elapsedOf(d fairlead.Duration) string {
 			text = text[:len(text)-2]
 		}
 	}
-	return strings.NewReplacer("h", " h ", "m", " min ", "s", " s").Replace(text)
+	return strings.TrimSpace(strings.NewReplacer("h", " h ", "m", " min ", "s", " s").Replace(text))
 }
 
 func inconclusive(policy string) string {

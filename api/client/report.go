@@ -125,7 +125,7 @@ type Ignored struct {
 // Report returns the judge's evidence; false where there is none.
 func (r Rollout) Report() (Report, bool) {
 	var report Report
-	if len(r.Evidence) == 0 || json.Unmarshal(r.Evidence, &report) != nil {
+	if len(r.Evidence) == 0 || string(r.Evidence) == "null" || json.Unmarshal(r.Evidence, &report) != nil {
 		return Report{}, false
 	}
 	return report, true
