@@ -4,6 +4,7 @@ import (
 	"context"
 	"math"
 	"net/http"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -12,11 +13,17 @@ import (
 	"github.com/fairlead/fairlead/rollout/judge"
 )
 
+// courseWithin is how long inputs are read for one answer: less than clients wait. Some
+// 50,000 inputs are read in it, and the next call goes on from there.
+const courseWithin = 8 * time.Second
+
 func (s *server) registerCourse(api huma.API) {
 	register(api, http.MethodGet, "/v1/rollouts/{id}/course", "getCourse", "A rollout's evidence over time",
 		func(ctx context.Context, in *struct {
 			ID string `path:"id"`
 		}) (client.Course, error) {
+			ctx, cancel := context.WithTimeout(ctx, courseWithin)
+			defer cancel()
 			course, err := s.Courses.Of(ctx, in.ID)
 			if err != nil {
 				return client.Course{}, err

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+
+	"github.com/fairlead/fairlead"
 )
 
 // coursesMost is how many courses are kept, to go on from where they are. Each is a
@@ -26,15 +28,17 @@ type keptCourse struct {
 	id     string
 	turn   chan struct{} // holds a value while nobody is at it
 	course *courseFold   // nil before the first
+	view   Course        // of it
 }
 
 // NewCourses returns the courses of a store's rollouts.
 func NewCourses(store Store) *Courses { return &Courses{store: store} }
 
-// Of returns the course of a rollout up to its newest recorded input. The first call
-// for a rollout folds all of its inputs. The error is of code not_found where there is
-// no such rollout, and of code corrupt where its inputs cannot be read. When ctx ends,
-// the next call goes on from there.
+// Of returns the course of a rollout up to its newest recorded input; the caller must
+// not change what it points to. The first call for a rollout folds all of its inputs.
+// The error is of code not_found where there is no such rollout, and of code corrupt
+// where its inputs cannot be read. When ctx ends it is of code unavailable, and the next
+// call goes on from there.
 func (c *Courses) Of(ctx context.Context, id string) (Course, error) {
 	recorded, began, err := storedBegun(ctx, c.store, id)
 	if err != nil {
@@ -45,14 +49,14 @@ func (c *Courses) Of(ctx context.Context, id string) (Course, error) {
 	case <-k.turn:
 		defer func() { k.turn <- struct{}{} }()
 	case <-ctx.Done():
-		return Course{}, fmt.Errorf("course of rollout %s: %w", id, ctx.Err())
+		return Course{}, unread(ctx, id)
 	}
 	if k.course == nil {
 		k.course = newCourse(began)
 	}
 	for fact, err := range c.store.Facts(ctx, id, k.course.machine.facts+1) {
-		if err == nil {
-			err = ctx.Err()
+		if ctx.Err() != nil {
+			return Course{}, unread(ctx, id)
 		}
 		if err == nil {
 			err = k.course.take(fact)
@@ -61,9 +65,22 @@ func (c *Courses) Of(ctx context.Context, id string) (Course, error) {
 			return Course{}, fmt.Errorf("course of rollout %s: %w", id, err)
 		}
 	}
-	v := k.course.view()
+	return k.shown(recorded), nil
+}
+
+func unread(ctx context.Context, id string) error {
+	return fairlead.Errorf(fairlead.Unavailable, "read the course of rollout "+id, "its recorded inputs are many, and are still being read: %w", ctx.Err()).
+		WithHint("ask again: it goes on from where it is")
+}
+
+// shown returns the course as it stands, which is computed once for each input.
+func (k *keptCourse) shown(recorded Rollout) Course {
+	if k.view.Rollout.ID == "" || k.view.Inputs != k.course.machine.facts {
+		k.view = k.course.view()
+	}
+	v := k.view
 	v.Differs = k.course.differs(recorded)
-	return v, nil
+	return v
 }
 
 // keep returns a rollout's place, and forgets the one that was not asked for longest.
