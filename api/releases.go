@@ -13,7 +13,12 @@ import (
 
 func (s *server) registerReleases(api huma.API) {
 	register(api, http.MethodGet, "/v1/apps/{app}/releases", "listReleases", "An app's releases, newest first",
-		func(ctx context.Context, in *appPath) ([]client.Release, error) { return s.releases(ctx, in.App) })
+		func(ctx context.Context, in *struct {
+			App   string `path:"app"`
+			Limit int    `query:"limit" minimum:"0" doc:"how many at most; default all"`
+		}) ([]client.Release, error) {
+			return s.releases(ctx, in.App, in.Limit)
+		})
 	register(api, http.MethodPost, "/v1/deploy", "deploy", "Make a release and bring it to an environment",
 		func(ctx context.Context, in *struct{ Body client.Deploy }) (client.Deployed, error) {
 			rel, r, made, err := s.Deployments.Deploy(ctx, in.Body, principal(ctx))
@@ -37,7 +42,7 @@ func (s *server) deployed(ctx context.Context, rel fairlead.Release, r rollout.R
 	return d, err
 }
 
-func (s *server) releases(ctx context.Context, app string) ([]client.Release, error) {
+func (s *server) releases(ctx context.Context, app string, limit int) ([]client.Release, error) {
 	all, err := s.Releases.List(ctx, app)
 	if err != nil {
 		return nil, err
@@ -45,6 +50,9 @@ func (s *server) releases(ctx context.Context, app string) ([]client.Release, er
 	if len(all) == 0 {
 		return nil, fairlead.Errorf(fairlead.NotFound, "list releases", "there is no app %q", app).
 			WithHint("see which there are with: fairlead status")
+	}
+	if limit > 0 {
+		all = all[max(0, len(all)-limit):]
 	}
 	views := make([]client.Release, len(all))
 	for i, r := range all {

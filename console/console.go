@@ -64,6 +64,7 @@ func New(c Config) http.Handler {
 	mux.HandleFunc("GET /login", s.login)
 	s.post(mux, "/logout", s.logout)
 	s.page(mux, "/{$}", fleet)
+	s.page(mux, "/apps/{app}", appPage)
 	s.page(mux, "/apps/{app}/releases/{number}", releasePage)
 	s.page(mux, "/apps/{app}/releases/{number}/file", filePage)
 	s.page(mux, "/apps/{app}/releases/{number}/log", logPage)

@@ -113,6 +113,11 @@ func (d Difference) Empty() bool {
 	return true
 }
 
+// NewestReleases returns an app's newest releases, at most n, newest first.
+func (c *Client) NewestReleases(ctx context.Context, app string, n int) ([]Release, error) {
+	return call[[]Release](ctx, c, http.MethodGet, fmt.Sprintf("/v1/apps/%s/releases?limit=%d", url.PathEscape(app), n), nil)
+}
+
 // Release returns one release.
 func (c *Client) Release(ctx context.Context, app string, number int) (Release, error) {
 	return call[Release](ctx, c, http.MethodGet, releasePath(app, number), nil)
