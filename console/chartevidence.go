@@ -22,14 +22,7 @@ func (c course) evidence() panel {
 	p.figures = []series{harm, safety}
 	p.chart.Height = 190
 	p.chart.Y = chart.Axis{Log: true, Low: 0.1, High: c.highest(), Format: writeE}
-	for _, name := range c.signals() {
-		h := series{name: "harm by " + name, write: figures.E, value: ofSignal(name, func(s client.SignalSample) float64 { return s.Harm })}
-		s := series{name: "safety of " + name, write: figures.E, value: ofSignal(name, func(s client.SignalSample) float64 { return s.Safety })}
-		p.figures = append(p.figures, h, s)
-		p.chart.Lines = append(p.chart.Lines,
-			chart.Line{Style: chart.Harm, Faint: true, Points: h.points(c.Samples, 1)},
-			chart.Line{Style: chart.Safe, Faint: true, Points: s.points(c.Samples, 1)})
-	}
+	c.alone(&p)
 	p.chart.Lines = append(p.chart.Lines,
 		chart.Line{Name: "safety", Style: chart.Safe, Points: safety.points(c.Samples, 1)},
 		chart.Line{Name: "harm", Style: chart.Harm, Points: harm.points(c.Samples, 1)})
@@ -43,6 +36,28 @@ func (c course) evidence() panel {
 		p.note += " Faint: each signal alone."
 	}
 	return p
+}
+
+// alone adds what each signal says alone: figures, and faint lines where it says something.
+func (c course) alone(p *panel) {
+	for _, name := range c.signals() {
+		h := series{name: "harm by " + name, write: figures.E, value: ofSignal(name, func(s client.SignalSample) float64 { return s.Harm })}
+		s := series{name: "safety of " + name, write: figures.E, value: ofSignal(name, func(s client.SignalSample) float64 { return s.Safety })}
+		p.figures = append(p.figures, h, s)
+		for _, f := range []struct {
+			style  chart.Style
+			points []chart.Point
+		}{{chart.Harm, h.points(c.Samples, 1)}, {chart.Safe, s.points(c.Samples, 1)}} {
+			if speaks(f.points) {
+				p.chart.Lines = append(p.chart.Lines, chart.Line{Style: f.style, Faint: true, Points: f.points})
+			}
+		}
+	}
+}
+
+// speaks reports whether there is any evidence: one of nothing is 1 all the time.
+func speaks(points []chart.Point) bool {
+	return slices.ContainsFunc(points, func(p chart.Point) bool { return p.Value < 0.95 || p.Value > 1.05 })
 }
 
 func (c course) levels() []chart.Level {
@@ -96,10 +111,13 @@ func (c course) weighed() string {
 	return fmt.Sprintf("Harm: %s. Safety of this step: %s%s.", eOf(now.Harm, c.Needed.Harm), eOf(now.Safety, c.Needed.Safety), c.left())
 }
 
-// began is when the first sample began.
+// began is the first traffic, or where that is not known when the first sample began.
 func (c course) began() time.Time {
-	if len(c.Samples) == 0 {
+	switch {
+	case len(c.Samples) == 0:
 		return time.Time{}
+	case c.FirstTraffic.After(c.Samples[0].From) && c.FirstTraffic.Before(c.Samples[0].At):
+		return c.FirstTraffic
 	}
 	return c.Samples[0].From
 }

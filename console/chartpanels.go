@@ -243,7 +243,7 @@ func (c course) requests() panel {
 	p.chart.Y = chart.Axis{Unit: "/s", Least: 1, Format: writeRate}
 	new := series{name: "new", unit: "requests/s", write: writeRate, value: perSecond(func(s client.Sample) client.ArmSample { return s.Canary })}
 	old := series{name: "old", unit: "requests/s", write: writeRate, value: perSecond(func(s client.Sample) client.ArmSample { return s.Stable })}
-	joined := coarse(c.Samples, mostPoints)
+	joined := coarse(c.complete(), mostPoints)
 	p.figures = []series{new}
 	if c.From != 0 {
 		p.figures = []series{new, old}
@@ -252,6 +252,15 @@ func (c course) requests() panel {
 	p.chart.Lines = append(p.chart.Lines, chart.Line{Name: "new", Style: chart.New, Points: new.points(joined, 1)})
 	p.chart.Says = c.takes(joined, new, old)
 	return p
+}
+
+// complete are the samples of which all is known. Of the newest one requests still come,
+// and a decision may have cut it short.
+func (c course) complete() []client.Sample {
+	if n := len(c.Samples); n > 2 {
+		return c.Samples[:n-1]
+	}
+	return c.Samples
 }
 
 // perSecond makes the rate of an arm's requests; a sample that has just begun has none.
@@ -299,13 +308,22 @@ func (c course) split() panel {
 	return p
 }
 
+// splitSays compares the newest share that was measured with what was ordered then.
 func (c course) splitSays(ordered, measured series) string {
+	now := c.newest()
+	text := fmt.Sprintf("%s is ordered on %s", ordered.text(now), c.newName())
+	for i := len(c.Samples) - 1; i >= 0; i-- {
+		s := c.Samples[i]
+		b, ok := measured.value(s)
+		switch {
+		case ok && s.Weight == now.Weight:
+			return text + "; " + measured.said(b) + " is measured."
+		case ok:
+			return text + fmt.Sprintf(". Before, %s was measured where %s was ordered.", measured.said(b), ordered.text(s))
+		}
+	}
 	if len(c.Samples) == 0 {
 		return ""
-	}
-	text := fmt.Sprintf("%s is ordered on %s", ordered.text(c.newest()), c.newName())
-	if _, ok := measured.value(c.newest()); ok {
-		text += "; " + measured.text(c.newest()) + " is measured"
 	}
 	return text + "."
 }

@@ -85,9 +85,7 @@ func (c course) plain(title string) chart.Chart {
 	if c.Outcome != "" {
 		out.Empty = "The new release took no traffic"
 	}
-	if n := len(c.Samples); n > 0 {
-		out.From, out.To = c.Samples[0].From, c.Samples[n-1].At
-	}
+	out.From, out.To = c.began(), c.newest().At
 	out.Marks = c.marks(&out)
 	for i, m := range out.Marks { // what ended it is told everywhere, the rest where all is told
 		if m.Rank < ending {
@@ -113,7 +111,7 @@ func (c course) marks(ch *chart.Chart) []chart.Mark {
 	var out []chart.Mark
 	for _, m := range c.Marks {
 		look, ok := markLooks[strings.TrimPrefix(m.Kind, "rollout.")]
-		if !ok || len(c.Samples) == 0 || m.At.Before(ch.From) {
+		if !ok || len(c.Samples) == 0 || m.At.Before(c.Samples[0].From) {
 			continue
 		}
 		look.At, look.Text = m.At, m.Text

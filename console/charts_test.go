@@ -100,11 +100,11 @@ func TestAPartThatHasNoChartIsThereAndEmpty(t *testing.T) {
 
 func TestAChartSaysWhatItShowsInNumbers(t *testing.T) {
 	r, c := rolledBack()
-	now := c.Samples[len(c.Samples)-1]
+	now, whole := c.Samples[len(c.Samples)-1], c.Samples[len(c.Samples)-2]
 	all := panels(r, c)
 	for name, want := range map[string]string{
 		"failures": fmt.Sprintf("triage@3 failed for %s of its units (", writePercent(100*now.Canary.Failures.Estimate)),
-		"requests": fmt.Sprintf("%s on triage@3, %s on triage@2, over the newest 1.0 s.", rate(float64(now.Canary.Requests)), rate(float64(now.Stable.Requests))),
+		"requests": fmt.Sprintf("%s on triage@3, %s on triage@2, over the newest 1.0 s.", rate(float64(whole.Canary.Requests)), rate(float64(whole.Stable.Requests))),
 		"split":    "25 % is ordered on triage@3; 25 % (",
 		"evidence": "Harmful: the evidence of harm reached ",
 		"latency":  "p99 ",

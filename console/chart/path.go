@@ -14,9 +14,14 @@ type stretch struct {
 	beyond          bool // a value is above the top
 }
 
-// stretches places a line's points in a frame of a width.
+// stretches places a line's points in a frame of a width. All share three arrays.
 func (c Chart) stretches(l Line, s scale, width int) []stretch {
 	var out []stretch
+	var all, low, high []spot
+	all = make([]spot, 0, len(l.Points))
+	if l.Band {
+		low, high = make([]spot, 0, len(l.Points)), make([]spot, 0, len(l.Points))
+	}
 	open := false
 	for _, p := range l.Points {
 		if math.IsNaN(p.Value) || p.At.Before(c.From) || p.At.After(c.To) {
@@ -24,16 +29,17 @@ func (c Chart) stretches(l Line, s scale, width int) []stretch {
 			continue
 		}
 		if !open {
-			out, open = append(out, stretch{}), true
+			out, open = append(out, stretch{line: all[len(all):], low: low[len(low):], high: high[len(high):]}), true
 		}
 		now := &out[len(out)-1]
 		x := int(math.Round(c.at(p.At) * float64(width)))
 		y, beyond := s.y(p.Value)
 		now.beyond = now.beyond || beyond
-		now.line = append(now.line, spot{x, y})
+		all = append(all, spot{x, y})
+		now.line = now.line[:len(now.line)+1]
 		if l.Band {
-			now.low = append(now.low, spot{x, s.edge(p.Low, y)})
-			now.high = append(now.high, spot{x, s.edge(p.High, y)})
+			low, high = append(low, spot{x, s.edge(p.Low, y)}), append(high, spot{x, s.edge(p.High, y)})
+			now.low, now.high = now.low[:len(now.low)+1], now.high[:len(now.high)+1]
 		}
 	}
 	return out

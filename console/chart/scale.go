@@ -44,29 +44,43 @@ func (c Chart) scale() scale {
 	return s
 }
 
-// reach returns the least positive and the greatest finite value that the axis should
-// show: of all lines that are not faint, and of the bands of the newest third. The first
-// bands of a course are as wide as everything, and would hide the rest.
+// bandReach is by how much bands alone may stretch an axis beyond the values.
+const bandReach = 4
+
+// reach returns the least positive and the greatest value that the axis should show: of
+// all lines that are not faint, and of the bands of the newest third, which may reach
+// bandReach times as far. The first bands of a course are as wide as everything, and
+// would hide the rest.
 func (c Chart) reach() (least, most float64) {
-	least = math.Inf(1)
-	grow := func(v float64) {
-		if v > 0 && v <= biggest {
-			least, most = min(least, v), max(most, v)
-		}
-	}
+	values, bands := noExtremes(), noExtremes()
 	for _, l := range c.Lines {
 		if l.Faint {
 			continue
 		}
 		for i, p := range l.Points {
-			grow(p.Value)
+			values.grow(p.Value)
 			if l.Band && 3*i >= 2*len(l.Points) && !math.IsNaN(p.Value) {
-				grow(p.Low)
-				grow(p.High)
+				bands.grow(p.Low)
+				bands.grow(p.High)
 			}
 		}
 	}
-	return least, most
+	if values.most == 0 {
+		return bands.least, bands.most
+	}
+	least = min(values.least, max(bands.least, values.least/bandReach))
+	return least, max(values.most, min(bands.most, values.most*bandReach))
+}
+
+// extremes are the least and the greatest positive number of those that it has seen.
+type extremes struct{ least, most float64 }
+
+func noExtremes() extremes { return extremes{least: math.Inf(1)} }
+
+func (e *extremes) grow(v float64) {
+	if v > 0 && v <= biggest {
+		e.least, e.most = min(e.least, v), max(e.most, v)
+	}
 }
 
 // y returns the height of a value and whether it is beyond the top. A value below the
