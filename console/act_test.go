@@ -76,7 +76,7 @@ func (a *asking) send(path string, form url.Values) (status int, location, page 
 	}
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	r.Header.Set("Origin", a.web.URL)
-	r.AddCookie(&http.Cookie{Name: consolecookie.Name, Value: aToken})
+	r.AddCookie(&http.Cookie{Name: consolecookie.Of(r.Host), Value: aToken})
 	resp, err := a.web.Client().Do(r)
 	if err != nil {
 		a.t.Fatal(err)

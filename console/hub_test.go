@@ -329,7 +329,7 @@ func followBySocket(b *testing.B, address string) net.Conn {
 	if err != nil {
 		b.Fatal(err)
 	}
-	_, err = fmt.Fprintf(c, "GET /live/ HTTP/1.1\r\nHost: %s\r\nCookie: %s=%s\r\nAccept: text/event-stream\r\n\r\n", address, consolecookie.Name, aToken)
+	_, err = fmt.Fprintf(c, "GET /live/ HTTP/1.1\r\nHost: %s\r\nCookie: %s=%s\r\nAccept: text/event-stream\r\n\r\n", address, consolecookie.Of(address), aToken)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -118,7 +118,7 @@ func TestWhatIsNotFollowedMayHoldAForm(t *testing.T) {
 		return view{Title: "Still", Still: true, Crumbs: []crumb{{"Fleet", "/"}}, Styles: []string{"a.css"}, Scripts: []string{"b.js"}}, nil
 	})
 	w, r := httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/still", nil)
-	r.AddCookie(&http.Cookie{Name: consolecookie.Name, Value: aToken})
+	r.AddCookie(&http.Cookie{Name: consolecookie.Of(r.Host), Value: aToken})
 	mux.ServeHTTP(w, r)
 	has(t, w.Body.String(), `data-live=""`, `href="/assets/a.css"`, `src="/assets/b.js"`, `<li><a href="/">Fleet</a></li><li aria-current="page">Still</li>`)
 	if strings.Contains(w.Body.String(), "<noscript>") {

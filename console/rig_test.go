@@ -72,7 +72,7 @@ func get(t *testing.T, server *httptest.Server, path string, headers ...string) 
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.AddCookie(&http.Cookie{Name: consolecookie.Name, Value: aToken})
+	r.AddCookie(&http.Cookie{Name: consolecookie.Of(r.Host), Value: aToken})
 	for i := 0; i+1 < len(headers); i += 2 {
 		r.Header.Set(headers[i], headers[i+1])
 	}

@@ -34,7 +34,7 @@ func (s *console) session(r *http.Request) (Session, bool) {
 
 // tokenOf returns the token in a request's cookie, or "".
 func tokenOf(r *http.Request) string {
-	cookie, err := r.Cookie(consolecookie.Name)
+	cookie, err := r.Cookie(consolecookie.Of(r.Host))
 	if err != nil {
 		return ""
 	}
@@ -45,7 +45,7 @@ func tokenOf(r *http.Request) string {
 // page makes a browser send it. With no token it takes the cookie from the browser.
 func sessionCookie(r *http.Request, token string) *http.Cookie {
 	c := &http.Cookie{
-		Name: consolecookie.Name, Value: token, Path: "/",
+		Name: consolecookie.Of(r.Host), Value: token, Path: "/",
 		HttpOnly: true, SameSite: http.SameSiteStrictMode, Secure: r.TLS != nil,
 	}
 	if token == "" {

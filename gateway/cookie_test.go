@@ -13,7 +13,7 @@ import (
 )
 
 // carried is a browser's cookies on a host that has the console too.
-const carried = "theme=dark; " + consolecookie.Name + "=secret; tenant=a"
+const carried = "theme=dark; " + consolecookie.Name + "_8090=secret; tenant=a"
 
 func TestTheConsolesCookieReachesNoInstanceAndOtherCookiesDo(t *testing.T) {
 	var stable, canary atomic.Pointer[http.Header]

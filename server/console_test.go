@@ -26,7 +26,7 @@ func TestALinkLogsABrowserInOnceAndItsCookieIsForTheConsoleAlone(t *testing.T) {
 	if p.status != http.StatusOK || err != nil {
 		t.Fatalf("got %d, %v", p.status, err)
 	}
-	if cookie.Name != consolecookie.Name || len(cookie.Value) != 64 || !cookie.HttpOnly || cookie.SameSite != http.SameSiteStrictMode ||
+	if cookie.Name != consolecookie.Of(h.api) || len(cookie.Value) != 64 || !cookie.HttpOnly || cookie.SameSite != http.SameSiteStrictMode ||
 		cookie.Path != "/" || cookie.Domain != "" || cookie.Secure {
 		t.Errorf("the cookie is %s", p.header.Get("Set-Cookie"))
 	}
@@ -86,17 +86,17 @@ func TestALinkLeadsToAPageOfTheConsoleOnly(t *testing.T) {
 
 func TestForeignHostsAreRefused(t *testing.T) {
 	b := newHouse(t, t.TempDir(), "127.0.0.1:0").enter("")
-	cookie := consolecookie.Name + "=" + b.token() // whatever a browser would do
+	cookie := func(host string) string { return consolecookie.Of(host) + "=" + b.token() } // whatever a browser would do
 	for _, path := range []string{"/", "/login", "/live/", "/assets/console.css", "/nothing"} {
-		if p := b.get(path, "Host", "evil.example", "Cookie", cookie); p.status != http.StatusForbidden || strings.Contains(p.text, "csrf") {
+		if p := b.get(path, "Host", "evil.example", "Cookie", cookie("evil.example")); p.status != http.StatusForbidden || strings.Contains(p.text, "csrf") {
 			t.Errorf("GET %s: %d %s", path, p.status, p.text)
 		}
 	}
-	if p := b.post("/logout", b.proof(), "Host", "evil.example", "Cookie", cookie); p.status != http.StatusForbidden || !b.in() {
+	if p := b.post("/logout", b.proof(), "Host", "evil.example", "Cookie", cookie("evil.example")); p.status != http.StatusForbidden || !b.in() {
 		t.Errorf("a form: %d", p.status)
 	}
 	for _, own := range []string{"fairlead.localhost", "localhost", "127.0.0.1"} {
-		if p := b.get("/", "Host", own+":8090", "Cookie", cookie); p.status != http.StatusOK {
+		if p := b.get("/", "Host", own+":8090", "Cookie", cookie(own+":8090")); p.status != http.StatusOK {
 			t.Errorf("as %s: %d", own, p.status)
 		}
 	}
@@ -211,6 +211,15 @@ func TestASessionEndsWithItsTime(t *testing.T) {
 		t.Errorf("got %d %s", p.status, p.text)
 	}
 	<-ended // by the test's time limit
+}
+
+func TestConsolesOnTwoPortsOfAHostLetOneIntoBoth(t *testing.T) {
+	one, two := newHouse(t, t.TempDir(), "127.0.0.1:0"), newHouse(t, t.TempDir(), "127.0.0.1:0")
+	b := one.enter("")
+	b.get(two.link(""))
+	if p := b.get(two.base + "/"); p.status != http.StatusOK || !b.in() {
+		t.Errorf("got %d", p.status)
+	}
 }
 
 func TestALaterLoginTakesThePlaceOfTheOneBefore(t *testing.T) {

@@ -1,19 +1,29 @@
-// Package consolecookie knows the cookie that holds the token of a console's session. The
-// console sets and reads it; the gateway keeps it from applications, for a browser sends
-// a cookie to every port of its host.
+// Package consolecookie knows the cookies that hold the tokens of consoles' sessions. The
+// console sets and reads them; the gateway keeps them from applications, for a browser
+// sends a cookie to every port of its host.
 package consolecookie
 
 import (
+	"net"
 	"net/http"
 	"slices"
 	"strings"
 )
 
-// Name is the cookie's.
+// Name begins the name of every such cookie.
 const Name = "fairlead_console"
 
-// Strip takes the cookie out of a request's header, which it changes in place; the other
-// cookies stay as they are. It allocates nothing where the cookie is not.
+// Of returns the name of the cookie of the console at a host and port, as a browser has
+// them: consoles on two ports of a host do not take each other's place.
+func Of(hostport string) string {
+	if _, port, err := net.SplitHostPort(hostport); err == nil && port != "" {
+		return Name + "_" + port
+	}
+	return Name
+}
+
+// Strip takes the cookies out of a request's header, which it changes in place; others
+// stay as they are. It allocates nothing where there is none.
 func Strip(h http.Header) {
 	lines := h["Cookie"]
 	if !slices.ContainsFunc(lines, mentions) {
@@ -32,7 +42,7 @@ func Strip(h http.Header) {
 	h["Cookie"] = kept
 }
 
-// StripSet takes what sets the cookie out of an answer's header: an application can
+// StripSet takes what sets such a cookie out of an answer's header: an application can
 // neither end a session of the console nor plant one.
 func StripSet(h http.Header) {
 	lines := h["Set-Cookie"]
@@ -50,7 +60,8 @@ func mentions(line string) bool { return strings.Contains(line, Name) }
 
 func named(pair string) bool {
 	name, _, _ := strings.Cut(pair, "=")
-	return strings.TrimSpace(name) == Name
+	rest, ours := strings.CutPrefix(strings.TrimSpace(name), Name)
+	return ours && (rest == "" || rest[0] == '_')
 }
 
 // without is a line of cookies but for ours.

@@ -3,10 +3,39 @@ package consolecookie_test
 import (
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/fairlead/fairlead/internal/consolecookie"
 )
+
+func TestConsolesOnTwoPortsHaveACookieEach(t *testing.T) {
+	for at, want := range map[string]string{
+		"fairlead.localhost:8090": "fairlead_console_8090", "127.0.0.1:8091": "fairlead_console_8091", "[::1]:80": "fairlead_console_80",
+		"fairlead.example": "fairlead_console", "fairlead.example:": "fairlead_console", "": "fairlead_console",
+	} {
+		if got := consolecookie.Of(at); got != want {
+			t.Errorf("at %q it is %s", at, got)
+		}
+	}
+}
+
+func FuzzWhatIsLeftHasNoneOfOursAndAllOfTheOthers(f *testing.F) {
+	f.Add("a=1; fairlead_console_8090=secret; b=2")
+	f.Add(";;fairlead_console;= ;fairlead_console =")
+	f.Fuzz(func(t *testing.T, line string) {
+		h := http.Header{"Cookie": {line}}
+		before := (&http.Request{Header: h.Clone()}).Cookies()
+		consolecookie.Strip(h)
+		before = slices.DeleteFunc(before, func(c *http.Cookie) bool {
+			return c.Name == consolecookie.Name || strings.HasPrefix(c.Name, consolecookie.Name+"_")
+		})
+		after := (&http.Request{Header: h}).Cookies()
+		if !slices.EqualFunc(before, after, func(a, b *http.Cookie) bool { return a.Name == b.Name && a.Value == b.Value }) {
+			t.Errorf("%q became %q", line, h)
+		}
+	})
+}
 
 func TestOnlyTheConsolesCookieIsTakenOut(t *testing.T) {
 	for _, c := range []struct{ given, want []string }{
@@ -21,6 +50,7 @@ func TestOnlyTheConsolesCookieIsTakenOut(t *testing.T) {
 		{[]string{"a=1", "fairlead_console=secret", "b=2"}, []string{"a=1", "b=2"}},
 		{[]string{"fairlead_console"}, nil},
 		{[]string{"my_fairlead_console=mine; fairlead_console2=mine"}, []string{"my_fairlead_console=mine; fairlead_console2=mine"}},
+		{[]string{"fairlead_console_8090=secret; fairlead_console_8091=secret; a=1"}, []string{"a=1"}},
 		{[]string{"about=fairlead_console"}, []string{"about=fairlead_console"}},
 	} {
 		h := http.Header{}
