@@ -9,9 +9,10 @@ import (
 	"github.com/fairlead/fairlead"
 )
 
-// coursesMost is how many courses are kept, to go on from where they are. Each is a
-// rollout's judge with its samples, some hundred kilobytes.
-const coursesMost = 8
+// coursesMost is how many courses are kept, to go on from where they are. Each is up to
+// half a megabyte of samples, and while its rollout moves another judge, which remembers
+// 8 bytes or so for each unit that failed or was slow.
+const coursesMost = 16
 
 // Courses reads the courses of rollouts, moving and ended. It keeps those asked for
 // last, so that a call reads only what was recorded since the one before. It is safe

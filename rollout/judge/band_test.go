@@ -120,7 +120,7 @@ func TestABandOfAQuantileHoldsAtAllTimes(t *testing.T) {
 			truth[i] = trueQuantile(draw, p)
 		}
 		t.Run(name, func(t *testing.T) {
-			missed(t, 150, func(r *rand.Rand) bool {
+			missed(t, 80, func(r *rand.Rand) bool {
 				var h [64]uint64
 				for n := 1; n <= 2000; n++ {
 					h[bucketOf(draw(r))]++
