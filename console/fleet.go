@@ -90,6 +90,14 @@ func rowOf(site client.Site) siteRow {
 // Short reports that fewer instances are ready than there should be.
 func (r siteRow) Short() bool { return r.Health.Ready < r.Health.Wanted }
 
+// Headline is the newest rollout in a sentence, where there is something to tell.
+func (r siteRow) Headline() string {
+	if r.Rollout == nil || !r.Moves && r.Rollout.Outcome == client.Promoted {
+		return ""
+	}
+	return r.Rollout.Headline
+}
+
 // Ended is when the newest rollout was decided, or the zero time.
 func (r siteRow) Ended() time.Time {
 	if r.Rollout == nil {

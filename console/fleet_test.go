@@ -21,7 +21,7 @@ func aFleet() []client.App {
 		}}},
 		{Name: "moving", Sites: []client.Site{{
 			App: "moving", Env: "production", Stable: 3, Wanted: map[int]int{3: 2, 4: 1}, Instances: []workload.Status{ready(3), ready(3), ready(4)},
-			Rollout: &client.Rollout{ID: "r2", From: 3, To: 4, Phase: "stepping", Step: 2, Weight: 2500, Weights: steps},
+			Rollout: &client.Rollout{ID: "r2", From: 3, To: 4, Phase: "stepping", Step: 2, Weight: 2500, Weights: steps, Headline: "moving@4 has 25 % of the traffic."},
 			Traffic: &client.Traffic{PerSecond: 1204, Failed: 0.048, P99: 311},
 		}}},
 		{Name: "held", Sites: []client.Site{{
@@ -37,7 +37,7 @@ func TestTheFleetShowsFirstWhatNeedsAPerson(t *testing.T) {
 	_, page := get(t, server, "/")
 	has(t, page, "3 apps in 3 environments: 1 waits for a person, 1 moves, 1 has too few instances ready.",
 		"an operator must resume or abort: inconclusive", "held: inconclusive", "1 of 2 ready", "4 restarts",
-		"step 2 of 3, 25 %", `aria-current="step">25 %`, "1,204 requests/s", "4.8 % failed", "p99 311 ms", "3 of 3 ready",
+		"step 2 of 3, 25 %", "moving@4 has 25 % of the traffic.", `aria-current="step">25 %`, "1,204 requests/s", "4.8 % failed", "p99 311 ms", "3 of 3 ready",
 		"promoted", "http://127.0.0.1:8080", `href="/rollouts/r2"`, `href="/apps/quiet/releases/2"`)
 	at := -1
 	for _, app := range []string{"held", "moving", "quiet"} {

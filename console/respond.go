@@ -36,6 +36,18 @@ type document struct {
 	Content []rendered
 }
 
+// Current is what a link of the navigation is to this page: "page" for the page itself,
+// "true" for the one above it, "" for another.
+func (d document) Current(path string) string {
+	switch {
+	case d.Path == path:
+		return "page"
+	case len(d.Crumbs) > 0 && d.Crumbs[0].Path == path:
+		return "true"
+	}
+	return ""
+}
+
 type rendered struct {
 	part
 	HTML template.HTML
