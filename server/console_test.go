@@ -278,7 +278,8 @@ func TestAReporterGetsNoLinkAndAViewersSessionMayReadOnly(t *testing.T) {
 	_, made1 := within.CreateToken(ctx, client.NewToken{Name: "mine", Role: fairlead.Reporter})
 	_, made2 := within.ConsoleLink(ctx, client.NewLink{Role: fairlead.Operator})
 	_, made3 := within.SetSecret(ctx, "production", "key", client.SecretValue{Value: []byte("secret")})
-	for what, err := range map[string]error{"a token": made1, "a link of more": made2, "a secret": made3, "the end": within.Shutdown(ctx, true)} {
+	_, made4 := within.Act(ctx, fairlead.Site{App: "triage", Env: "production"}, "rollback", client.Act{})
+	for what, err := range map[string]error{"a rollback": made4, "a token": made1, "a link of more": made2, "a secret": made3, "the end": within.Shutdown(ctx, true)} {
 		if fairlead.CodeOf(err) != fairlead.Forbidden {
 			t.Errorf("%s: %v", what, err)
 		}
