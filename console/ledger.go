@@ -7,9 +7,11 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/fairlead/fairlead"
 	"github.com/fairlead/fairlead/api/client"
+	"github.com/fairlead/fairlead/internal/figures"
 )
 
 // ledgerPages registers the pages of the ledger.
@@ -39,8 +41,9 @@ func ledger(ctx context.Context, v visit) (view, error) {
 		return view{}, err
 	}
 	return view{
-		Title:  "Ledger",
-		Styles: []string{"ledger.css"},
+		Title:   "Ledger",
+		Styles:  []string{"ledger.css"},
+		Scripts: []string{"act.js"},
 		Parts: []part{
 			{ID: "trust", Template: "ledger-trust", Data: trust},
 			{ID: "said", Template: "ledger-said", Data: trust.Verification, Announce: true},
@@ -84,6 +87,14 @@ type ledgerTrust struct {
 // Done is the share of the entries that a verification has read, in percent.
 func (t ledgerTrust) Done() int {
 	return int(100 * min(t.Verification.Entries, t.Verification.Size) / max(t.Verification.Size, 1))
+}
+
+// Took is how long the newest verification took.
+func (t ledgerTrust) Took() string {
+	if took := t.Verification.Ended.Sub(t.Verification.Began); took >= 100*time.Millisecond {
+		return figures.Elapsed(took)
+	}
+	return "less than 0.1 s"
 }
 
 // Since is how many entries came after the newest verification.
