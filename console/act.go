@@ -41,9 +41,16 @@ var actions = []action{
 	{"abort", "Abort", "You have aborted it.", "danger"},
 }
 
-// Actions are those that are possible now.
+// Actions are those that are possible now. Once its traffic went back, a rollout has
+// nothing more to roll back: what its site can still go back to stands under what to do next.
 func (p rolloutPage) Actions() []action {
-	return slices.DeleteFunc(slices.Clone(actions), func(a action) bool { return !slices.Contains(p.Can, a.Name) })
+	if p.Over() && p.Outcome != client.Promoted {
+		return nil
+	}
+	return slices.DeleteFunc(slices.Clone(actions), func(a action) bool {
+		same := a.Name == "rollback" && !p.Over() && p.FirstTraffic.IsZero() // before its traffic it is what abort does
+		return same || !slices.Contains(p.Can, a.Name)
+	})
 }
 
 // asked is an action that is asked for, as its page shows it.

@@ -39,13 +39,24 @@ func rollout(ctx context.Context, v visit) (view, error) {
 			{ID: "ro-arms", Template: "rollout-arms", Data: p},
 		},
 	}
-	shown.Parts = append(shown.Parts, charts(p.Rollout, p.course)...)
+	shown.Parts = append(shown.Parts, p.charts()...)
 	shown.Parts = append(shown.Parts,
 		part{ID: "ro-evidence", Template: "rollout-evidence", Data: p},
 		part{ID: "ro-story", Template: "rollout-story", Data: p},
 		part{ID: "ro-proof", Template: "rollout-proof", Data: p},
 	)
 	return shown, nil
+}
+
+// charts are the charts, empty before the first traffic: there is nothing to draw.
+func (p rolloutPage) charts() []part {
+	parts := charts(p.Rollout, p.course)
+	if p.FirstTraffic.IsZero() {
+		for i := range parts {
+			parts[i].Data = nil
+		}
+	}
+	return parts
 }
 
 // rolloutPage is a rollout as its page shows it.
@@ -160,9 +171,13 @@ func (p rolloutPage) Record() string { return "/rollouts/" + p.ID + "/record.jso
 type instance struct {
 	workload.Status
 	New      bool
-	Enforced int      // protections that its start had
+	Enforced []string // protections that its start had
 	Missing  []string // those that it had not
 }
+
+// Having names the protections that it has, Without those that it has not.
+func (i instance) Having() string  { return strings.Join(i.Enforced, ", ") }
+func (i instance) Without() string { return strings.Join(i.Missing, ", ") }
 
 // instancesOf are the instances of both releases that still are there: the new one's first.
 func instancesOf(r client.Rollout, site client.Site) []instance {
@@ -174,7 +189,7 @@ func instancesOf(r client.Rollout, site client.Site) []instance {
 		one := instance{Status: in, New: in.Release == r.To}
 		for _, p := range in.Protections {
 			if p.Enforced {
-				one.Enforced++
+				one.Enforced = append(one.Enforced, named(p))
 			} else {
 				one.Missing = append(one.Missing, p.Name)
 			}
@@ -183,6 +198,14 @@ func instancesOf(r client.Rollout, site client.Site) []instance {
 	}
 	slices.SortStableFunc(all, func(a, b instance) int { return b.Release - a.Release })
 	return all
+}
+
+// named is a protection with what is known of it.
+func named(p workload.Protection) string {
+	if p.Detail == "" {
+		return p.Name
+	}
+	return p.Name + " (" + p.Detail + ")"
 }
 
 // Tone is the tone of an instance's state.

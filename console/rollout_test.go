@@ -129,8 +129,9 @@ func TestARolloutsPageInEachPhase(t *testing.T) {
 		"rolled back": {func(r *client.Rollout, _ *client.Report) {
 			ended(r, client.RolledBack)
 			r.Verdict = fairlead.Verdict{Finding: fairlead.Harmful, Signal: "failures", E: 410, Needed: 300}
-		}, []string{"rolled back", "Decided after", "19 s", "by failures, E = 410 of 300", "48 requests", "at the end", "What to do next", "See what triage@3 has that triage@2 has not"},
-			[]string{"Shares of the traffic now", "do-abort", "In this step", "left</span>"}},
+			r.Can, r.BackTo = []string{"rollback"}, 1
+		}, []string{"Go back further, from triage@2 to triage@1", "rolled back", "Decided after", "19 s", "by failures, E = 410 of 300", "48 requests", "at the end", "What to do next", "See what triage@3 has that triage@2 has not"},
+			[]string{"Shares of the traffic now", "do-abort", `role="group"`, "In this step", "left</span>"}},
 		"failed before traffic": {func(r *client.Rollout, _ *client.Report) {
 			ended(r, client.Failed)
 			r.FirstTraffic, r.StepBegan, r.Step = time.Time{}, time.Time{}, 0

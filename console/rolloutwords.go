@@ -75,9 +75,9 @@ func (p rolloutPage) verdict() tile {
 	switch {
 	case p.Evidence == nil && p.From > 0 && p.FirstTraffic.IsZero() && !p.Over():
 		t.Text = "none yet"
+	case p.Evidence == nil && p.FirstTraffic.IsZero():
+		t.Text = "none: it took no traffic"
 	case p.Evidence == nil:
-	case p.Verdict.Finding == fairlead.Inconclusive && p.Over():
-		t.Text = "open"
 	case p.Verdict.Finding == fairlead.Inconclusive:
 		t.Text = "open"
 	default:
@@ -235,6 +235,11 @@ func (p rolloutPage) Proofs() []gate {
 	return all
 }
 
+// Good reports whether the evidence has, or had, a time until which it is good.
+func (g gate) Good() bool {
+	return !g.Expires.IsZero() && (g.State == "passed" || g.State == "expired")
+}
+
 // Tone is the tone of the gate's state.
 func (g gate) Tone() string {
 	switch g.State {
@@ -320,7 +325,11 @@ func strategyWords(r client.Rollout) string {
 }
 
 // next is something that a reader of the record may want to do.
-type next struct{ Text, Path, Code string }
+type next struct {
+	Text, Path string
+	Code       string // a command
+	Act        string // the action that Path confirms
+}
 
 // Next says what to do after the end; nothing before.
 func (p rolloutPage) Next() []next {
@@ -333,8 +342,19 @@ func (p rolloutPage) Next() []next {
 	}
 	switch p.Outcome {
 	case client.RolledBack, client.Failed, client.Aborted:
-		all = append(all, next{Text: "Read what its instances wrote:", Code: fmt.Sprintf("fairlead logs %s --env %s", p.App, p.Env)},
-			next{Text: "Mend it, and deploy again: the next release is judged afresh"})
+		if p.ran() {
+			all = append(all, next{Text: "Read what its instances wrote:", Code: fmt.Sprintf("fairlead logs %s --env %s", p.App, p.Env)})
+		}
+		all = append(all, next{Text: "Mend it, and deploy again: the next release is judged afresh"})
+		if p.May && p.BackTo > 0 {
+			all = append(all, next{Text: fmt.Sprintf("Go back further, from %s to %s", p.Old(), releaseName(p.App, p.BackTo)), Path: "/rollouts/" + p.ID + "/rollback", Act: "rollback"})
+		}
 	}
 	return append(all, next{Text: "Prove that this record was not changed", Path: "/ledger"})
+}
+
+// ran reports whether instances of the new release were started.
+func (p rolloutPage) ran() bool {
+	proven := !slices.ContainsFunc(p.Gates, func(g client.Gate) bool { return g.State != "passed" })
+	return !p.FirstTraffic.IsZero() || p.Outcome == client.Failed && proven
 }
