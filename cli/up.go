@@ -11,6 +11,8 @@ import (
 	"strconv"
 
 	"github.com/spf13/cobra"
+
+	"github.com/fairlead/fairlead/cli/progress"
 )
 
 func (inv *invocation) up() *cobra.Command {
@@ -26,7 +28,8 @@ use down.
 
 On its first start it makes the state directory with the ledger's keys and the
 first administrator's token (file admin.token, mode 0600), which the other
-commands find by themselves.`,
+commands find by themselves. The API's address serves the console too: see
+fairlead console.`,
 		Example: "  fairlead up\n  fairlead up --state ./state --listen 127.0.0.1:8080 --api 127.0.0.1:8090",
 		Args:    exactly(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -73,6 +76,14 @@ func (inv *invocation) ready(a Addresses) {
 		_, err := fmt.Fprintf(w, "ready: traffic on http://%s, control API on http://%s, state in %s\n", a.Gateway, a.API, a.State)
 		return err
 	})
+	if progress.OpenTerminal(inv.screen, inv.std.Getenv, false) == nil {
+		return // standard error may be read by a program
+	}
+	command := "fairlead console"
+	if inv.flags.state != "" {
+		command += " --state " + inv.flags.state
+	}
+	inv.note("see it in a browser with: %s", command)
 }
 
 func (inv *invocation) logger(format, level string) (*slog.Logger, error) {
