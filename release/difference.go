@@ -94,6 +94,7 @@ func Compare(before, after Side) Difference {
 		change := PartChange{Part: part, Change: Same, Values: compareValues(values(before.Release, part), values(after.Release, part))}
 		if slices.Contains(kinds(), part) || part == PartArtifact {
 			change.Files = compareFiles(filesOf(part, before, after))
+			change.Values = unsaid(change.Values, change.Files)
 		}
 		if len(change.Files)+len(change.Values) > 0 {
 			change.Change = Changed
@@ -139,6 +140,17 @@ func filesOf(part string, before, after Side) (was, is map[string]File) {
 		return picked
 	}
 	return pick(before.Files), pick(after.Files)
+}
+
+// unsaid leaves out that a file is named where it came or went with that.
+func unsaid(values []ValueChange, files []FileChange) []ValueChange {
+	said := map[string]bool{}
+	for _, f := range files {
+		if f.Change != Changed {
+			said[f.Path], said[f.Was] = true, true
+		}
+	}
+	return slices.DeleteFunc(values, func(v ValueChange) bool { return said[v.Name] })
 }
 
 // compareFiles returns the files that changed, sorted by path.

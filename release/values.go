@@ -83,9 +83,7 @@ func (f *flattened) policy(environments []fairlead.Environment) {
 	}
 	f.add("environments", strings.Join(order, ", "))
 	for _, env := range environments {
-		name := env.Name
-		env.Name, env.Env = "", nil
-		f.json(name, env)
+		f.json(env.Name, env, "name", "env")
 	}
 }
 
