@@ -62,7 +62,7 @@ function open() {
   source = new EventSource(live);
   heard = performance.now();
   source.addEventListener("hello", on(({ build: is, term, now }) => {
-    if (is !== build) return location.reload();
+    if (is !== build) return anew(); // Fairlead was upgraded
     setClock(now);
     const shown = document.getElementById("term");
     if (shown && term) shown.textContent = term;
@@ -76,6 +76,14 @@ function open() {
   source.addEventListener("problem", on(({ text }) => failing(text)));
   source.addEventListener("end", on(({ why }) => ended(why)));
   source.onerror = () => lost();
+}
+
+// anew loads the page again, though not again and again.
+function anew() {
+  const last = Number(sessionStorage.getItem("anew"));
+  if (Date.now() - last < 10000) return;
+  sessionStorage.setItem("anew", Date.now());
+  location.reload();
 }
 
 // on reads an event, and notes that the server is there.
@@ -128,7 +136,7 @@ function lost() {
   close();
   lostAt ||= performance.now();
   showLost();
-  wait = Math.min(5000, wait ? wait * 2 : 250);
+  wait = Math.min(2000, wait ? wait * 2 : 250);
   clearTimeout(timer);
   timer = setTimeout(open, wait * (0.75 + Math.random() / 2));
 }
@@ -152,9 +160,10 @@ function ended(why) {
     tell("held", "Your session has ended.",
       `Numbers are as of ${clockOf(seen)}. To log in again, run <code>fairlead console</code> and open its link.`);
   } else if (why === "full") {
-    lost();
-    clearTimeout(timer);
+    close();
+    lostAt = 0;
     timer = setTimeout(open, 10000);
+    stand("again", "Waiting");
     tell("held", "Too many pages are open.", `This one stays as it was at ${clockOf(seen)}, and is followed as soon as another is closed.`);
   } else {
     lost();
@@ -165,7 +174,7 @@ function ended(why) {
 
 function replace(id, html) {
   const old = document.getElementById(id);
-  if (!old) return location.reload(); // the page has another shape now
+  if (!old) return anew(); // the page has another shape now
   const fresh = old.cloneNode(false);
   fresh.innerHTML = policy.createHTML(html);
   children(old, fresh);
