@@ -139,6 +139,39 @@ func TestABandOfAQuantileHoldsAtAllTimes(t *testing.T) {
 	}
 }
 
+// Latencies that grow are more than a band of a quantile promises; it is to hold the
+// quantiles of what came so far all the same.
+func TestABandOfAQuantileFollowsLatenciesThatGrow(t *testing.T) {
+	shares := [3]float64{0.5, 0.9, 0.99}
+	missed(t, 40, func(r *rand.Rand) bool {
+		var h [64]uint64
+		var expected [64]float64 // requests of each bucket
+		for n := 1; n <= 2000; n++ {
+			median, below := 80*(1+float64(n)/500), 0.0
+			h[bucketOf(median*math.Exp(0.8*r.NormFloat64()))]++
+			for i := range expected {
+				upTo := 0.5 * (1 + math.Erf(math.Log(fairlead.BucketBound(i)/median)/0.8/math.Sqrt2))
+				expected[i] += upTo - below
+				below = upTo
+			}
+			if !looks(n) {
+				continue
+			}
+			for i, b := range Quantiles(&h, shares) {
+				bucket, sum := 0, expected[0]
+				for sum < shares[i]*float64(n) && bucket < 63 {
+					bucket++
+					sum += expected[bucket]
+				}
+				if bound := fairlead.BucketBound(bucket); bound <= b.Low || bucketFloor(bucket) >= b.High && !b.Open {
+					return true
+				}
+			}
+		}
+		return false
+	})
+}
+
 func trueQuantile(draw func(*rand.Rand) float64, p float64) float64 {
 	r := rand.New(rand.NewPCG(1, 1))
 	var h [64]uint64
