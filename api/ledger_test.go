@@ -187,6 +187,7 @@ func TestWhoMayReadTheLedger(t *testing.T) {
 func TestEachKindOfEntryIsPutInWords(t *testing.T) {
 	for _, c := range []struct{ kind, data, want string }{
 		{"rollout.held", `{"text":"held at 25 %"}`, "held at 25 %"},
+		{"gateway.started", `{"text":"boot B"}`, "the gateway serves: boot B"},
 		{"rollout.began", `{"id":"ro-1","notes":[{"text":"triage@2 is on its way"}]}`, "triage@2 is on its way"},
 		{"release.created", `{"release":"triage@2"}`, "triage@2 is recorded"},
 		{"instance.start", `{"id":"i","target":"a-1","detail":{}}`, "a-1 is to start"},

@@ -36,6 +36,8 @@ func sentence(e fairlead.Entry) string {
 	var t told
 	_ = json.Unmarshal(e.Data, &t) // an entry without these fields has no words but its kind
 	switch {
+	case e.Kind == "gateway.started":
+		return "the gateway serves: " + t.Text
 	case t.Text != "":
 		return t.Text
 	case len(t.Notes) > 0:

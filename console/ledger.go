@@ -23,6 +23,9 @@ func (s *console) ledgerPages(mux *http.ServeMux) {
 	mux.Handle("GET /ledger/files/{name}", s.logged(s.ledgerFile))
 }
 
+// entriesShown is how many entries a page holds: so many that it stays light.
+const entriesShown = 40
+
 // ledgerPath is where the list stands.
 const ledgerPath = "/ledger"
 
@@ -32,7 +35,9 @@ func ledger(ctx context.Context, v visit) (view, error) {
 	if err != nil {
 		return view{}, err
 	}
-	record, err := v.api.Record(ctx, q)
+	asked := q
+	asked.Limit = entriesShown
+	record, err := v.api.Record(ctx, asked)
 	if err != nil {
 		return view{}, err
 	}
@@ -143,6 +148,9 @@ func (l recordList) Filtered() bool {
 	q.Before = 0
 	return q != client.RecordQuery{}
 }
+
+// Partly says whether the search ended before it found a page full.
+func (l recordList) Partly() bool { return l.Filtered() && l.Older != "" && l.Found < entriesShown }
 
 func listOf(record client.Record, q client.RecordQuery) recordList {
 	l := recordList{Record: record, Query: q, Found: len(record.Entries)}

@@ -187,11 +187,11 @@ func TestFiltersAreKeptShownAndTakenAwayOneByOne(t *testing.T) {
 		w.write(fairlead.Entry{Kind: []string{"gate.passed", "secret.set"}[i%2], Site: fairlead.Site{App: "triage", Env: "production"}})
 	}
 	page := w.page("/ledger?kind=gate.&app=triage&env=&principal=system%3Arollout&from=&until=")
-	w.says(page, "50 entries that fit", "Gate passed", `<option value="gate." selected>`, `href="/ledger?app=triage&amp;before=20&amp;kind=gate.&amp;principal=system%3Arollout"`,
+	w.says(page, "40 entries that fit", "Gate passed", `<option value="gate." selected>`, `href="/ledger?app=triage&amp;before=40&amp;kind=gate.&amp;principal=system%3Arollout"`,
 		`href="/ledger?app=triage&amp;kind=gate."`, "What: <b>Gates</b>", "Who: <b>Fairlead, rollouts</b>", `/ledger/files/entries.csv?app=triage&amp;kind=gate.`)
 	w.silent(page, "Secret set</span>")
-	older := w.page("/ledger?app=triage&before=20&kind=gate.&principal=system%3Arollout")
-	w.says(older, "10 entries that fit", "Nothing older fits", "To the newest")
+	older := w.page("/ledger?app=triage&before=40&kind=gate.&principal=system%3Arollout")
+	w.says(older, "20 entries that fit", "Nothing older fits", "To the newest")
 	w.says(w.page("/ledger?kind=token.revoked"), "Nothing fits", "Show everything")
 	w.says(w.page("/ledger?kind=odd.kind&app=gone"), "<option selected>odd.kind</option>", "<option selected>gone</option>")
 	w.says(w.page("/ledger?until=2026-01-01"), "Nothing fits", `type="date" value="2026-01-01"`)
@@ -200,6 +200,24 @@ func TestFiltersAreKeptShownAndTakenAwayOneByOne(t *testing.T) {
 			t.Errorf("%.30s: status %d", path, got.Code)
 		}
 	}
+}
+
+func TestASearchThatFindsLittleSaysHowFarItLooked(t *testing.T) {
+	w := newLedgerWorld(t, fairlead.Viewer)
+	w.write(fairlead.Entry{Kind: "secret.set"})
+	hay := make([]fairlead.Entry, 10_500)
+	for i := range hay {
+		hay[i] = fairlead.Entry{Time: time.Now(), Kind: "gate.passed", Principal: "system:test"}
+	}
+	for range 2 {
+		if _, err := w.store.Commit(t.Context(), fairlead.Change{Entries: hay}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.says(w.page("/ledger?kind=secret."), "Nothing that fits so far", "The newest 20,000 entries looked through hold none, back to entry 1,001", "Look further back", `href="/ledger?before=1001&amp;kind=secret."`)
+	w.says(w.page("/ledger?before=1001&kind=secret."), "1 entry that fits", "Nothing older fits")
+	w.write(fairlead.Entry{Kind: "secret.set"})
+	w.says(w.page("/ledger?kind=secret."), "1 entry that fits", "Looked through 20,001 entries")
 }
 
 func TestAnEmptyLedgerHasAPage(t *testing.T) {
