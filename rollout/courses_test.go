@@ -2,8 +2,10 @@ package rollout_test
 
 import (
 	"context"
+	"encoding/json"
 	"iter"
 	"reflect"
+	"strings"
 	"sync"
 	"testing"
 
@@ -27,6 +29,50 @@ func (a altered) Facts(ctx context.Context, stream string, from uint64) iter.Seq
 				return
 			}
 		}
+	}
+}
+
+// retold is a store in which a rollout's first note after its beginning is another.
+type retold struct{ rollout.Store }
+
+func (r retold) Rows(ctx context.Context, kind, prefix string) ([]fairlead.Row, error) {
+	rows, err := r.Store.Rows(ctx, kind, prefix)
+	for i := range rows {
+		var told rollout.Rollout
+		if kind != rollout.RolloutRow || json.Unmarshal(rows[i].Value, &told) != nil || len(told.Notes) < 2 {
+			continue
+		}
+		told.Notes[1].Text = "another version decided this"
+		rows[i].Value, _ = json.Marshal(told)
+	}
+	return rows, err
+}
+
+func TestACourseSaysWhereItIsNotAsRecorded(t *testing.T) {
+	b := newBench(t)
+	b.first()
+	id := b.begin(2).ID
+	b.second(id, 0, 0)
+	c, err := rollout.NewCourses(retold{b.store}).Of(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(c.Differs, "another version decided this") {
+		t.Errorf("it differs by %q, want what is recorded", c.Differs)
+	}
+}
+
+func TestThePersonsReasonIsNotInACourse(t *testing.T) {
+	b := newBench(t)
+	b.first()
+	id := b.begin(2).ID
+	b.second(id, 0, 0)
+	if _, err := b.engine.Act(t.Context(), site, rollout.Ask{Command: rollout.Pause, Why: "sealed:because"}, admin); err != nil {
+		t.Fatal(err)
+	}
+	c := b.course(id)
+	if last := c.Marks[len(c.Marks)-1]; last.Kind != "rollout.paused" || strings.Contains(last.Text, "because") {
+		t.Errorf("the newest mark is %+v, want the pause without its reason", last)
 	}
 }
 
