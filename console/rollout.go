@@ -89,11 +89,19 @@ func lookAt(ctx context.Context, v visit) (rolloutPage, error) {
 			continue
 		}
 		p.Instances = instancesOf(r, site)
-		if p.Needs = site.Needs; site.Rollout != nil && site.Rollout.ID != r.ID {
+		if p.Needs = asSentence(site.Needs); site.Rollout != nil && site.Rollout.ID != r.ID {
 			p.Newest, p.Needs = site.Rollout.ID, ""
 		}
 	}
 	return p, nil
+}
+
+// asSentence makes a sentence of a few words.
+func asSentence(words string) string {
+	if words == "" {
+		return ""
+	}
+	return strings.ToUpper(words[:1]) + words[1:] + "."
 }
 
 // Name is the new release's.
@@ -182,10 +190,11 @@ func (i instance) Without() string { return strings.Join(i.Missing, ", ") }
 // instancesOf are the instances of both releases that still are there: the new one's first.
 func instancesOf(r client.Rollout, site client.Site) []instance {
 	var all []instance
-	for _, in := range site.Instances {
-		if in.Release != r.To && in.Release != r.From {
-			continue
-		}
+	running := of(site.Instances, r.To)
+	if r.From != r.To {
+		running = append(running, of(site.Instances, r.From)...)
+	}
+	for _, in := range running {
 		one := instance{Status: in, New: in.Release == r.To}
 		for _, p := range in.Protections {
 			if p.Enforced {
@@ -196,8 +205,12 @@ func instancesOf(r client.Rollout, site client.Site) []instance {
 		}
 		all = append(all, one)
 	}
-	slices.SortStableFunc(all, func(a, b instance) int { return b.Release - a.Release })
 	return all
+}
+
+// of returns the instances of a release.
+func of(instances []workload.Status, release int) []workload.Status {
+	return slices.DeleteFunc(slices.Clone(instances), func(in workload.Status) bool { return in.Release != release })
 }
 
 // named is a protection with what is known of it.

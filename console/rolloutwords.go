@@ -37,7 +37,10 @@ func (p rolloutPage) Tiles() []tile {
 	default:
 		tiles = append(tiles, tile{Name: "Under way for", At: p.Started, Kind: "for"})
 	}
-	if p.LeftSecs != nil && p.Phase == "stepping" {
+	switch {
+	case p.Held != "":
+		tiles = append(tiles, tile{Name: "Held", Text: p.Held})
+	case p.LeftSecs != nil && p.Phase == "stepping":
 		tiles = append(tiles, tile{Name: "To the next verdict", Text: "about " + figures.Left(*p.LeftSecs), Sub: p.longest()})
 	}
 	return append(tiles, p.verdict(), p.hurt())

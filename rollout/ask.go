@@ -96,7 +96,7 @@ func (s State) Consequence(c Command) string {
 	case c == Pause:
 		return fmt.Sprintf("%s stays at %s of the traffic until somebody resumes it. Judging goes on: evidence of harm still rolls it back.", name, r.Weight)
 	case c == Resume:
-		return sentence(s.tried(c).Text) + "."
+		return s.resumption(name)
 	case r.Phase == Ended:
 		return fmt.Sprintf("%s@%d gets all traffic again as soon as its instances are ready (%d wanted); %s@%d has it now.",
 			r.Site.App, s.Live.Previous, s.Live.Replicas, r.Site.App, s.Live.Stable)
@@ -110,6 +110,28 @@ func (s State) Consequence(c Command) string {
 		text = fmt.Sprintf("%s keeps all traffic, and copies of requests no longer go to %s.", old, name)
 	}
 	return text + " " + recordedAs[c]
+}
+
+// resumption says what a resume would do.
+func (s State) resumption(name string) string {
+	r, after := *s.Rollout, s.tried(Resume).Rollout
+	switch guard, byGuard := strings.CutPrefix(r.Held, HeldGuard); {
+	case r.Phase == Watching && r.Held != HeldLease:
+		return fmt.Sprintf("The alert is closed, and the watch of %s goes on at %s of the traffic.", name, r.Weight)
+	case byGuard:
+		return fmt.Sprintf("%s goes on at %s of the traffic past guard %s, which holds it no more.", name, r.Weight, guard)
+	case r.Held == HeldLease && after.Phase == Watching:
+		return fmt.Sprintf("%s gets %s of the traffic again.", name, after.Weight)
+	case r.Held == HeldLease && r.Step > 0:
+		return fmt.Sprintf("%s gets %s of the traffic again, and proves its safety afresh.", name, r.Weights[r.Step-1])
+	case r.Held == HeldMismatch:
+		return fmt.Sprintf("%s goes on at %s of the traffic, and proves its safety afresh. Your reason stands as the explanation of its share.", name, r.Weight)
+	case after.Step > r.Step:
+		return fmt.Sprintf("%s goes on to step %d of %d %s: with all traffic on it nothing can be proven.", name, after.Step, len(after.Weights), withoutEvidence)
+	case r.FirstTraffic.IsZero():
+		return name + " goes on, and takes traffic as soon as its gates hold and its instances are ready."
+	}
+	return fmt.Sprintf("%s goes on at %s of the traffic, and advances as soon as its step is proven safe. The step's time begins anew.", name, r.Weight)
 }
 
 var recordedAs = map[Command]string{
