@@ -107,9 +107,12 @@ type stop struct {
 	Bottom float64
 }
 
-const focusNow = `(() => {
+// What has the focus is scrolled to in the next frames, on a busy machine a little later.
+const focusNow = `(async () => {
   const e = document.activeElement;
   if (!e || e === document.body || e === document.documentElement) return {Path: "", Index: -1};
+  const seen = () => { const b = e.getBoundingClientRect(); return b.bottom > 0 && b.top < innerHeight; };
+  for (let n = 0; n < 60 && !seen(); n++) await new Promise((resolve) => setTimeout(resolve, 16));
   const style = getComputedStyle(e), box = e.getBoundingClientRect();
   const ring = (style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 1) || style.boxShadow !== "none";
   const top = document.elementFromPoint(Math.min(box.right - 1, Math.max(box.left + 1, (box.left + box.right) / 2)), (box.top + box.bottom) / 2);
@@ -120,7 +123,12 @@ const focusNow = `(() => {
     Left: box.left, Right: box.right, Top: box.top + at.scrollTop, Bottom: box.bottom + at.scrollTop};
 })()`
 
-const maxStops = 400
+// maxStops is more than any page has; fieldStops is more than a field has of its own, such
+// as the day, month and year of a date.
+const (
+	maxStops   = 400
+	fieldStops = 12
+)
 
 // walk goes through the page with the Tab key and tells where the way is not as the eye
 // expects it: the focus cannot be seen, jumps back, or never leaves.
@@ -129,19 +137,28 @@ func (b *tab) walk() []barrier {
 	ask[bool](b, `(document.activeElement?.blur(), scrollTo(0, 0), document.getSelection().removeAllRanges(), true)`)
 	var found []barrier
 	var before, first stop
+	still := 0
 	for n := range maxStops {
 		b.press(kb.Tab)
 		now := ask[stop](b, focusNow)
 		if n == 0 {
 			first = now
 		}
+		if now.Index == before.Index && n > 0 {
+			still++
+		} else {
+			still = 0
+		}
+		if still > fieldStops {
+			return append(found, barrier{"trap", now.Path, "the focus does not leave it"})
+		}
+		if still > 0 {
+			continue
+		}
 		if now.Index == -1 || n > 0 && now.Index == first.Index {
 			return found
 		}
 		found = append(found, now.faults(before, n == 0)...)
-		if n > 0 && now.Index == before.Index {
-			return append(found, barrier{"trap", now.Path, "the focus does not leave it"})
-		}
 		before = now
 	}
 	return append(found, barrier{"trap", before.Path, fmt.Sprintf("after %d steps the focus is not through", maxStops)})

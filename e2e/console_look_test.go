@@ -51,6 +51,15 @@ func (b *tab) scripts(on bool) {
 	})
 }
 
+// uncached has everything that a page needs come anew.
+func (b *tab) uncached() {
+	b.Helper()
+	b.call("turn the cache off", func(ctx context.Context) error {
+		_, err := chromedp.Call(ctx, network.SetCacheDisabled, network.SetCacheDisabledParams{CacheDisabled: true})
+		return err
+	})
+}
+
 // picture is the whole page as PNG, at most some screens high.
 func (b *tab) picture(s screen) []byte {
 	b.Helper()

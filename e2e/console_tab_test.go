@@ -151,7 +151,7 @@ func (b *tab) weight() (decoded int64, parts []string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, r := range b.received {
-		if strings.Contains(r.url, "/live") { // it never ends
+		if strings.Contains(r.url, "/live/") || strings.HasPrefix(r.url, "data:") { // it never ends; it is in what holds it
 			continue
 		}
 		decoded += r.decoded
