@@ -72,7 +72,10 @@ func TestErrorsArePagesThatSayWhatHappenedAndWhatToDo(t *testing.T) {
 		if status != c.status {
 			t.Errorf("%s: status %d, want %d", title, status, c.status)
 		}
-		has(t, page, "<h1>"+title+"</h1>", html.EscapeString(c.err.Error()), `href="/"`)
+		has(t, page, "<h1>"+title+"</h1>", html.EscapeString(c.err.Error()))
+		if again := strings.Contains(page, `href="/">Try again`); again != (c.status >= 500) {
+			t.Errorf("%s: that trying again helps is said: %v", title, again)
+		}
 		if strings.Contains(page, `data-live="/live`) {
 			t.Errorf("%s: the page of an error is followed", title)
 		}
@@ -82,7 +85,7 @@ func TestErrorsArePagesThatSayWhatHappenedAndWhatToDo(t *testing.T) {
 	if status != http.StatusNotFound {
 		t.Errorf("a page that does not exist answers %d", status)
 	}
-	has(t, page, "no page has the address /no/such/page", "What to do")
+	has(t, page, "no page has the address /no/such/page", "What to do", `href="/">To the fleet`)
 }
 
 func TestAPageThatPanicsIsOneThatFailed(t *testing.T) {

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -14,15 +15,20 @@ type problem struct {
 	Status int
 	Text   string // what happened
 	Hint   string // what to do
-	Then   string // path to go on to; "" for none
+	Again  string // address to try once more; "" where that does not help
+	Fleet  bool   // the fleet is a way on
 }
 
 // fail answers with an error as a page, for whoever asked.
 func (s *console) fail(w http.ResponseWriter, r *http.Request, err error) {
-	p := problem{Status: statusOf(err), Text: err.Error(), Hint: fairlead.HintOf(err)}
 	session, _ := s.session(r)
-	if session.Who.ID != "" {
-		p.Then = "/"
+	p := problem{Status: statusOf(err), Text: err.Error(), Hint: fairlead.HintOf(err)}
+	p.Fleet = session.Who.ID != "" && r.URL.Path != "/"
+	if p.Status >= http.StatusInternalServerError {
+		if r.Method == http.MethodGet {
+			p.Again = r.URL.RequestURI()
+		}
+		p.Hint = cmp.Or(p.Hint, "try again; if it stays so, the server's log says more")
 	}
 	s.show(w, r, p.Status, session, view{
 		Title: titleOf(p.Status), Still: true,
