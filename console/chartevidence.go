@@ -33,24 +33,20 @@ func (c course) evidence() panel {
 			figures.E(c.Needed.Harm), figures.E(c.Needed.Safety))
 	}
 	if len(c.signals()) > 1 {
-		p.note += " Faint: each signal alone."
+		p.note += " Faint: the safety of each signal."
 	}
 	return p
 }
 
-// alone adds what each signal says alone: figures, and faint lines where it says something.
+// alone adds what each signal says alone: figures, and faint lines of its safety. Its harm
+// is not drawn, since a signal alone needs more than all together.
 func (c course) alone(p *panel) {
 	for _, name := range c.signals() {
 		h := series{name: "harm by " + name, write: figures.E, value: ofSignal(name, func(s client.SignalSample) float64 { return s.Harm })}
 		s := series{name: "safety of " + name, write: figures.E, value: ofSignal(name, func(s client.SignalSample) float64 { return s.Safety })}
 		p.figures = append(p.figures, h, s)
-		for _, f := range []struct {
-			style  chart.Style
-			points []chart.Point
-		}{{chart.Harm, h.points(c.Samples, 1)}, {chart.Safe, s.points(c.Samples, 1)}} {
-			if speaks(f.points) {
-				p.chart.Lines = append(p.chart.Lines, chart.Line{Style: f.style, Faint: true, Points: f.points})
-			}
+		if points := s.points(c.Samples, 1); speaks(points) && len(c.signals()) > 1 {
+			p.chart.Lines = append(p.chart.Lines, chart.Line{Style: chart.Safe, Faint: true, Points: points})
 		}
 	}
 }

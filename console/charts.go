@@ -190,7 +190,7 @@ type row struct {
 }
 
 // tableRows is how many of the newest samples the table holds; the download has all.
-const tableRows = 10
+const tableRows = 8
 
 func (p panel) show() shown {
 	id := "chart-" + p.name
@@ -199,16 +199,29 @@ func (p panel) show() shown {
 	path := "/rollouts/" + p.about.Rollout.ID + "/charts/" + p.name
 	s.From, s.To = p.chart.From.UnixMilli(), p.chart.To.UnixMilli()
 	s.Picture, s.Table = path+".svg", path+".csv"
-	for _, f := range p.figures {
+	samples := p.about.Samples[max(0, len(p.about.Samples)-tableRows):]
+	columns := p.telling(samples)
+	for _, f := range columns {
 		s.Columns = append(s.Columns, f.name)
 	}
-	samples := p.about.Samples
-	for i := len(samples) - 1; i >= max(0, len(samples)-tableRows); i-- {
+	for i := len(samples) - 1; i >= 0; i-- {
 		r := row{At: samples[i].At.UTC().Format("15:04:05")}
-		for _, f := range p.figures {
+		for _, f := range columns {
 			r.Cells = append(r.Cells, f.cell(samples[i]))
 		}
 		s.Rows = append(s.Rows, r)
 	}
 	return s
+}
+
+// telling are the figures that the table holds: the first two, which all charts are about,
+// and of the others those that say anything in these samples.
+func (p panel) telling(samples []client.Sample) []series {
+	var out []series
+	for i, f := range p.figures {
+		if i < 2 || f.unit != "" || speaks(f.points(samples, 1)) {
+			out = append(out, f)
+		}
+	}
+	return out
 }

@@ -8,45 +8,36 @@ let reading = false;
 
 const fields = (line) => [...line.matchAll(/(?:^|,)(?:"((?:[^"]|"")*)"|([^,]*))/g)].map(([, quoted, plain]) => quoted?.replaceAll('""', '"') ?? plain);
 
-async function fetchTable() {
+async function read() {
   const wanted = path;
   reading = true;
   try {
     const answer = await fetch(wanted);
     const [head, ...rows] = (await answer.text()).trim().split("\r\n").map(fields);
     if (answer.ok) tables.set(wanted, { columns: head.slice(1, -1), rows: rows.map(([at, ...values]) => ({ at: Date.parse(at), values })) });
-  } catch { /* the page says when the control plane is away */ }
+  } catch { /* the page says when nobody answers */ }
   reading = false;
-  if (path && path !== wanted) fetchTable();
+  if (path && path !== wanted) read();
   draw();
 }
 
 function number(text) {
   const v = Number(text);
-  if (text === "") return "-";
   if (v >= 1e6) return v.toExponential(0).replace("+", "");
   return v >= 100 ? Math.round(v).toLocaleString("en") : String(Number(v.toPrecision(2)));
 }
 
-// values are pairs of a column's name and its value, with the band where it has one.
-function values(columns, row) {
-  const out = [];
-  columns.forEach((column, i) => {
-    const [, name, unit = ""] = /^(.*?)(?: \(([^()]*)\))?$/.exec(column);
-    if (/ (low|high)$/.test(name)) return;
-    let text = number(row[i]);
-    if (text !== "-") {
-      if (columns[i + 1]?.startsWith(`${name} low`)) text += ` (${number(row[i + 1])} to ${number(row[i + 2])})`;
-      text += unit.replace("requests", "").replace(/^(?=\w|%)/, " ").replace(/ of .*/, "");
-    }
-    out.push([name, text]);
-  });
-  return out;
-}
+// pairs are a row's names and values, with their bands.
+const pairs = (columns, row) => columns.flatMap((column, i) => {
+  const [, name, unit = ""] = /^(.*?)(?: \((.*)\))?$/.exec(column);
+  if (/ (low|high)$/.test(name) || !row[i]) return [];
+  const band = columns[i + 1]?.startsWith(`${name} low`) ? ` (${number(row[i + 1])} to ${number(row[i + 2])})` : "";
+  return [[name, number(row[i]) + band + unit.replace(/ of .*/, "").replace("requests", "").replace(/^(?=[m%])/, " ")]];
+});
 
-function make(kind, className, ...inner) {
+function make(kind, name, ...inner) {
   const element = document.createElement(kind);
-  element.className = className;
+  element.className = name;
   element.append(...inner);
   return element;
 }
@@ -55,14 +46,15 @@ const place = () => path && document.querySelector(`[data-csv="${CSS.escape(path
 
 function draw() {
   const slider = place();
-  const table = tables.get(path);
-  if (!slider || !table?.rows.length) return;
-  const { columns, rows } = table;
-  index = rows.reduce((best, row, i) => (Math.abs(row.at - moment) < Math.abs(rows[best].at - moment) ? i : best), 0);
+  const { columns, rows } = tables.get(path) ?? {};
+  if (!slider || !rows?.length) return;
+  const off = (row) => Math.abs(row.at - moment);
+  index = rows.reduce((best, row, i) => (off(row) < off(rows[best]) ? i : best), 0);
+  const { at, values } = rows[index];
   const { from, to } = slider.dataset;
-  const part = Math.min(1, Math.max(0, (rows[index].at - from) / (to - from || 1)));
-  const clock = `${new Date(rows[index].at).toISOString().slice(11, 19)} UTC`;
-  const said = values(columns, rows[index].values);
+  const part = Math.min(1, Math.max(0, (at - from) / (to - from || 1)));
+  const clock = `${new Date(at).toISOString().slice(11, 19)} UTC`;
+  const said = pairs(columns, values);
   const line = make("div", "chart-line");
   line.style.left = `${100 * part}%`;
   const box = make("div", "chart-box", make("b", "", clock), ...said.map(([name, text]) => make("div", "", `${name} `, make("b", "", text))));
@@ -74,12 +66,12 @@ function draw() {
 }
 
 function show(slider, at) {
-  const now = slider.closest("[data-csv]").dataset.csv;
-  if (now !== path) hide();
-  path = now;
+  const { csv } = slider.closest("[data-csv]").dataset;
+  if (csv !== path) hide();
+  path = csv;
   moment = at;
   if (tables.has(path)) draw();
-  else if (!reading) fetchTable();
+  else if (!reading) read();
 }
 
 function hide() {
@@ -93,17 +85,17 @@ function point(event, slider) {
   if (!slider) return event.type === "pointerdown" && hide();
   const { left, width } = slider.getBoundingClientRect();
   const { from, to } = slider.dataset;
-  show(slider, Number(from) + ((to - from) * (event.clientX - left)) / width);
+  show(slider, +from + ((to - from) * (event.clientX - left)) / width);
 }
 
 on("pointermove", point);
 on("pointerdown", point);
 on("pointerout", (event, slider) => slider && event.pointerType === "mouse" && hide());
-on("focusin", (event, slider) => slider && !path && show(slider, Number(slider.dataset.to)));
+on("focusin", (event, slider) => slider && !path && show(slider, +slider.dataset.to));
 on("focusout", (event, slider) => slider && hide());
 on("keydown", (event, slider) => {
   if (event.key === "Escape") hide();
-  const by = { ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1, PageDown: -10, PageUp: 10, Home: -999, End: 999 }[event.key];
+  const by = { ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1, Home: -999, End: 999 }[event.key];
   const rows = tables.get(path)?.rows;
   if (!slider || !by || !rows) return;
   event.preventDefault();
@@ -111,8 +103,8 @@ on("keydown", (event, slider) => {
 });
 // What was drawn anew has lost the line, and its numbers have gone on.
 on("fairlead:part", (event) => {
-  const chart = event.target.querySelector("[data-csv]");
-  if (chart?.dataset.csv !== path) return tables.delete(chart?.dataset.csv);
+  const csv = event.target.querySelector("[data-csv]")?.dataset.csv;
+  if (csv !== path) return tables.delete(csv);
   draw();
-  if (!reading) fetchTable();
+  if (!reading) read();
 });

@@ -367,12 +367,12 @@ func TestAMarkOfAHigherRankKeepsItsLabel(t *testing.T) {
 
 func TestALevelsLabelStandsWhereNoLineRuns(t *testing.T) {
 	rising := [][]spot{{{0, 40}, {480, 290}, {960, 300}}} // through the left end, far below at the right
-	where, _ := freePlace("harmful at 300", 30, 150, rising, 960, nil)
+	where, _ := freePlace("harmful at 300", 30, 150, rising, nil, 960, nil)
 	if where.anchor != end {
 		t.Errorf("the label stands at the %s, where the line runs", where.anchor)
 	}
-	_, taken := freePlace("safe at 20", 30, 150, nil, 960, nil)
-	if other, b := freePlace("harmful at 300", 32, 150, nil, 960, []box{taken}); b.left < taken.right && b.right > taken.left && b.top < taken.bottom && b.bottom > taken.top {
+	_, taken := freePlace("safe at 20", 30, 150, nil, nil, 960, nil)
+	if other, b := freePlace("harmful at 300", 32, 150, nil, nil, 960, []box{taken}); b.left < taken.right && b.right > taken.left && b.top < taken.bottom && b.bottom > taken.top {
 		t.Errorf("labels of two levels cover each other: %v", other)
 	}
 }

@@ -15,6 +15,7 @@ type drawing struct {
 	out     []byte
 	endings []ending
 	paths   [][]spot // of the lines in the foreground
+	faint   [][]spot // of those in the background
 	beyond  bool     // something is above the top
 }
 
@@ -116,10 +117,12 @@ func (d *drawing) shape(l Line, p stretch) {
 		p.line = lean(p.line)
 		d.out = appendLine(d.out, p.line)
 	}
-	if !l.Faint {
-		d.paths = append(d.paths, p.line)
-		d.beyond = d.beyond || p.beyond
+	if l.Faint {
+		d.faint = append(d.faint, p.line)
+		return
 	}
+	d.paths = append(d.paths, p.line)
+	d.beyond = d.beyond || p.beyond
 }
 
 // ending labels a line with its newest value, which has an arrow where it is beyond
@@ -196,9 +199,9 @@ func (d *drawing) levels() {
 			continue
 		}
 		y := float64(at) / 2
-		where, b := freePlace(l.Label, y, float64(d.c.height()), d.paths, d.width, taken)
+		where, b := freePlace(l.Label, y, float64(d.c.height()), d.paths, d.faint, d.width, taken)
 		taken = append(taken, b)
-		x := map[anchor]string{start: "2", end: "100%"}[where.anchor]
+		x := map[anchor]string{start: "2", middle: "50%", end: "100%"}[where.anchor]
 		d.add(`<g class="level `).text(string(l.Style)).add(`"><line x2="100%" y1="`).half(at | 1).add(`" y2="`).half(at | 1).
 			add(`"/><text x="`).add(x).add(`" y="`).float(where.y).add(`" text-anchor="`).add(string(where.anchor)).
 			add(`">`).text(l.Label).add("</text></g>")

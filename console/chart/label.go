@@ -152,41 +152,32 @@ type place struct {
 	y      float64 // of its base line
 }
 
-// freePlace finds room for a level's label: above or below its line, at either end,
-// where no line and no other label runs through it. Where there is none it stands above,
-// at the left.
-func freePlace(label string, y, height float64, lines [][]spot, width int, taken []box) (place, box) {
-	var first *box
-	for _, below := range []bool{false, true} {
-		for _, a := range []anchor{start, end} {
-			b := labelBox(label, a, y, below)
-			if b.top < -2 || b.bottom > height {
-				continue
-			}
-			if first == nil {
-				first = &b
-			}
-			if b.free(lines, width, taken) {
-				return place{a, b.bottom - 3}, b
+// freePlace finds room for a level's label: above or below its line, at either end or in
+// the middle, where no line and no other label runs through it. Where no place is free of
+// faint lines it may cover these; where none is free at all it stands above, at the left.
+func freePlace(label string, y, height float64, lines, faint [][]spot, width int, taken []box) (place, box) {
+	standing := labelBox(label, start, y, y < lineHeight)
+	for _, avoid := range [][][]spot{append(lines[:len(lines):len(lines)], faint...), lines} {
+		for _, below := range []bool{false, true} {
+			for _, a := range []anchor{start, end, middle} {
+				b := labelBox(label, a, y, below)
+				if b.top >= -2 && b.bottom <= height && b.free(avoid, width, taken) {
+					return place{a, b.bottom - 3}, b
+				}
 			}
 		}
 	}
-	if first == nil {
-		b := labelBox(label, start, y, false)
-		first = &b
-	}
-	return place{start, first.bottom - 3}, *first
+	return place{start, standing.bottom - 3}, standing
 }
 
 // box is a rectangle in the narrow frame, in pixels.
 type box struct{ left, right, top, bottom float64 }
 
+// places are where the anchors of a level's label are, in parts of the width.
+var places = map[anchor]float64{start: 0, middle: 0.5, end: 1}
+
 func labelBox(label string, a anchor, y float64, below bool) box {
-	at := 0.0
-	if a == end {
-		at = 1
-	}
-	left, right := extent(at, a, label, narrowFrame)
+	left, right := extent(places[a], a, label, narrowFrame)
 	if below {
 		return box{left, right, y + 1, y + 1 + lineHeight}
 	}
