@@ -38,7 +38,7 @@ func (s *server) viewSite(ctx context.Context, state rollout.State, instances []
 func (s *server) viewRollout(ctx context.Context, state rollout.State) (client.Rollout, error) {
 	r := state.Rollout
 	v := client.Rollout{
-		ID: r.ID, App: r.Site.App, Env: r.Site.Env, From: r.From, To: r.To,
+		ID: r.ID, App: r.Site.App, Env: r.Site.Env, Kind: string(r.Kind), From: r.From, To: r.To,
 		Phase: string(r.Phase), Outcome: client.Outcome(r.Outcome), Held: r.Held,
 		Step: r.Step, Weights: r.Weights, Weight: r.Weight, Shifting: state.Shifting, Verdict: state.Verdict, Evidence: state.Report,
 		Stable: arm(state.Tally.Stable), Canary: arm(state.Tally.Canary),

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 
 	"github.com/fairlead/fairlead"
 	"github.com/fairlead/fairlead/api/client"
@@ -79,8 +80,15 @@ func (a asked) Release() string { return releaseName(a.App, a.Rollout.To) }
 // Consequence is what will happen, in numbers.
 func (a asked) Consequence() string { return a.Would[a.action.Name] }
 
-// Hint says what to do about the problem.
-func (a asked) Hint() string { return fairlead.HintOf(a.Problem) }
+// Why says why it was not done, Hint what to do about it.
+func (a asked) Why() string {
+	if why := a.Problem.Error(); strings.HasPrefix(why, a.App+"@") { // a name is written as it is
+		return why + "."
+	}
+	return asSentence(a.Problem.Error())
+}
+
+func (a asked) Hint() string { return asSentence(fairlead.HintOf(a.Problem)) }
 
 // askAct answers with the page of an action.
 func (s *console) askAct(w http.ResponseWriter, r *http.Request, session Session, a asked, status int) {

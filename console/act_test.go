@@ -144,7 +144,7 @@ func TestAnActionThatIsRefusedKeepsWhatWasWritten(t *testing.T) {
 	if code != http.StatusConflict {
 		t.Errorf("status %d", code)
 	}
-	has(t, page, "It was not done.", "another rollout has come after", "look at what is there now", `wrong &lt;b&gt;answers&lt;/b&gt; &amp; &#34;more&#34;</textarea>`)
+	has(t, page, "It was not done.", "Another rollout has come after", "Look at what is there now.", `wrong &lt;b&gt;answers&lt;/b&gt; &amp; &#34;more&#34;</textarea>`)
 }
 
 func TestAnActionThatIsNotPossibleHasNoForm(t *testing.T) {
@@ -153,7 +153,7 @@ func TestAnActionThatIsNotPossibleHasNoForm(t *testing.T) {
 	if code != http.StatusConflict || strings.Contains(page, "act-form") {
 		t.Errorf("status %d", code)
 	}
-	has(t, page, "there is nothing to resume now", "Back to the rollout")
+	has(t, page, "There is nothing to resume now", "Back to the rollout")
 }
 
 func TestAFormOfNoPageDoesNothing(t *testing.T) {

@@ -48,10 +48,11 @@ func rollout(ctx context.Context, v visit) (view, error) {
 	return shown, nil
 }
 
-// charts are the charts, empty before the first traffic: there is nothing to draw.
+// charts are the charts, empty where there is nothing to draw: before the first traffic,
+// and after the end of a rollout without any.
 func (p rolloutPage) charts() []part {
 	parts := charts(p.Rollout, p.course)
-	if p.FirstTraffic.IsZero() {
+	if p.FirstTraffic.IsZero() || p.Over() && p.Canary.Requests+p.Stable.Requests == 0 {
 		for i := range parts {
 			parts[i].Data = nil
 		}
@@ -279,12 +280,15 @@ func (s *console) site(w http.ResponseWriter, r *http.Request, session Session) 
 		WithHint("see where it is on its own page"))
 }
 
-// duration is how long the traffic took to be decided about, as words.
+// Back reports whether it is a way back: it waits for no gate and no evidence.
+func (p rolloutPage) Back() bool { return p.Kind == "rollback" }
+
+// Lasted is how long it took to be decided about.
 func (p rolloutPage) Lasted() string { return took(p.since(), p.Decided) }
 
 // since is when its time began to count: at its first traffic, or else at its beginning.
 func (p rolloutPage) since() time.Time {
-	if p.FirstTraffic.IsZero() {
+	if p.FirstTraffic.IsZero() || p.Back() {
 		return p.Started
 	}
 	return p.FirstTraffic

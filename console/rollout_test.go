@@ -144,8 +144,8 @@ func TestARolloutsPageInEachPhase(t *testing.T) {
 		}, []string{"nothing to compare it with", "100 %"}, []string{"triage@0", "no release"}},
 		"the way back": {func(r *client.Rollout, _ *client.Report) {
 			ended(r, client.Promoted)
-			r.From, r.To, r.Weights, r.Weight, r.Evidence, r.Gates = 3, 2, []fairlead.Weight{10000}, 10000, json.RawMessage("null"), nil
-		}, []string{"a way back to a release that had the traffic before"}, []string{"ro-gates-head"}},
+			r.Kind, r.From, r.To, r.Weights, r.Weight, r.Evidence, r.Gates = "rollback", 3, 2, []fairlead.Weight{10000}, 10000, json.RawMessage("null"), nil
+		}, []string{"a way back to a release that had the traffic before", "from when it was asked for"}, []string{"ro-gates-head", "A good release"}},
 	} {
 		server := openConsole(t, answersOf(aRollout(c.change)))
 		code, page := get(t, server, "/rollouts/ro-3")

@@ -63,7 +63,11 @@ var phaseWords = map[string]string{
 func (p rolloutPage) ending() []tile {
 	tiles := []tile{{Name: "Outcome", Text: outcome(p.Outcome)}}
 	if !p.FirstTraffic.IsZero() && p.From > 0 {
-		tiles = append(tiles, tile{Name: "Decided after", Text: p.Lasted(), Sub: "from the first traffic"})
+		from := "from the first traffic"
+		if p.Back() {
+			from = "from when it was asked for"
+		}
+		tiles = append(tiles, tile{Name: "Decided after", Text: p.Lasted(), Sub: from})
 	}
 	if n := len(p.Weights); n > 1 {
 		tiles = append(tiles, tile{Name: "Steps earned", Text: fmt.Sprintf("%d of %d", p.Passed(), n)},
@@ -262,6 +266,9 @@ func (g gate) Tone() string {
 func (p rolloutPage) Terms() []fact {
 	s := p.Policy
 	facts := []fact{{"Strategy", strategyWords(p.Rollout)}}
+	if p.Back() {
+		return []fact{{"Strategy", "a way back: all traffic at once, as soon as its instances are ready"}}
+	}
 	if p.From == 0 || p.From == p.To || s.Alpha == 0 {
 		return facts
 	}

@@ -136,6 +136,7 @@ type Rollout struct {
 	ID           string            `json:"id"`
 	App          string            `json:"app"`
 	Env          string            `json:"env"`
+	Kind         string            `json:"kind"` // release, or rollback: the way back of one that had the traffic before
 	From         int               `json:"from"` // release number, 0 for the first
 	To           int               `json:"to"`
 	Phase        string            `json:"phase"` // gating, starting, stepping, watching, returning, ended
