@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net"
@@ -16,7 +17,7 @@ import (
 
 func (inv *invocation) console() *cobra.Command {
 	var role string
-	var shut bool
+	var shut, endAll bool
 	cmd := &cobra.Command{
 		Use:   "console",
 		Short: "Open the web pages: print a link that logs a browser in",
@@ -27,13 +28,21 @@ has your role: to show the pages to somebody who shall only look, write --role v
 
 Nothing is opened in a pipe, over SSH, or as root; the link is printed all the same.
 Its name ends in .localhost, which browsers take to mean this machine. Where one does
-not, write 127.0.0.1 in its place.`,
+not, write 127.0.0.1 in its place.
+
+If a browser with a session is lost, --end-all ends every session at once.`,
 		Example: "  fairlead console\n  fairlead console --role viewer --no-open",
 		Args:    exactly(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := inv.client()
 			if err != nil {
 				return err
+			}
+			if endAll && role != "" {
+				return usagef("write one of them", "--end-all opens nothing, so that --role says nothing")
+			}
+			if endAll {
+				return inv.endSessions(cmd.Context(), c)
 			}
 			link, err := c.ConsoleLink(cmd.Context(), client.NewLink{Role: fairlead.Role(role)})
 			if err != nil {
@@ -47,9 +56,22 @@ not, write 127.0.0.1 in its place.`,
 	}
 	cmd.Flags().StringVar(&role, "role", "", "what the link lets one do: `role` viewer, operator or admin (default your own)")
 	cmd.Flags().BoolVar(&shut, "no-open", false, "only print the link")
+	cmd.Flags().BoolVar(&endAll, "end-all", false, "end every session of the console, in all browsers, and open none")
 	_ = cmd.RegisterFlagCompletionFunc("role", cobra.FixedCompletions(
 		[]string{string(fairlead.Viewer), string(fairlead.Operator), string(fairlead.Admin)}, cobra.ShellCompDirectiveNoFileComp))
 	return cmd
+}
+
+// endSessions ends every session, for when a browser is lost.
+func (inv *invocation) endSessions(ctx context.Context, c *client.Client) error {
+	ended, err := c.EndSessions(ctx)
+	if err != nil {
+		return during("console --end-all", err)
+	}
+	return inv.show(ended, func(w io.Writer) error {
+		_, err := fmt.Fprintf(w, "%s ended\n", figures.Plural(uint64(ended.Ended), "session", "sessions"))
+		return err
+	})
 }
 
 // showLink prints a link, alone on standard output, and opens it for a person.

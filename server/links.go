@@ -78,6 +78,13 @@ func (l *links) take(code string) (invitation, bool) {
 	return one, good
 }
 
+// clear makes all codes worthless.
+func (l *links) clear() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	clear(l.waiting)
+}
+
 // forget drops the codes that are too old.
 func (l *links) forget(now time.Time) {
 	for digest, one := range l.waiting {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/fairlead/fairlead"
+	"github.com/fairlead/fairlead/api/client"
 	"github.com/fairlead/fairlead/console"
 	"github.com/fairlead/fairlead/store/sqlite"
 )
@@ -74,6 +75,11 @@ func openSessions(ctx context.Context, l *links, store *sqlite.Store, now func()
 func (s *sessions) opened(ctx context.Context, one session) *openSession {
 	done, end := context.WithCancel(context.Background())
 	return &openSession{session: one, name: s.open(ctx, one.Who.ID), done: done, end: end}
+}
+
+// Link implements api.Links.
+func (s *sessions) Link(ctx context.Context, n client.NewLink, by fairlead.Principal) (client.Link, error) {
+	return s.links.Link(ctx, n, by)
 }
 
 // Redeem implements console.Sessions. The session is recorded before its token is told.
@@ -145,30 +151,45 @@ func (s *sessions) End(ctx context.Context, token string) error {
 	return nil
 }
 
+// EndAll implements api.Links: for when a browser is lost. Links that wait are worthless too.
+func (s *sessions) EndAll(ctx context.Context, by fairlead.Principal) (int, error) {
+	if !by.May(fairlead.Admin) {
+		return 0, fairlead.Errorf(fairlead.Forbidden, "end the sessions of the console", "this needs the role %s", fairlead.Admin)
+	}
+	s.links.clear()
+	s.changing.Lock()
+	defer s.changing.Unlock()
+	return s.remove(ctx, by.ID, "every session of the console was ended", func(*openSession) bool { return true })
+}
+
 // sweep removes the sessions that have expired. The caller holds changing.
 func (s *sessions) sweep(ctx context.Context) error {
 	now := s.now()
-	var old []string
+	_, err := s.remove(ctx, self, fmt.Sprintf("sessions of the console ended after %s", sessionGood), func(o *openSession) bool { return !now.Before(o.Expires) })
+	return err
+}
+
+// remove ends the sessions that which picks, with one entry where there are any. The
+// caller holds changing.
+func (s *sessions) remove(ctx context.Context, by fairlead.Sealed, text string, which func(*openSession) bool) (int, error) {
+	var picked []string
+	var rows []fairlead.Row
 	s.mu.Lock()
 	for digest, one := range s.byDigest {
-		if !now.Before(one.Expires) {
-			old = append(old, digest)
+		if which(one) {
+			picked, rows = append(picked, digest), append(rows, fairlead.Row{Kind: sessionRow, Key: digest})
 		}
 	}
 	s.mu.Unlock()
-	if len(old) == 0 {
-		return nil
+	if len(picked) == 0 {
+		return 0, nil
 	}
-	rows := make([]fairlead.Row, 0, len(old))
-	for _, digest := range old {
-		rows = append(rows, fairlead.Row{Kind: sessionRow, Key: digest})
+	said := map[string]any{"text": fmt.Sprintf("%s: %d", text, len(picked)), "sessions": len(picked)}
+	if err := record(ctx, s.store, s.now().UTC(), "console.closed", by, said, rows...); err != nil {
+		return 0, err
 	}
-	said := map[string]any{"text": fmt.Sprintf("sessions of the console ended after %s: %d", sessionGood, len(old)), "sessions": len(old)}
-	if err := record(ctx, s.store, now.UTC(), "console.closed", self, said, rows...); err != nil {
-		return err
-	}
-	s.drop(old...)
-	return nil
+	s.drop(picked...)
+	return len(picked), nil
 }
 
 func (s *sessions) drop(digests ...string) {

@@ -223,6 +223,34 @@ func TestALogoutEndsTheSessionAtOnceAndForGood(t *testing.T) {
 	}
 }
 
+func TestAnAdministratorEndsEverySessionAndEveryLink(t *testing.T) {
+	g := newGate(t)
+	tokens, code := []string{g.enter(fairlead.Admin, ""), g.enter(fairlead.Viewer, "")}, g.code(fairlead.Admin, "")
+	if n, err := g.EndAll(context.Background(), person(fairlead.Operator)); n != 0 || fairlead.CodeOf(err) != fairlead.Forbidden {
+		t.Errorf("an operator: %d, %v", n, err)
+	}
+	if n, err := g.EndAll(context.Background(), person(fairlead.Admin)); n != 2 || err != nil {
+		t.Errorf("%d ended, %v", n, err)
+	}
+	if e := g.told(); e.Kind != "console.closed" || e.Principal != "system:ada" || len(e.Rows) != 2 {
+		t.Errorf("the ledger says %+v", e)
+	}
+	for range 2 {
+		for _, token := range tokens {
+			if _, ok := g.Find(token); ok {
+				t.Error("one goes on")
+			}
+		}
+		if _, _, err := g.Redeem(context.Background(), code); fairlead.CodeOf(err) != fairlead.Unauthorized {
+			t.Errorf("a link opens one: %v", err)
+		}
+		g.restart(g.store)
+	}
+	if n, err := g.EndAll(context.Background(), person(fairlead.Admin)); n != 0 || err != nil {
+		t.Errorf("%d ended again, %v", n, err)
+	}
+}
+
 func TestWithoutARecordThereIsNoSessionAndNoEnd(t *testing.T) {
 	g := newGate(t)
 	token, code := g.enter(fairlead.Admin, ""), g.code(fairlead.Admin, "")

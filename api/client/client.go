@@ -160,6 +160,11 @@ func (c *Client) ConsoleLink(ctx context.Context, n NewLink) (Link, error) {
 	return call[Link](ctx, c, http.MethodPost, "/v1/console/links", n)
 }
 
+// EndSessions ends every session of the console.
+func (c *Client) EndSessions(ctx context.Context) (EndedSessions, error) {
+	return call[EndedSessions](ctx, c, http.MethodDelete, "/v1/console/sessions", nil)
+}
+
 // Shutdown ends the control plane. With all, instances and gateway end too;
 // otherwise they go on and are adopted by the next `fairlead up`.
 func (c *Client) Shutdown(ctx context.Context, all bool) error {

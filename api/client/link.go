@@ -18,3 +18,8 @@ type Link struct {
 	Expires time.Time     `json:"expires"` // of the link, not of the session
 	Seconds int           `json:"seconds" doc:"how long the link may be used"`
 }
+
+// EndedSessions is how many sessions of the console were ended.
+type EndedSessions struct {
+	Ended int `json:"ended"`
+}
