@@ -60,10 +60,14 @@ func (b *tab) uncached() {
 	})
 }
 
-// picture is the whole page as PNG, at most some screens high.
+// picture is the whole page as PNG, at most some screens high; of a page behind a dialog
+// it is one screen.
 func (b *tab) picture(s screen) []byte {
 	b.Helper()
 	height := min(ask[float64](b, `Math.ceil(document.documentElement.getBoundingClientRect().height)`), float64(4*s.height))
+	if b.says(`!!document.querySelector("dialog[open]")`) {
+		height = float64(s.height)
+	}
 	beyond := true
 	var shot page.CaptureScreenshotResult
 	b.call("take a picture", func(ctx context.Context) (err error) {
