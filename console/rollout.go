@@ -214,6 +214,37 @@ func of(instances []workload.Status, release int) []workload.Status {
 	return slices.DeleteFunc(slices.Clone(instances), func(in workload.Status) bool { return in.Release != release })
 }
 
+// mostInstances is how many instances a page lists.
+const mostInstances = 12
+
+// Running are the instances that are listed.
+func (p rolloutPage) Running() []instance { return p.Instances[:min(mostInstances, len(p.Instances))] }
+
+// MoreInstances is how many are not.
+func (p rolloutPage) MoreInstances() int { return len(p.Instances) - len(p.Running()) }
+
+// sandbox is what so many instances enforce.
+type sandbox struct {
+	Having string
+	Count  int
+}
+
+// Sandboxes are the sandboxes of all instances, each kind once.
+func (p rolloutPage) Sandboxes() []sandbox {
+	var all []sandbox
+	for _, in := range p.Instances {
+		if len(in.Protections) == 0 {
+			continue
+		}
+		at := slices.IndexFunc(all, func(s sandbox) bool { return s.Having == in.Having() })
+		if at < 0 {
+			at, all = len(all), append(all, sandbox{Having: in.Having()})
+		}
+		all[at].Count++
+	}
+	return all
+}
+
 // named is a protection with what is known of it.
 func named(p workload.Protection) string {
 	if p.Detail == "" {

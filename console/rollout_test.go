@@ -87,7 +87,7 @@ func TestARolloutsPageSaysItAllInWords(t *testing.T) {
 		"E = 17 of 300", "E = 2 of 20", "5 of 100 (5.0 %)", "odds × 9.4", "at least 1.2", "E = 20 of 600", "proven safe", "nothing to compare", "1 restart", // evidence
 		"100 of 1,000 units in this epoch met the new release (10 %), which fits the weight: E = 0.2 of 1,000 against it.",
 		"is rolled back at most once in 300 rollouts", "1 percentage point", "5 s to 1 h", "30 min after promotion, with 5 % left", // terms
-		"accuracy", "/ledger/18", "signed evidence", // gates
+		"accuracy", "/ledger/18", "signed evidence of", "What the sandbox of 1 instance enforces", "landlock.", // gates
 		"triage-3-a", "1 of 2 protections, without memory limit", "3 restarts", "exit status 1", // instances
 		"on its way to production", "/ledger?app=triage&amp;env=production", "record.json")
 	if strings.Contains(page, "triage-1-a") {

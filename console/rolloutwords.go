@@ -242,6 +242,16 @@ func (p rolloutPage) Proofs() []gate {
 	return all
 }
 
+// Proven is the digest of the release that its gates' evidence is of; "" before any.
+func (p rolloutPage) Proven() fairlead.Digest {
+	for _, g := range p.Gates {
+		if g.Digest != "" {
+			return g.Digest
+		}
+	}
+	return ""
+}
+
 // Good reports whether the evidence has, or had, a time until which it is good.
 func (g gate) Good() bool {
 	return !g.Expires.IsZero() && (g.State == "passed" || g.State == "expired")
