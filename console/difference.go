@@ -13,8 +13,11 @@ import (
 // The bounds of what a page shows of texts that changed, so that a page stays small. A
 // file beyond them has a page of its own.
 const (
-	inlineBytes = 30 << 10 // of all diffs on the page of a release
-	aloneBytes  = 60 << 10 // of a diff on a page of its own
+	inlineBytes = 18 << 10 // of all diffs on the page of a release
+	entryBytes  = 20 << 10 // of all that is listed beside diffs
+	fileBytes   = 700      // that a file takes beside its diff
+	valueBytes  = 400      // that a value takes beside its texts
+	aloneBytes  = 48 << 10 // of a diff on a page of its own
 	openLines   = 60       // of a diff that is open when the page is loaded
 	rowBytes    = 48       // that a line takes beside its text
 )
@@ -34,6 +37,7 @@ type comparison struct {
 type partView struct {
 	client.PartChange
 	Title string
+	Total int // changes
 	Files []fileView
 }
 
@@ -65,17 +69,23 @@ func partTitle(part string) string {
 // is its part and path, more is shown.
 func compared(d client.Difference, path, only string) comparison {
 	c := comparison{Difference: d, Path: path, Listed: true}
-	room := inlineBytes
+	room, entries := inlineBytes, entryBytes
 	if only != "" {
 		room = aloneBytes
 	}
 	for _, p := range shownFirst(d.Parts) {
-		view := partView{PartChange: p, Title: partTitle(p.Part)}
+		view := partView{PartChange: p, Title: partTitle(p.Part), Total: len(p.Files) + len(p.Values) + p.More}
 		for _, f := range p.Files {
 			key := p.Part + "/" + f.Path
-			if only == "" || only == key {
+			if only == key || only == "" && spend(&entries, fileBytes+len(f.Path)) {
 				view.Files = append(view.Files, showFile(f, c.fileLinks(key, f), &room))
 			}
+		}
+		view.Values = slices.DeleteFunc(slices.Clone(p.Values), func(v client.ValueChange) bool {
+			return !spend(&entries, valueBytes+len(v.Name)+len(v.Before)+len(v.After))
+		})
+		if only == "" {
+			view.More = view.Total - len(view.Files) - len(view.Values)
 		}
 		switch {
 		case p.Change == client.Same:
@@ -85,6 +95,12 @@ func compared(d client.Difference, path, only string) comparison {
 		}
 	}
 	return c
+}
+
+// spend takes bytes off a budget, and reports whether it had them.
+func spend(budget *int, bytes int) bool {
+	*budget -= bytes
+	return *budget >= 0
 }
 
 // shownFirst puts the parts that people read before those of many files.
@@ -130,9 +146,6 @@ func showFile(f client.FileChange, links [2]string, room *int) fileView {
 	*room -= min(used, *room)
 	return view
 }
-
-// Total is how many changes a part has.
-func (p partView) Total() int { return len(p.PartChange.Files) + len(p.Values) + p.More }
 
 // The kinds of rows of a diff.
 const (

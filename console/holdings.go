@@ -14,7 +14,7 @@ import (
 )
 
 // listedFiles is the most files of an artifact that a page lists.
-const listedFiles = 40
+const listedFiles = 20
 
 // holdings are what is in a release, in words.
 type holdings struct {
