@@ -64,7 +64,7 @@ func (b *tab) uncached() {
 // it is one screen.
 func (b *tab) picture(s screen) []byte {
 	b.Helper()
-	height := min(ask[float64](b, `Math.ceil(document.documentElement.getBoundingClientRect().height)`), float64(4*s.height))
+	height := min(ask[float64](b, `Math.ceil(document.documentElement.getBoundingClientRect().height)`), 2.5*float64(s.height))
 	if b.says(`!!document.querySelector("dialog[open]")`) {
 		height = float64(s.height)
 	}

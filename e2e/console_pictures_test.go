@@ -52,7 +52,7 @@ func (a album) of(name, path string) {
 }
 
 // mostColours is how many colours a picture keeps: those that its pixels have most often.
-const mostColours = 96
+const mostColours = 160
 
 // small returns a picture with a palette. One that cannot be read stays as it is.
 func small(data []byte) []byte {
@@ -64,7 +64,7 @@ func small(data []byte) []byte {
 	count := map[color.RGBA]int{}
 	at := func(x, y int) color.RGBA {
 		c := color.RGBAModel.Convert(full.At(x, y)).(color.RGBA)
-		return color.RGBA{c.R &^ 3, c.G &^ 3, c.B &^ 3, 255}
+		return color.RGBA{c.R &^ 7, c.G &^ 7, c.B &^ 7, 255} // less shades of the edges of letters
 	}
 	for y := box.Min.Y; y < box.Max.Y; y++ {
 		for x := box.Min.X; x < box.Max.X; x++ {

@@ -102,7 +102,7 @@ func TestARolloutIsWatchedFromItsStartToItsRollbackInTheBrowser(t *testing.T) {
 	file := strategy(worse)
 	w.deploy(0, behaviour{Version: "v1"}, file)
 	b := w.console("viewer")
-	id := w.begin(behaviour{Version: "v2", Failures: 0.06}, file).Rollout.ID
+	id := w.begin(behaviour{Version: "v2", Failures: 0.03}, file).Rollout.ID
 	api := w.readRollout(id)
 	b.open("/rollouts/" + id)
 	b.shows("#link-state", "Live")
@@ -120,7 +120,7 @@ func TestARolloutIsWatchedFromItsStartToItsRollbackInTheBrowser(t *testing.T) {
 			t.Fatalf("it never ended: %+v", shown)
 		}
 	}
-	if len(seen) < 4 {
+	if len(seen) < 3 {
 		t.Errorf("the page showed only %d moments of the rollout: %+v", len(seen), seen)
 	}
 
