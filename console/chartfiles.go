@@ -87,28 +87,24 @@ func (p panel) table() []byte {
 		header = append(header, f.header()...)
 	}
 	_ = w.Write(harmless(append(header, "decisions"))) // a buffer takes all
-	from := time.Time{}
+	from, last := time.Time{}, len(p.about.Samples)-1
 	for i, s := range p.about.Samples {
 		line := []string{s.At.UTC().Format("2006-01-02T15:04:05.000Z")}
 		for _, f := range p.figures {
 			line = append(line, f.fields(s)...)
 		}
-		until := s.At
-		if i == len(p.about.Samples)-1 {
-			until = time.Now().AddDate(1000, 0, 0)
-		}
-		_ = w.Write(append(line, formulaless(decided(p.about.Course, from, until))))
+		_ = w.Write(append(line, formulaless(decided(p.about.Course, from, s.At, i == last))))
 		from = s.At
 	}
 	w.Flush()
 	return out.Bytes()
 }
 
-// decided are the decisions after one time and until another.
-func decided(c client.Course, after, until time.Time) string {
+// decided are the decisions after one time and until another, or to the end.
+func decided(c client.Course, after, until time.Time, toTheEnd bool) string {
 	var texts []string
 	for _, m := range c.Marks {
-		if m.At.After(after) && !m.At.After(until) {
+		if m.At.After(after) && (toTheEnd || !m.At.After(until)) {
 			texts = append(texts, m.Text)
 		}
 	}

@@ -10,7 +10,7 @@ import (
 // wider than it is.
 const (
 	lineHeight = 13
-	perLetter  = 6.2
+	perLetter  = 6.5
 )
 
 // The frame is as wide as its page has room for. Labels have their places in the
@@ -22,7 +22,7 @@ const (
 
 // narrowEnd is how wide the label of a line may be beside the narrow frame; the value of
 // one that is wider stands beside the wide frame alone.
-const narrowEnd = 62.0
+const narrowEnd = 66.0
 
 func textWidth(s string) float64 { return perLetter * float64(utf8.RuneCountInString(s)) }
 
@@ -126,7 +126,7 @@ func readable(marks []Mark, at func(Mark) float64) []reading {
 			for _, i := range order {
 				place := at(marks[i])
 				from, to := extent(place, anchored(place), marks[i].Label, room.frame)
-				if marks[i].Label == "" || again != (out[i] != nowhere) || !again && (to > room.frame+20 || from < -20 || overlaps(taken, from-4, to+4)) {
+				if marks[i].Label == "" || again != (out[i] != nowhere) || !again && (to > room.frame+20 || from < -20 || overlaps(taken, from-6, to+6)) {
 					continue
 				}
 				taken = append(taken, [2]float64{from, to})
