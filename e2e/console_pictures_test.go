@@ -52,7 +52,7 @@ func (a album) of(name, path string) {
 }
 
 // mostColours is how many colours a picture keeps: those that its pixels have most often.
-const mostColours = 160
+const mostColours = 128
 
 // small returns a picture with a palette. One that cannot be read stays as it is.
 func small(data []byte) []byte {
@@ -62,10 +62,7 @@ func small(data []byte) []byte {
 	}
 	box := full.Bounds()
 	count := map[color.RGBA]int{}
-	at := func(x, y int) color.RGBA {
-		c := color.RGBAModel.Convert(full.At(x, y)).(color.RGBA)
-		return color.RGBA{c.R &^ 7, c.G &^ 7, c.B &^ 7, 255} // less shades of the edges of letters
-	}
+	at := func(x, y int) color.RGBA { return color.RGBAModel.Convert(full.At(x, y)).(color.RGBA) }
 	for y := box.Min.Y; y < box.Max.Y; y++ {
 		for x := box.Min.X; x < box.Max.X; x++ {
 			count[at(x, y)]++
