@@ -16,7 +16,7 @@ import (
 
 // judged returns an engine with a rollout of its second release under way: so many
 // seconds of traffic, of which the new release fails a fifth.
-func judged(t *testing.T, seconds int) (*sqlite.Store, *rollout.Engine, string) {
+func judged(t testing.TB, seconds int) (*sqlite.Store, *rollout.Engine, string) {
 	t.Helper()
 	store, err := sqlite.Open(t.TempDir(), sqlite.Options{})
 	if err != nil {

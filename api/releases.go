@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"math"
 	"net/http"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -43,7 +44,10 @@ func (s *server) deployed(ctx context.Context, rel fairlead.Release, r rollout.R
 }
 
 func (s *server) releases(ctx context.Context, app string, limit int) ([]client.Release, error) {
-	all, err := s.Releases.List(ctx, app)
+	if limit == 0 {
+		limit = math.MaxInt
+	}
+	all, err := s.Releases.Newest(ctx, app, limit)
 	if err != nil {
 		return nil, err
 	}
@@ -51,12 +55,9 @@ func (s *server) releases(ctx context.Context, app string, limit int) ([]client.
 		return nil, fairlead.Errorf(fairlead.NotFound, "list releases", "there is no app %q", app).
 			WithHint("see which there are with: fairlead status")
 	}
-	if limit > 0 {
-		all = all[max(0, len(all)-limit):]
-	}
 	views := make([]client.Release, len(all))
 	for i, r := range all {
-		if views[len(all)-1-i], err = s.viewRelease(ctx, r); err != nil {
+		if views[i], err = s.viewRelease(ctx, r); err != nil {
 			return nil, err
 		}
 	}

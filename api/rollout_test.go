@@ -42,7 +42,7 @@ func (d turning) Rollback(ctx context.Context, site fairlead.Site, a rollout.Ask
 // scene is an API over a real store and engine, in which triage@2, which has a gate,
 // takes traffic beside triage@1.
 type scene struct {
-	t       *testing.T
+	t       testing.TB
 	api     http.Handler
 	store   *sqlite.Store
 	engine  *rollout.Engine
@@ -54,7 +54,7 @@ type scene struct {
 
 var accuracy = fairlead.Gate{Name: "accuracy", Command: []string{"./eval"}, Expires: fairlead.Duration(time.Hour)}
 
-func newScene(t *testing.T) *scene {
+func newScene(t testing.TB) *scene {
 	t.Helper()
 	store, engine, id := judged(t, 10)
 	signer, err := readiness.OpenSigner(filepath.Join(t.TempDir(), "key"))
@@ -69,6 +69,7 @@ func newScene(t *testing.T) *scene {
 	}
 	c := testConfig(fairlead.Operator)
 	c.Engine, c.Releases, c.Instances, c.Record, c.Ledger = engine, &release.Maker{Store: store}, noInstances{}, store, store
+	c.Seen = &rollout.Seen{}
 	c.Deployments = turning{engine: engine}
 	c.Gates = &readiness.Gates{Store: store, Signer: signer, Log: slog.New(slog.DiscardHandler)}
 	c.Now = func() time.Time { return s.now }

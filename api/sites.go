@@ -116,16 +116,15 @@ func (s *server) app(ctx context.Context, name string) (client.App, error) {
 
 // viewApp puts an app's sites in the order of its newest release's file.
 func (s *server) viewApp(ctx context.Context, name string, instances []workload.Status) (client.App, error) {
-	releases, err := s.Releases.List(ctx, name)
+	newest, err := s.Releases.Newest(ctx, name, 1)
 	if err != nil {
 		return client.App{}, err
 	}
-	if len(releases) == 0 {
+	if len(newest) == 0 {
 		return client.App{}, fairlead.Errorf(fairlead.NotFound, "find app", "there is no app %q", name).
 			WithHint("see which there are with: fairlead status")
 	}
-	newest := releases[len(releases)-1]
-	app := client.App{Name: name, Newest: newest.Number, Sites: []client.Site{}}
+	app := client.App{Name: name, Newest: newest[0].Number, Sites: []client.Site{}}
 	for _, state := range s.Engine.Sites() {
 		if state.Live.Site.App != name {
 			continue
@@ -137,7 +136,7 @@ func (s *server) viewApp(ctx context.Context, name string, instances []workload.
 		app.Sites = append(app.Sites, site)
 	}
 	order := map[string]int{}
-	for i, env := range newest.Policy {
+	for i, env := range newest[0].Policy {
 		order[env.Name] = i
 	}
 	slices.SortStableFunc(app.Sites, func(a, b client.Site) int { return order[a.Env] - order[b.Env] })

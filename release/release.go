@@ -21,6 +21,7 @@ import (
 type Store interface {
 	Commit(ctx context.Context, c fairlead.Change) ([]fairlead.Entry, error)
 	Rows(ctx context.Context, kind, prefix string) ([]fairlead.Row, error)
+	LastRows(ctx context.Context, kind, prefix string, limit int) ([]fairlead.Row, error) // the last first
 	Row(ctx context.Context, kind, key string) (fairlead.Row, bool, error)
 }
 
@@ -185,9 +186,17 @@ func (m *Maker) record(ctx context.Context, r fairlead.Release, by fairlead.Prin
 	return r, kind == "release.created", err
 }
 
-// List returns an app's releases, oldest first.
+// List returns an app's releases, oldest first. It reads them all: see [Maker.Newest].
 func (m *Maker) List(ctx context.Context, app string) ([]fairlead.Release, error) {
-	rows, err := m.Store.Rows(ctx, fairlead.ReleaseRow, app+"/")
+	return decoded(m.Store.Rows(ctx, fairlead.ReleaseRow, app+"/"))
+}
+
+// Newest returns the newest limit releases of an app, newest first, and reads no others.
+func (m *Maker) Newest(ctx context.Context, app string, limit int) ([]fairlead.Release, error) {
+	return decoded(m.Store.LastRows(ctx, fairlead.ReleaseRow, app+"/", limit))
+}
+
+func decoded(rows []fairlead.Row, err error) ([]fairlead.Release, error) {
 	if err != nil {
 		return nil, fmt.Errorf("list releases: %w", err)
 	}

@@ -22,6 +22,13 @@ func (s *Store) Rows(ctx context.Context, kind, prefix string) ([]fairlead.Row, 
 	return list, failed("read state", err)
 }
 
+// LastRows returns the last limit rows that Rows would return, the last first, and reads
+// no others.
+func (s *Store) LastRows(ctx context.Context, kind, prefix string, limit int) ([]fairlead.Row, error) {
+	list, err := s.view.lastRows(ctx, kind, prefix, limit)
+	return list, failed("read state", err)
+}
+
 // Entries returns up to limit entries from position from on, oldest first.
 func (s *Store) Entries(ctx context.Context, from uint64, limit int) ([]fairlead.Entry, error) {
 	list, err := s.view.entries(ctx, from, limit)

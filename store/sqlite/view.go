@@ -87,6 +87,12 @@ func (v view) rows(ctx context.Context, kind, prefix string) ([]fairlead.Row, er
 		kind, prefix, append([]byte(prefix), 0xff))
 }
 
+func (v view) lastRows(ctx context.Context, kind, prefix string, limit int) ([]fairlead.Row, error) {
+	return all(ctx, v.q, scanRow,
+		`SELECT kind, key, value FROM rows WHERE kind = ? AND key >= ? AND key < CAST(? AS TEXT) ORDER BY key DESC LIMIT ?`,
+		kind, prefix, append([]byte(prefix), 0xff), max(limit, 0))
+}
+
 // state yields every row, ordered by kind and key.
 func (v view) state(ctx context.Context) iter.Seq2[fairlead.Row, error] {
 	var last fairlead.Row

@@ -82,7 +82,7 @@ func (s *Store) write(w *writer) {
 		case <-s.closing:
 			return
 		case first := <-s.requests:
-			batch := s.gather(first)
+			batch := gather(first, s.requests)
 			w.commit(batch)
 			s.publish(w.tree.Size())
 			for _, r := range batch {
@@ -93,11 +93,11 @@ func (s *Store) write(w *writer) {
 }
 
 // gather returns first and all that wait to be sent right now.
-func (s *Store) gather(first *request) []*request {
+func gather(first *request, waiting <-chan *request) []*request {
 	batch := []*request{first}
 	for len(batch) < maxBatch {
 		select {
-		case r := <-s.requests:
+		case r := <-waiting:
 			batch = append(batch, r)
 		default:
 			return batch

@@ -38,6 +38,27 @@ func rowsByPrefix(t *testing.T, s Store) {
 	}
 }
 
+func lastRows(t *testing.T, s Store) {
+	var rows []fairlead.Row
+	for _, key := range []string{"a", "a/1", "a/2", "a/3", "a/\U0010ffff", "a0", "b/1"} {
+		rows = append(rows, row("k", key, "1"))
+	}
+	commit(t, s, entry("a", append(rows, row("l", "a/9", "1"))...))
+	for _, prefix := range []string{"", "a", "a/", "b", "z"} {
+		want, err := s.Rows(t.Context(), "k", prefix)
+		if err != nil {
+			t.Fatal(err)
+		}
+		slices.Reverse(want)
+		for _, limit := range []int{-1, 0, 1, 2, 100} {
+			got, err := s.LastRows(t.Context(), "k", prefix, limit)
+			if n := min(max(limit, 0), len(want)); err != nil || !reflect.DeepEqual(append([]fairlead.Row{}, got...), append([]fairlead.Row{}, want[:n]...)) {
+				t.Errorf("the last %d with prefix %q: %v, %v, want %v", limit, prefix, got, err, want[:n])
+			}
+		}
+	}
+}
+
 func entriesInPages(t *testing.T, s Store) {
 	var all []fairlead.Entry
 	for range 7 {

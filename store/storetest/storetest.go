@@ -22,6 +22,7 @@ type Store interface {
 	Record(ctx context.Context, facts []fairlead.Fact) error
 	Row(ctx context.Context, kind, key string) (fairlead.Row, bool, error)
 	Rows(ctx context.Context, kind, prefix string) ([]fairlead.Row, error)
+	LastRows(ctx context.Context, kind, prefix string, limit int) ([]fairlead.Row, error)
 	Entries(ctx context.Context, from uint64, limit int) ([]fairlead.Entry, error)
 	Size() uint64
 	Wait(ctx context.Context, from uint64) error
@@ -57,6 +58,7 @@ func Run(t *testing.T, open Opener) {
 		{"a canceled change leaves nothing", canceledLeavesNothing},
 		{"the newest row is in force and null deletes it", newestRowInForce},
 		{"rows are found by prefix in byte order", rowsByPrefix},
+		{"the last rows are those at the end, the last first", lastRows},
 		{"entries are read in pages", entriesInPages},
 		{"concurrent changes stay whole and in order and none is lost", concurrentChanges},
 		{"a wrong change fails alone among concurrent ones", wrongFailsAlone},
