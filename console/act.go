@@ -114,7 +114,7 @@ func (s *console) askAct(w http.ResponseWriter, r *http.Request, session Session
 	}
 	s.show(w, r, status, session, view{
 		Title: a.Title(), Still: true, Styles: []string{"rollout.css"},
-		Crumbs: []crumb{{"Fleet", "/"}, {a.App, "/apps/" + a.App}, {a.Release() + " to " + a.Env, "/rollouts/" + a.ID}},
+		Crumbs: append(appCrumbs(a.App), crumb{a.Release() + " to " + a.Env, rolloutPath(a.ID)}),
 		Parts:  []part{{ID: "act", Template: "act", Data: a, Still: true}},
 	})
 }
@@ -149,7 +149,7 @@ func (s *console) act(w http.ResponseWriter, r *http.Request, session Session, a
 		s.askAct(w, r, session, again, statusOf(err))
 		return
 	}
-	http.Redirect(w, r, "/rollouts/"+done.ID+"?done="+a.Name, http.StatusSeeOther)
+	http.Redirect(w, r, rolloutPath(done.ID)+"?done="+a.Name, http.StatusSeeOther)
 }
 
 // did is what was just done, by its action's name; "" for none.
@@ -181,8 +181,5 @@ func (s *console) record(w http.ResponseWriter, r *http.Request, session Session
 		s.fail(w, r, err)
 		return
 	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Content-Disposition", fmt.Sprintf("attachment; filename=%q", "rollout-"+both.Rollout.ID+".json"))
-	w.Header().Set("Cache-Control", "no-store")
-	_, _ = w.Write(append(data, '\n')) // a browser that went away misses nothing
+	download(w, "rollout-"+both.Rollout.ID+".json", "application/json", append(data, '\n'))
 }

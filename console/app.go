@@ -28,7 +28,7 @@ func appPage(ctx context.Context, v visit) (view, error) {
 	for _, site := range app.Sites {
 		p.Sites = append(p.Sites, rowOf(site))
 	}
-	return view{Title: app.Name, Crumbs: []crumb{{"Fleet", "/"}}, Styles: []string{"fleet.css", "release.css"}, Parts: []part{
+	return view{Title: app.Name, Crumbs: fleetCrumbs(), Styles: []string{"fleet.css", "release.css"}, Parts: []part{
 		{ID: "app-sites", Template: "app-sites", Data: p},
 		{ID: "app-releases", Template: "app-releases", Data: p},
 		{ID: "app-rollouts", Template: "app-rollouts", Data: p},

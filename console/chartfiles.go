@@ -37,22 +37,12 @@ func (s *console) chartFile(w http.ResponseWriter, r *http.Request, session Sess
 	if kind == "csv" {
 		content = p.table
 	}
-	h := w.Header()
-	h.Set("Content-Type", types[kind])
-	h.Set("Content-Disposition", `attachment; filename="`+p.fileName(kind)+`"`)
-	h.Set("Cache-Control", "no-store")
-	_, _ = w.Write(content()) // a browser that went away misses nothing
+	download(w, p.fileName(kind), types[kind], content())
 }
 
-// fileName says of what the file is, in letters that every system takes.
+// fileName says of what the file is.
 func (p panel) fileName(kind string) string {
-	plain := strings.Map(func(r rune) rune {
-		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-' {
-			return r
-		}
-		return '-'
-	}, p.about.App)
-	return fmt.Sprintf("%s-%d-%s.%s", plain, p.about.To, p.name, kind)
+	return fmt.Sprintf("%s-%d-%s.%s", p.about.App, p.about.To, p.name, kind)
 }
 
 // schemes gives the drawing in a file the colours of a page: on white, and on black for
@@ -86,14 +76,14 @@ func (p panel) table() []byte {
 	for _, f := range p.figures {
 		header = append(header, f.header()...)
 	}
-	_ = w.Write(harmless(append(header, "decisions"))) // a buffer takes all
+	_ = w.Write(plainCells(append(header, "decisions")...)) // a buffer takes all
 	from, last := time.Time{}, len(p.about.Samples)-1
 	for i, s := range p.about.Samples {
 		line := []string{s.At.UTC().Format("2006-01-02T15:04:05.000Z")}
 		for _, f := range p.figures {
 			line = append(line, f.fields(s)...)
 		}
-		_ = w.Write(append(line, formulaless(decided(p.about.Course, from, s.At, i == last))))
+		_ = w.Write(append(line, plainCell(decided(p.about.Course, from, s.At, i == last))))
 		from = s.At
 	}
 	w.Flush()
@@ -109,20 +99,4 @@ func decided(c client.Course, after, until time.Time, toTheEnd bool) string {
 		}
 	}
 	return strings.Join(texts, "; ")
-}
-
-// harmless makes texts of fields that a spreadsheet would run.
-func harmless(fields []string) []string {
-	for i := range fields {
-		fields[i] = formulaless(fields[i])
-	}
-	return fields
-}
-
-// formulaless puts an apostrophe before what a spreadsheet takes for a formula.
-func formulaless(text string) string {
-	if text != "" && strings.ContainsRune("=+-@\t\r\n", rune(text[0])) {
-		return "'" + text
-	}
-	return text
 }

@@ -76,29 +76,29 @@ func newProvenPage(proven client.Proven) provenPage {
 		File: fmt.Sprintf("/ledger/files/entry-%d.json", seq), Tree: treeOf(proven.Path),
 	}
 	if proven.Rollout != "" {
-		p.RolloutPath = pathOf("rollouts", proven.Rollout)
+		p.RolloutPath = rolloutPath(proven.Rollout)
 	}
 	if app, number, ok := cutRelease(proven.Release); ok {
-		p.ReleasePath = pathOf("apps", app, "releases", number)
+		p.ReleasePath = releasePath(app, number)
 	}
 	if seq > 0 {
-		p.Older = fmt.Sprintf("/ledger/%d", seq-1)
+		p.Older = entryPath(seq - 1)
 	}
 	if seq+1 < proven.Size {
-		p.Newer = fmt.Sprintf("/ledger/%d", seq+1)
+		p.Newer = entryPath(seq + 1)
 	}
 	p.Data, p.DataLines = pretty(proven.Entry.Data)
 	return p
 }
 
 // cutRelease takes a release's name apart.
-func cutRelease(name string) (app, number string, ok bool) {
+func cutRelease(name string) (app string, number int, ok bool) {
 	at := strings.LastIndexByte(name, '@')
 	if at < 1 {
-		return "", "", false
+		return "", 0, false
 	}
-	n, err := strconv.Atoi(name[at+1:])
-	return name[:at], strconv.Itoa(n), err == nil && n > 0
+	number, err := strconv.Atoi(name[at+1:])
+	return name[:at], number, err == nil && number > 0
 }
 
 // mostShown bounds how much of an entry's data a page holds, in bytes; its download has

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"html/template"
 	"io"
-	"mime"
 	"net/http"
 	"strings"
 
@@ -113,7 +112,5 @@ func (s *console) differenceFile(w http.ResponseWriter, r *http.Request, session
 	var out bytes.Buffer
 	client.WriteUnified(&out, c.Difference) // a buffer takes all
 	name := fmt.Sprintf("%s-%d-from-%d.diff", app, number, c.From)
-	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	w.Header().Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": name}))
-	_, _ = w.Write(out.Bytes()) // a browser that went away misses nothing
+	download(w, name, "text/plain; charset=utf-8", out.Bytes())
 }

@@ -3,7 +3,6 @@ package console
 import (
 	"context"
 	"net/http"
-	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -25,9 +24,6 @@ func (s *console) ledgerPages(mux *http.ServeMux) {
 
 // entriesShown is how many entries a page holds: so many that it stays light.
 const entriesShown = 40
-
-// ledgerPath is where the list stands.
-const ledgerPath = "/ledger"
 
 // ledger shows the newest entries, or those that a filter asks for.
 func ledger(ctx context.Context, v visit) (view, error) {
@@ -281,14 +277,4 @@ func (s *console) verify(w http.ResponseWriter, r *http.Request, session Session
 		return
 	}
 	http.Redirect(w, r, ledgerPath, http.StatusSeeOther)
-}
-
-// pathOf returns the page of something by name, each part of it escaped.
-func pathOf(parts ...string) string {
-	var path strings.Builder
-	for _, p := range parts {
-		path.WriteByte('/')
-		path.WriteString(url.PathEscape(p))
-	}
-	return path.String()
 }

@@ -28,9 +28,7 @@ func (s *console) ledgerFile(w http.ResponseWriter, r *http.Request, session Ses
 		s.fail(w, r, err)
 		return
 	}
-	w.Header().Set("Content-Type", kind)
-	w.Header().Set("Content-Disposition", `attachment; filename="`+name+`"`)
-	_, _ = w.Write(data) // a browser that went away misses nothing
+	download(w, name, kind, data)
 }
 
 // ledgerData returns a file by its name, which is one of few.
@@ -84,20 +82,11 @@ func entriesCSV(record client.Record) ([]byte, error) {
 	w := csv.NewWriter(&out)
 	errs := []error{w.Write([]string{"position", "time", "kind", "app", "environment", "who", "text"})}
 	for _, e := range record.Entries {
-		errs = append(errs, w.Write([]string{
-			strconv.FormatUint(e.Seq, 10), e.Time.UTC().Format(time.RFC3339Nano), plainCell(e.Kind), plainCell(e.App), plainCell(e.Env), plainCell(e.Principal), plainCell(e.Text),
-		}))
+		cells := plainCells(strconv.FormatUint(e.Seq, 10), e.Time.UTC().Format(time.RFC3339Nano), e.Kind, e.App, e.Env, e.Principal, e.Text)
+		errs = append(errs, w.Write(cells))
 	}
 	w.Flush()
 	return out.Bytes(), errors.Join(append(errs, w.Error())...)
-}
-
-// plainCell keeps a spreadsheet from taking text for a formula.
-func plainCell(text string) string {
-	if strings.HasPrefix(strings.TrimLeft(text, " "), "'") || strings.ContainsAny(text[:min(1, len(text))], "=+-@\t\r") {
-		return "'" + text
-	}
-	return text
 }
 
 func entriesNDJSON(record client.Record) ([]byte, error) {

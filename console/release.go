@@ -2,8 +2,6 @@ package console
 
 import (
 	"context"
-	"fmt"
-	"net/url"
 	"slices"
 	"strconv"
 
@@ -76,18 +74,6 @@ func (v visit) compared(ctx context.Context, r client.Release) (comparison, erro
 	c := compared(d, releasePath(r.App, r.Number), v.query("file"))
 	c.Newest, c.Chosen, c.Listed = app.Newest, chosen, chosen || d.From > 0
 	return c, nil
-}
-
-func releasePath(app string, number int) string {
-	return fmt.Sprintf("/apps/%s/releases/%d", url.PathEscape(app), number)
-}
-
-func filePath(app string, number int, path string) string {
-	return releasePath(app, number) + "/file?" + url.Values{"path": {path}}.Encode()
-}
-
-func appCrumbs(app string) []crumb {
-	return []crumb{{"Fleet", "/"}, {app, "/apps/" + url.PathEscape(app)}}
 }
 
 // Others are the releases that a release can be compared with, newest first; nil where
