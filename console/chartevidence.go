@@ -45,10 +45,26 @@ func (c course) alone(p *panel) {
 		h := series{name: "harm by " + name, write: figures.E, value: ofSignal(name, func(s client.SignalSample) float64 { return s.Harm })}
 		s := series{name: "safety of " + name, write: figures.E, value: ofSignal(name, func(s client.SignalSample) float64 { return s.Safety })}
 		p.figures = append(p.figures, h, s)
-		if points := s.points(c.Samples, 1); speaks(points) && len(c.signals()) > 1 {
+		if points := s.points(some(c.Samples, mostFaint), 1); speaks(points) && len(c.signals()) > 1 {
 			p.chart.Lines = append(p.chart.Lines, chart.Line{Style: chart.Safe, Faint: true, Points: points})
 		}
 	}
+}
+
+// mostFaint is about how many points a line in the background has.
+const mostFaint = 60
+
+// some are so many samples, or a few more: the newest, and others as far apart as can be.
+func some(samples []client.Sample, most int) []client.Sample {
+	each := (len(samples) + most - 1) / most
+	if each <= 1 {
+		return samples
+	}
+	var out []client.Sample
+	for i := (len(samples) - 1) % each; i < len(samples); i += each {
+		out = append(out, samples[i])
+	}
+	return out
 }
 
 // speaks reports whether there is any evidence: one of nothing is 1 all the time.

@@ -298,6 +298,9 @@ func (c course) split() panel {
 	measured := series{name: "measured", unit: "% of units", banded: true, write: writePercent,
 		value: banded(func(s client.Sample) *client.Band { return s.Share }, 100)}
 	p.figures = []series{ordered, measured}
+	for i := range p.chart.Marks {
+		p.chart.Marks[i].Text = "" // the label says the share
+	}
 	p.chart.Y = chart.Axis{Unit: "%", Least: 1, Most: 100, Format: writePercent}
 	p.chart.Lines = []chart.Line{
 		{Name: "measured", Style: chart.New, Band: true, Points: c.epochs(measured)},

@@ -89,7 +89,7 @@ func (c course) plain(title string) chart.Chart {
 	out.Marks = c.marks(&out)
 	for i, m := range out.Marks { // what ended it is told everywhere, the rest where all is told
 		if m.Rank < ending {
-			out.Marks[i].Label, out.Marks[i].Minor = "", true
+			out.Marks[i].Label, out.Marks[i].Text, out.Marks[i].Minor = "", "", true
 		}
 	}
 	return out
@@ -196,11 +196,11 @@ func (p panel) show() shown {
 	id := "chart-" + p.name
 	s := shown{ID: id, Title: p.chart.Title, Says: p.chart.Says, Note: p.note}
 	s.Drawing = template.HTML(p.chart.Inline(id)) // the chart escapes all text that it is given
-	path := "/rollouts/" + p.about.Rollout.ID + "/charts/" + p.name
+	path := rolloutPath(p.about.Rollout.ID) + "/charts/" + p.name
 	s.From, s.To = p.chart.From.UnixMilli(), p.chart.To.UnixMilli()
 	s.Picture, s.Table = path+".svg", path+".csv"
 	samples := p.about.Samples[max(0, len(p.about.Samples)-tableRows):]
-	columns := p.telling(samples)
+	columns := p.telling()
 	for _, f := range columns {
 		s.Columns = append(s.Columns, f.name)
 	}
@@ -215,11 +215,11 @@ func (p panel) show() shown {
 }
 
 // telling are the figures that the table holds: the first two, which all charts are about,
-// and of the others those that say anything in these samples.
-func (p panel) telling(samples []client.Sample) []series {
+// and of the others those with a unit. What each signal says alone is in the download.
+func (p panel) telling() []series {
 	var out []series
 	for i, f := range p.figures {
-		if i < 2 || f.unit != "" || speaks(f.points(samples, 1)) {
+		if i < 2 || f.unit != "" {
 			out = append(out, f)
 		}
 	}

@@ -181,8 +181,8 @@ func TestALongStoryIsBounded(t *testing.T) {
 		}
 	})
 	_, page := get(t, openConsole(t, answersOf(r)), "/rollouts/ro-3")
-	before, rest, found := strings.Cut(page, "Show all: 32 earlier sentences")
-	if !found || !strings.Contains(before, "sentence 39") || strings.Contains(before, "sentence 3<") || !strings.Contains(rest, "on its way to production") {
+	before, rest, found := strings.Cut(page, "Show 20 earlier sentences")
+	if !found || !strings.Contains(before, "sentence 39") || strings.Contains(before, "sentence 29<") || !strings.Contains(rest, "sentence 29<") || !strings.Contains(rest, "12 sentences before them, in the ledger") {
 		t.Error("the newest sentences do not stand before those that are folded away")
 	}
 }

@@ -191,14 +191,22 @@ type chapter struct {
 	Tone   string // safe, harm, held or ""
 }
 
-// mostChapters is how many of the newest sentences are shown at once.
-const mostChapters = 10
+// How many sentences of the story are shown at once, and how many more can be unfolded.
+const (
+	mostChapters = 10
+	mostEarlier  = 20
+)
 
 // Chapters are the newest sentences of the story, the newest first.
 func (p rolloutPage) Chapters() []chapter { return p.told()[:min(mostChapters, len(p.Story))] }
 
-// Earlier are those before them.
-func (p rolloutPage) Earlier() []chapter { return p.told()[min(mostChapters, len(p.Story)):] }
+// Earlier are those before them, as far as the page holds them.
+func (p rolloutPage) Earlier() []chapter {
+	return p.told()[min(mostChapters, len(p.Story)):min(mostChapters+mostEarlier, len(p.Story))]
+}
+
+// Oldest is how many sentences only the ledger tells.
+func (p rolloutPage) Oldest() int { return max(0, len(p.Story)-mostChapters-mostEarlier) }
 
 func (p rolloutPage) told() []chapter {
 	kinds := map[time.Time]string{}
@@ -286,9 +294,9 @@ func (p rolloutPage) Terms() []fact {
 		fact{"A good release", "is rolled back at most once in " + oneIn(s.Alpha) + " rollouts, however often one looks"},
 		fact{"A bad release", "is promoted at most once in " + oneIn(s.Beta) + " rollouts"},
 		fact{"Bad means", fmt.Sprintf("worse in a protected signal by both an odds ratio of %s and %s", figureOf(s.Margin.Ratio), points(s.Margin.Absolute))},
-		fact{"A step lasts", fmt.Sprintf("%s to %s; then, if inconclusive: %s", elapsedOf(s.MinStep), elapsedOf(s.MaxStep), inconclusive(s.OnInconclusive))})
+		fact{"A step lasts", fmt.Sprintf("%s to %s; then, if inconclusive: %s", span(s.MinStep), span(s.MaxStep), inconclusive(s.OnInconclusive))})
 	if s.RollbackWindow > 0 {
-		text := elapsedOf(s.RollbackWindow) + " after promotion"
+		text := span(s.RollbackWindow) + " after promotion"
 		if s.Holdback != nil && *s.Holdback > 0 {
 			text += ", with " + s.Holdback.Weight().String() + " left on the old release to compare with"
 		} else {
@@ -305,16 +313,6 @@ func points(share float64) string {
 		return "1 percentage point"
 	}
 	return figureOf(100*share) + " percentage points"
-}
-
-func elapsedOf(d fairlead.Duration) string {
-	text := d.D().String()
-	for _, none := range []string{"m0s", "h0m"} {
-		if strings.HasSuffix(text, none) {
-			text = text[:len(text)-2]
-		}
-	}
-	return strings.TrimSpace(strings.NewReplacer("h", " h ", "m", " min ", "s", " s").Replace(text))
 }
 
 func inconclusive(policy string) string {
@@ -358,7 +356,7 @@ func (p rolloutPage) Next() []next {
 	}
 	var all []next
 	if p.From > 0 {
-		all = append(all, next{Text: fmt.Sprintf("See what %s has that %s has not", p.Name(), p.Old()), Path: fmt.Sprintf("/apps/%s/releases/%d", p.App, p.To)})
+		all = append(all, next{Text: fmt.Sprintf("See what %s has that %s has not", p.Name(), p.Old()), Path: releasePath(p.App, p.To)})
 	}
 	switch p.Outcome {
 	case client.RolledBack, client.Failed, client.Aborted:
@@ -367,10 +365,10 @@ func (p rolloutPage) Next() []next {
 		}
 		all = append(all, next{Text: "Mend it, and deploy again: the next release is judged afresh"})
 		if p.May && p.BackTo > 0 {
-			all = append(all, next{Text: fmt.Sprintf("Go back further, from %s to %s", p.Old(), releaseName(p.App, p.BackTo)), Path: "/rollouts/" + p.ID + "/rollback", Act: "rollback"})
+			all = append(all, next{Text: fmt.Sprintf("Go back further, from %s to %s", p.Old(), releaseName(p.App, p.BackTo)), Path: rolloutPath(p.ID) + "/rollback", Act: "rollback"})
 		}
 	}
-	return append(all, next{Text: "Prove that this record was not changed", Path: "/ledger"})
+	return append(all, next{Text: "Prove that this record was not changed", Path: ledgerPath})
 }
 
 // ran reports whether instances of the new release were started.

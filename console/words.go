@@ -102,17 +102,21 @@ func relative(kind string) func(time.Time) template.HTML {
 	return func(at time.Time) template.HTML { return timeElement(kind, at, momentForm) }
 }
 
+// timeElement writes a moment. Where live.js shows something else, or the text has no
+// date, the title has it whole.
 func timeElement(kind string, at time.Time, form string) template.HTML {
 	if at.IsZero() {
 		return "-"
 	}
 	at = at.UTC()
-	class := ""
+	more := ""
 	if kind != "" {
-		class = ` data-span="` + kind + `"`
+		more = ` data-span="` + kind + `"`
 	}
-	return template.HTML(fmt.Sprintf(`<time class="num" datetime="%s" title="%s"%s>%s</time>`,
-		at.Format(time.RFC3339Nano), at.Format(momentForm), class, at.Format(form)))
+	if kind != "" || form != momentForm {
+		more += ` title="` + at.Format(momentForm) + `"`
+	}
+	return template.HTML(`<time datetime="` + at.Format(time.RFC3339Nano) + `"` + more + `>` + at.Format(form) + `</time>`)
 }
 
 // digest shows the first digits; what is selected and copied is the whole.

@@ -28,12 +28,14 @@ func (c Chart) draw(width int) *drawing {
 	}
 	d.frame(d.s.ticks(c.Y.Unit))
 	d.timeTicks()
+	read := readable(c.Marks, func(m Mark) float64 { return c.at(m.At) })
 	d.stretched(func() {
+		d.silent(read)
 		for i, l := range c.Lines {
 			d.line(i, l)
 		}
 	})
-	d.marks()
+	d.marks(read)
 	d.levels()
 	d.crossings()
 	d.ends()
@@ -170,12 +172,13 @@ func (d *drawing) ends() {
 	d.add("</svg>")
 }
 
-// marks draws a line for each moment, with its label above the frame.
-func (d *drawing) marks() {
-	at := func(m Mark) float64 { return d.c.at(m.At) }
-	read := readable(d.c.Marks, at)
+// marks draws a line for each moment that says something, with its label above the frame.
+func (d *drawing) marks(read []reading) {
 	for i, m := range d.c.Marks {
-		x := at(m)
+		if read[i] == nowhere && m.Text == "" {
+			continue
+		}
+		x := d.c.at(m.At)
 		d.add(`<g class="mark `).text(string(m.Style)).add(map[bool]string{true: " minor"}[m.Minor]).add(`"><line x1="`).percent(x).add(`" x2="`).percent(x).add(`" y1="-3" y2="`).
 			whole(d.c.height()).add(`">`)
 		if m.Text != "" {
@@ -187,6 +190,27 @@ func (d *drawing) marks() {
 			d.add(map[bool]string{true: `" class="wide`}[read[i] == whereWide]).add(`">`).text(m.Label).add("</text>")
 		}
 		d.add("</g>")
+	}
+}
+
+// silent draws the marks that have neither a text nor a label with room: all of a look,
+// of which there may be many, as one path.
+func (d *drawing) silent(read []reading) {
+	var looks []string
+	paths := map[string][]byte{}
+	for i, m := range d.c.Marks {
+		if read[i] != nowhere || m.Text != "" {
+			continue
+		}
+		look := string(m.Style) + map[bool]string{true: " minor"}[m.Minor]
+		if paths[look] == nil {
+			looks = append(looks, look)
+		}
+		x := int(math.Round(d.c.at(m.At) * float64(d.width)))
+		paths[look] = append(appendMove(paths[look], spot{x, 0}), "v"+strconv.Itoa(d.s.height)...)
+	}
+	for _, look := range looks {
+		d.add(`<path class="mark `).text(look).add(`" d="`).add(string(paths[look])).add(`"/>`)
 	}
 }
 
