@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/fairlead/fairlead"
 	"github.com/fairlead/fairlead/api/client"
@@ -192,19 +191,8 @@ func stepsWords(s fairlead.Strategy) string {
 	return strings.Join(append(steps, "all"), ", ")
 }
 
-// span writes a time that somebody chose: in the largest unit that it is a whole number
-// of.
-func span(d fairlead.Duration) string {
-	for _, unit := range []struct {
-		of   time.Duration
-		name string
-	}{{time.Hour, "h"}, {time.Minute, "min"}, {time.Second, "s"}, {time.Millisecond, "ms"}} {
-		if d.D() > 0 && d.D()%unit.of == 0 {
-			return fmt.Sprintf("%d %s", d.D()/unit.of, unit.name)
-		}
-	}
-	return figures.Elapsed(d.D())
-}
+// span writes a time that somebody chose.
+func span(d fairlead.Duration) string { return figures.Exactly(d.D()) }
 
 func checkWords(c fairlead.Check) string {
 	return fmt.Sprintf("GET %s answers, asked every %s, %s in a row count", visible(c.Path), span(c.Interval),

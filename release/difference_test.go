@@ -164,13 +164,43 @@ func TestValuesAreComparedByName(t *testing.T) {
 		`gates: changed accuracy.command [./eval] [./eval -hard]`,
 		`gates: added bias.command [] [./bias]`,
 		`policy: changed qa.replicas [1] [2]`,
-		`policy: added qa.strategy.steps [] [10, 50]`,
+		`policy: added qa.strategy.steps [] [10 %, 50 %]`,
 		`commit: added repository [] [r]`,
 		`commit: added ref [] [main]`,
 		`commit: added commit [] [abc]`,
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
+
+func TestValuesAreWrittenWithTheirUnits(t *testing.T) {
+	holdback, least, protect := fairlead.Percent(12.5), 0.25, true
+	after := side(1)
+	after.Content.Env = map[string]string{"LIMIT": "1m0s"}
+	after.Content.Drain, after.Content.Port = fairlead.Duration(90*time.Second), 8080
+	after.Content.Gates = []fairlead.Gate{{Name: "accuracy", Command: []string{"./eval", "1m0s"}, Expires: fairlead.Duration(24 * time.Hour)}}
+	after.Policy = []fairlead.Environment{{Name: "qa", Strategy: fairlead.Strategy{
+		Alpha: 1.0 / 300, Beta: 0.15, Tolerance: 1, Margin: fairlead.Margin{Ratio: 2, Absolute: 0.01}, Warmup: fairlead.Duration(500 * time.Millisecond),
+		Holdback: &holdback, Adaptive: &fairlead.Adaptive{First: 5}, Signals: []fairlead.SignalSpec{{Name: "task-success", Protect: &protect, Margin: fairlead.Margin{Absolute: 0.07}}},
+		Guards: []fairlead.Guard{{Name: "queue", Min: &least, Interval: fairlead.Duration(15 * time.Second)}},
+	}}}
+	got := map[string]string{}
+	for _, part := range []string{PartSettings, PartGates, PartPolicy} {
+		for _, v := range values(after.Release, part) {
+			got[v.name] = v.text
+		}
+	}
+	for name, want := range map[string]string{
+		"env.LIMIT": "1m0s", "drain": "1 min 30 s", "port": "8080", "accuracy.command": "./eval 1m0s", "accuracy.expires": "24 h",
+		"qa.strategy.alpha": "1 in 300", "qa.strategy.beta": "0.15", "qa.strategy.tolerance": "1", "qa.strategy.margin.ratio": "2",
+		"qa.strategy.margin.absolute": "1 percentage point", "qa.strategy.warmup": "500 ms", "qa.strategy.holdback": "12.5 %",
+		"qa.strategy.adaptive.first": "5 %", "qa.strategy.signals.task-success.margin.absolute": "7 percentage points",
+		"qa.strategy.signals.task-success.protect": "true", "qa.strategy.guards.queue.min": "0.25", "qa.strategy.guards.queue.interval": "15 s",
+	} {
+		if got[name] != want {
+			t.Errorf("%s is written %q, want %q", name, got[name], want)
+		}
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -103,33 +104,32 @@ func (f *flattened) json(name string, v any, less ...string) {
 	if object, ok := tree.(map[string]any); ok {
 		maps.DeleteFunc(object, func(key string, _ any) bool { return slices.Contains(less, key) })
 	}
-	f.tree(name, tree)
+	f.tree(name, tree, reflect.TypeOf(v))
 }
 
-func (f *flattened) tree(name string, v any) {
+// tree adds v, which is JSON of a value of type t.
+func (f *flattened) tree(name string, v any, t reflect.Type) {
 	switch v := v.(type) {
 	case map[string]any:
 		for _, key := range slices.Sorted(maps.Keys(v)) {
-			f.tree(join(name, key), v[key])
+			f.tree(join(name, key), v[key], within(t, key))
 		}
 	case []any:
-		f.list(name, v)
+		f.list(name, v, within(t, ""))
 	case nil:
-	case string:
-		f.add(name, quoted(v, ""))
 	default:
-		f.add(name, fmt.Sprint(v))
+		f.add(name, quoted(measured(name, v, t), ""))
 	}
 }
 
 // list adds a list of scalars as one value, and one of objects as their names and what
 // each holds.
-func (f *flattened) list(name string, all []any) {
+func (f *flattened) list(name string, all []any, of reflect.Type) {
 	var words, names []string
 	for i, item := range all {
 		object, ok := item.(map[string]any)
 		if !ok {
-			words = append(words, fmt.Sprint(item))
+			words = append(words, measured(name, item, of))
 			continue
 		}
 		own, _ := object["name"].(string)
@@ -148,7 +148,7 @@ func (f *flattened) list(name string, all []any) {
 	for i, own := range names {
 		object, _ := all[i].(map[string]any)
 		delete(object, "name")
-		f.tree(join(name, own), object)
+		f.tree(join(name, own), object, of)
 	}
 }
 

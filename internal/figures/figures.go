@@ -79,6 +79,23 @@ func Elapsed(d time.Duration) string {
 	return fmt.Sprintf("%d h %d min", int(d.Hours()), int(d.Minutes())%60)
 }
 
+// Exactly writes a duration that somebody chose, with nothing rounded: "250 ms", "1 min",
+// "1 h 30 min", "1.5 s".
+func Exactly(d time.Duration) string {
+	text := d.String()
+	for _, none := range []string{"m0s", "h0m"} {
+		if strings.HasSuffix(text, none) {
+			text = text[:len(text)-2]
+		}
+	}
+	digits := strings.LastIndexAny(text, "0123456789")
+	last := " " + text[digits+1:]
+	if last == " m" {
+		last = " min"
+	}
+	return strings.NewReplacer("h", " h ", "m", " min ").Replace(text[:digits+1]) + last
+}
+
 // Left writes an expected time, in seconds, as roughly as it is known: "12 s", "5 min",
 // "3 h", "4 days".
 func Left(seconds float64) string {

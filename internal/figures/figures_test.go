@@ -43,6 +43,15 @@ func TestSpansReadAsPeopleSayThem(t *testing.T) {
 	}.check(t)
 }
 
+func TestAChosenTimeIsWrittenWithoutRounding(t *testing.T) {
+	cases{
+		{Exactly(0), "0 s"}, {Exactly(250 * time.Millisecond), "250 ms"}, {Exactly(1500 * time.Millisecond), "1.5 s"}, {Exactly(1500 * time.Microsecond), "1.5 ms"},
+		{Exactly(time.Minute), "1 min"}, {Exactly(90 * time.Second), "1 min 30 s"}, {Exactly(time.Hour), "1 h"}, {Exactly(90 * time.Minute), "1 h 30 min"},
+		{Exactly(time.Hour + time.Second), "1 h 0 min 1 s"}, {Exactly(48 * time.Hour), "48 h"}, {Exactly(10*time.Minute + 20*time.Second), "10 min 20 s"},
+		{Exactly(-time.Minute), "-1 min"},
+	}.check(t)
+}
+
 func TestEValues(t *testing.T) {
 	cases{
 		{E(0), "0"}, {E(0.01), "under 0.1"}, {E(2.44), "2.4"}, {E(12), "12"}, {E(341.2), "341"}, {E(13204), "13,204"},
