@@ -3,6 +3,7 @@ package console
 import (
 	"fmt"
 	"html/template"
+	"slices"
 	"strings"
 	"time"
 
@@ -35,6 +36,7 @@ func words() template.FuncMap {
 		"until":    relative("till"), // a moment to come; live.js makes it "in 12 s"
 		"digest":   digest,           // shortened; whole when selected or copied, and as title
 		"icon":     icon,             // a small sign by name
+		"drawings": drawings,         // what the signs of a page look like
 		"badge":    badge,            // tone words -> a sign and words; tones: safe, harm, held, move, quiet
 		"arm":      arm,              // "old" or "new", and words -> with the arm's mark
 		"copy":     copyButton,       // text label -> a button that copies, where there is JavaScript
@@ -139,8 +141,8 @@ func digest(d any) template.HTML {
 
 // badge is a sign and words in a tone, so that colour is never alone.
 func badge(tone, text string) template.HTML {
-	sign := map[string]string{"safe": "safe", "harm": "harm", "held": "held", "move": "move"}[tone]
-	if sign == "" {
+	sign := tone
+	if !slices.Contains([]string{"safe", "harm", "held", "move"}, tone) {
 		tone, sign = "quiet", "dot"
 	}
 	return template.HTML(`<span class="badge badge-` + tone + `">` + string(icon(sign)) + template.HTMLEscapeString(text) + `</span>`)
@@ -151,8 +153,7 @@ func arm(which, text string) template.HTML {
 	if which != "new" {
 		which = "old"
 	}
-	return template.HTML(`<span class="arm-` + which + `"><svg class="mark" width="16" height="6" aria-hidden="true"><line class="` +
-		which + `-line" x1="0" y1="3" x2="16" y2="3"/></svg>` + template.HTMLEscapeString(text) + `</span>`)
+	return template.HTML(`<span class="arm-` + which + `">` + template.HTMLEscapeString(text) + `</span>`)
 }
 
 func copyButton(text, label string) template.HTML {
