@@ -7,13 +7,8 @@ const policy = globalThis.trustedTypes?.createPolicy("fairlead", { createHTML: (
 const { live, build, now } = document.body.dataset;
 const state = document.getElementById("link-state");
 const notice = document.getElementById("live-notice");
-const icon = (path) => `<svg class="icon" viewBox="0 0 16 16" aria-hidden="true">${path}</svg>`;
-const signs = {
-  live: icon('<circle cx="8" cy="8" r="4" fill="currentColor"/>'),
-  again: icon('<circle cx="8" cy="8" r="5" stroke-dasharray="3 3"/>'),
-  lost: icon('<path d="M4 4l8 8M12 4l-8 8"/>'),
-  warn: icon('<path d="M8 2 14.5 13.5H1.5zM8 6.5v3.2M8 11.6v.1"/>'),
-};
+const icon = (name) => `<svg class="icon" aria-hidden="true"><use href="#i-${name}"/></svg>`;
+const signs = { live: "live", again: "again" }; // of the states that are well; all others have the sign of harm
 
 let offset = Date.parse(now) - Date.now(); // of the server's clock to this one's
 let seen = Date.parse(now); // when the numbers were true, by the server's clock
@@ -44,12 +39,12 @@ function stand(name, words) {
   if (!state) return;
   state.hidden = false;
   state.dataset.state = name;
-  write(state, `${signs[name] ?? signs.lost}<span>${words}</span>`);
+  write(state, `${icon(signs[name] ?? "harm")}<span>${words}</span>`);
 }
 
 function tell(tone, title, text, button) {
   const act = button ? `<p><button type="button" class="button button-small" data-reload>${button}</button></p>` : "";
-  write(notice, !title ? "" : `<div class="notice notice-${tone} live-notice">${signs.warn}<div><p class="notice-title">${title}</p><p>${text}</p>${act}</div></div>`);
+  write(notice, !title ? "" : `<div class="notice notice-${tone} live-notice">${icon("warn")}<div><p class="notice-title">${title}</p><p>${text}</p>${act}</div></div>`);
 }
 
 const clockOf = (ms) => `${new Date(ms).toISOString().slice(11, 19)} UTC`;
