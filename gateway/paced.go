@@ -6,6 +6,8 @@ import (
 	"net"
 	"net/http"
 	"time"
+
+	"github.com/fairlead/fairlead/internal/consolecookie"
 )
 
 // A client that stops reading, or sending what it announced, would hold its place at
@@ -36,6 +38,7 @@ func (p *paced) Unwrap() http.ResponseWriter { return p.ResponseWriter }
 func (p *paced) WriteHeader(status int) {
 	if status < http.StatusOK && status != http.StatusSwitchingProtocols {
 		withoutReports(p.Header())
+		consolecookie.StripSet(p.Header())
 	}
 	p.ResponseWriter.WriteHeader(status)
 }

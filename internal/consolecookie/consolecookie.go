@@ -58,8 +58,10 @@ func StripSet(h http.Header) {
 
 func mentions(line string) bool { return strings.Contains(line, Name) }
 
+// named reports whether a pair is a cookie of a console. A browser sends the value of a
+// cookie that was set without a name ("=a=b") where a name stands (RFC 6265bis, 5.6).
 func named(pair string) bool {
-	name, _, _ := strings.Cut(pair, "=")
+	name, _, _ := strings.Cut(strings.TrimLeft(pair, "= \t"), "=")
 	rest, ours := strings.CutPrefix(strings.TrimSpace(name), Name)
 	return ours && (rest == "" || rest[0] == '_')
 }

@@ -73,6 +73,12 @@ func TestAnApplicationSetsOtherCookiesOnly(t *testing.T) {
 	if got := h["Set-Cookie"]; !slices.Equal(got, []string{"a=1; Path=/", "b=2"}) {
 		t.Errorf("set: %q", got)
 	}
+	for _, line := range []string{"=fairlead_console_8090=planted", " = fairlead_console=planted; Path=/", "=fairlead_console", "\t==fairlead_console=x"} {
+		h := http.Header{"Set-Cookie": {line}}
+		if consolecookie.StripSet(h); len(h) != 0 {
+			t.Errorf("%q, which a browser sends as a cookie of the console, is set", line)
+		}
+	}
 	h = http.Header{"Set-Cookie": {"fairlead_console=; Max-Age=0"}}
 	consolecookie.StripSet(h)
 	if _, there := h["Set-Cookie"]; there {
