@@ -2,6 +2,7 @@ package console
 
 import (
 	"context"
+	"log/slog"
 	"net/http"
 	"sync"
 	"time"
@@ -21,25 +22,34 @@ const aliveEvery = 5 * time.Second
 // the listener to the ledger, which wakes all watches. It is safe for concurrent use.
 type hub struct {
 	changed  func(ctx context.Context, from uint64) (uint64, error) // as Config.Changed
-	patience time.Duration                                          // for a follower to take an event
+	log      *slog.Logger
+	patience time.Duration // for a follower to take an event
 
 	mu        sync.Mutex
 	watches   map[string]*watch
 	followers int
-	listener  task // runs while there are watches
+	holds     map[string]holding // by follower
+	listener  task               // runs while there are watches
 	entries   uint64
 }
 
-func newHub(changed func(context.Context, uint64) (uint64, error)) *hub {
-	return &hub{changed: changed, patience: sendTimeout, watches: map[string]*watch{}}
+// holding is what one follower, a session, has of the hub.
+type holding struct {
+	streams int
+	watches int // that it began
+}
+
+func newHub(changed func(context.Context, uint64) (uint64, error), log *slog.Logger) *hub {
+	return &hub{changed: changed, log: log, patience: sendTimeout, watches: map[string]*watch{}, holds: map[string]holding{}}
 }
 
 // follow streams a page's parts until its request ends or valid says no: all of them
-// first, then those that changed. A follower that is slow gets the newest only.
-func (h *hub) follow(w http.ResponseWriter, r *http.Request, key string, l look, first greeting, valid func() bool) {
+// first, then those that changed. A follower that is slow gets the newest only. Who
+// follows is named by who.
+func (h *hub) follow(w http.ResponseWriter, r *http.Request, who, key string, l look, first greeting, valid func() bool) {
 	out := newStream(w)
 	out.patience = h.patience
-	watched, leave := h.join(key, l)
+	watched, leave := h.join(who, key, l)
 	if watched == nil {
 		out.end(endFull)
 		return
@@ -77,32 +87,54 @@ func (h *hub) follow(w http.ResponseWriter, r *http.Request, key string, l look,
 }
 
 // join returns the watch of key and how to leave it, or nil when there are too many.
-func (h *hub) join(key string, l look) (*watch, func()) {
+func (h *hub) join(who, key string, l look) (*watch, func()) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	w := h.watches[key]
-	if h.followers == maxFollowers || w == nil && len(h.watches) == maxWatches {
+	if !h.room(who, w == nil) {
 		return nil, nil
 	}
 	if len(h.watches) == 0 {
 		h.listener = begin(h.listen)
 	}
 	if w == nil {
-		w = newWatch(l)
+		w = newWatch(l, h.log)
+		w.began = who
 		h.watches[key] = w
+		h.hold(who, 0, 1)
 	}
 	w.followers++
-	h.followers++
-	return w, func() { h.leave(key, w) }
+	h.hold(who, 1, 0)
+	return w, func() { h.leave(who, key, w) }
 }
 
-func (h *hub) leave(key string, w *watch) {
+// room reports whether who may open one more stream, and begin a watch for it. Each may
+// hold as many as are left: however many pages one opens, there is room for another.
+func (h *hub) room(who string, begins bool) bool {
+	mine := h.holds[who]
+	return mine.streams < maxFollowers-h.followers && (!begins || mine.watches < maxWatches-len(h.watches))
+}
+
+// hold adds to what who holds, and forgets who holds nothing.
+func (h *hub) hold(who string, streams, watches int) {
+	mine := h.holds[who]
+	mine.streams += streams
+	mine.watches += watches
+	h.followers += streams
+	h.holds[who] = mine
+	if mine == (holding{}) {
+		delete(h.holds, who)
+	}
+}
+
+func (h *hub) leave(who, key string, w *watch) {
 	h.mu.Lock()
 	w.followers--
-	h.followers--
+	h.hold(who, -1, 0)
 	var over []task
 	if w.followers == 0 {
 		delete(h.watches, key)
+		h.hold(w.began, 0, -1)
 		over = append(over, w.task)
 	}
 	if len(h.watches) == 0 && w.followers == 0 {

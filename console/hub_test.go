@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"html/template"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -68,7 +69,7 @@ func newScene() *scene {
 		case <-ctx.Done():
 			return from, ctx.Err()
 		}
-	})
+	}, slog.New(slog.DiscardHandler))
 	return s
 }
 
@@ -88,13 +89,15 @@ func (s *scene) look(context.Context) (frame, error) {
 	return s.frame, s.failure
 }
 
-func (s *scene) follow(key string) *follower {
+func (s *scene) follow(key string) *follower { return s.followAs("ada", key) }
+
+func (s *scene) followAs(who, key string) *follower {
 	ctx, gone := context.WithCancel(context.Background())
 	f := &follower{header: http.Header{}, gone: gone, over: make(chan struct{})}
 	r := httptest.NewRequestWithContext(ctx, http.MethodGet, "/live/", nil)
 	go func() {
 		defer close(f.over)
-		s.hub.follow(f, r, key, s.look, greeting{Build: "b", clock: time.Now}, s.in.Load)
+		s.hub.follow(f, r, who, key, s.look, greeting{Build: "b", clock: time.Now}, s.in.Load)
 	}()
 	synctest.Wait()
 	return f
@@ -283,6 +286,45 @@ func TestTooManyFollowersAreTurnedAway(t *testing.T) {
 	})
 }
 
+func TestNobodyTakesAllPlacesHoweverManyPagesTheyOpen(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newScene()
+		var streams []*follower
+		defer func() {
+			leave(streams...)
+			if len(s.hub.holds) != 0 || s.hub.followers != 0 {
+				t.Errorf("with nobody left, %v are held by %d", s.hub.holds, s.hub.followers)
+			}
+		}()
+		open := func(who, page string) bool {
+			f := s.followAs(who, page)
+			streams = append(streams, f)
+			return !strings.Contains(f.heard(), `"full"`)
+		}
+		most := 0
+		for open("mallory", fmt.Sprintf("page?%d", most)) {
+			most++
+		}
+		if most != maxWatches/2 {
+			t.Errorf("one session began %d watches of %d", most, maxWatches)
+		}
+		if !open("mallory", "page?0") {
+			t.Error("a page that is watched already is not followed once more")
+		}
+		for i := range 20 {
+			if !open("ada", fmt.Sprintf("other?%d", i)) {
+				t.Fatalf("another session's page %d is not followed", i)
+			}
+		}
+		for more := true; more; {
+			more = open("mallory", "page?0")
+		}
+		if !open("ada", "page?0") {
+			t.Error("another session finds all streams taken")
+		}
+	})
+}
+
 func TestAFollowerThatTakesNothingLosesItsStream(t *testing.T) {
 	s := newScene()
 	s.hub.patience = 50 * time.Millisecond
@@ -290,7 +332,7 @@ func TestAFollowerThatTakesNothingLosesItsStream(t *testing.T) {
 	ended := make(chan struct{})
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer close(ended)
-		s.hub.follow(w, r, "page", s.look, greeting{clock: time.Now}, s.in.Load)
+		s.hub.follow(w, r, "ada", "page", s.look, greeting{clock: time.Now}, s.in.Load)
 	}))
 	defer server.Close()
 	resp, err := http.Get(server.URL) // and nothing of its body is read

@@ -19,7 +19,7 @@ func (s *console) login(w http.ResponseWriter, r *http.Request) {
 		s.waiting(w, r)
 		return
 	}
-	if r.Method != http.MethodGet || strings.Contains(r.Header.Get("Sec-Purpose"), "prefetch") {
+	if r.Method != http.MethodGet || ahead(r) {
 		w.WriteHeader(http.StatusNoContent) // nobody looks yet: the code stays good
 		return
 	}
@@ -44,6 +44,17 @@ func (s *console) login(w http.ResponseWriter, r *http.Request) {
 	s.show(w, r, http.StatusOK, Session{}, view{
 		Title: "Logged in", Still: true, Parts: []part{{ID: "welcome", Template: "welcome", Data: map[string]any{"To": to, "Session": session}}},
 	})
+}
+
+// ahead reports whether a browser fetches a page before anybody asks for it, by the header
+// of the Fetch standard or by those of before it.
+func ahead(r *http.Request) bool {
+	for _, name := range []string{"Sec-Purpose", "Purpose", "X-Purpose", "X-Moz"} {
+		if purpose := strings.ToLower(r.Header.Get(name)); strings.Contains(purpose, "prefetch") || strings.Contains(purpose, "preview") {
+			return true
+		}
+	}
+	return false
 }
 
 // waiting answers who came without a code.

@@ -76,7 +76,7 @@ func (s *console) stream(w http.ResponseWriter, r *http.Request, session Session
 	if about, err := visit.api.Version(r.Context()); err == nil { // the footer does without
 		first.Term = about.Term
 	}
-	s.hub.follow(w, r, key, func(ctx context.Context) (frame, error) {
+	s.hub.follow(w, r, tokenOf(r), key, func(ctx context.Context) (frame, error) {
 		v, err := l(ctx, visit)
 		if err != nil {
 			return nil, err

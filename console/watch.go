@@ -30,7 +30,9 @@ type look func(ctx context.Context) (frame, error)
 // watch looks at one page for all who follow it.
 type watch struct {
 	task
-	followers int // guarded by the hub
+	log       *slog.Logger
+	followers int    // guarded by the hub
+	began     string // who followed it first; guarded by the hub
 	wake      chan struct{}
 
 	mu   sync.Mutex
@@ -53,8 +55,8 @@ type piece struct {
 	number uint64 // that grows with each change
 }
 
-func newWatch(l look) *watch {
-	w := &watch{wake: make(chan struct{}, 1), shot: &shot{}, news: make(chan struct{})}
+func newWatch(l look, log *slog.Logger) *watch {
+	w := &watch{log: log, wake: make(chan struct{}, 1), shot: &shot{}, news: make(chan struct{})}
 	w.task = begin(func(ctx context.Context) { w.run(ctx, l) })
 	return w
 }
@@ -69,7 +71,7 @@ func (w *watch) lookSoon() {
 
 func (w *watch) run(ctx context.Context, l look) {
 	for {
-		f, err := tryLook(ctx, l)
+		f, err := w.look(ctx, l)
 		if ctx.Err() != nil {
 			return
 		}
@@ -92,13 +94,13 @@ func (w *watch) run(ctx context.Context, l look) {
 	}
 }
 
-// tryLook looks once. A look that panics is one that failed: the server goes on.
-func tryLook(ctx context.Context, l look) (f frame, err error) {
+// look looks once. A look that panics is one that failed: the server goes on.
+func (w *watch) look(ctx context.Context, l look) (f frame, err error) {
 	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
 	defer cancel()
 	defer func() {
 		if fault := recover(); fault != nil {
-			slog.Error("a page's look panicked", "fault", fault, "stack", string(debug.Stack()))
+			w.log.Error("a page's look panicked", "fault", fault, "stack", string(debug.Stack()))
 			f, err = nil, fairlead.Errorf(fairlead.Internal, "", "a fault of Fairlead's own, which its log names")
 		}
 	}()

@@ -53,7 +53,8 @@ func TestWhoLooksAtALinkWithoutOpeningItLeavesItGood(t *testing.T) {
 	link, b := h.link(""), h.browser()
 	for what, p := range map[string]seen{
 		"HEAD":       b.send(http.MethodHead, link, nil),
-		"a prefetch": b.get(link, "Sec-Purpose", "prefetch;prerender"),
+		"a prefetch": b.get(link, "Sec-Purpose", "prefetch;prerender"), "an older prefetch": b.get(link, "Purpose", "prefetch"),
+		"one of Firefox": b.get(link, "X-Moz", "prefetch"), "a preview": b.get(link, "X-Purpose", "Preview"),
 	} {
 		if p.status != http.StatusNoContent || p.header.Get("Set-Cookie") != "" {
 			t.Errorf("%s got %d %v", what, p.status, p.header)
@@ -271,7 +272,7 @@ func TestAReporterGetsNoLinkAndAViewersSessionMayReadOnly(t *testing.T) {
 	if !ok || session.Who.Role != fairlead.Viewer {
 		t.Fatalf("the session is %+v", session)
 	}
-	within := client.Within(asCaller{who: session.Who, next: inprocess.Transport{Handler: h.handler()}})
+	within := client.Within(asCaller{who: session.Who, next: inprocess.Transport{Handler: h.handler(), Log: h.Log}})
 	if _, err := within.Apps(ctx); err != nil {
 		t.Errorf("it cannot read: %v", err)
 	}
