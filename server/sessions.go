@@ -85,13 +85,13 @@ func (s *sessions) Link(ctx context.Context, n client.NewLink, by fairlead.Princ
 // Redeem implements console.Sessions. The session is recorded before its token is told.
 func (s *sessions) Redeem(ctx context.Context, code string) (string, console.Session, error) {
 	const op = "log in"
-	invited, good := s.links.take(code)
+	s.changing.Lock()
+	defer s.changing.Unlock()
+	invited, good := s.links.take(code) // while no change is under way: a code that EndAll ends opens nothing after it
 	if !good {
 		return "", console.Session{}, fairlead.Errorf(fairlead.Unauthorized, op, "this link was used already, or is older than %s", linkGood).
 			WithHint("run: fairlead console")
 	}
-	s.changing.Lock()
-	defer s.changing.Unlock()
 	if err := s.sweep(ctx); err != nil {
 		return "", console.Session{}, err
 	}
@@ -156,9 +156,9 @@ func (s *sessions) EndAll(ctx context.Context, by fairlead.Principal) (int, erro
 	if !by.May(fairlead.Admin) {
 		return 0, fairlead.Errorf(fairlead.Forbidden, "end the sessions of the console", "this needs the role %s", fairlead.Admin)
 	}
-	s.links.clear()
 	s.changing.Lock()
 	defer s.changing.Unlock()
+	s.links.clear()
 	return s.remove(ctx, by.ID, "every session of the console was ended", func(*openSession) bool { return true })
 }
 

@@ -251,6 +251,33 @@ func TestAnAdministratorEndsEverySessionAndEveryLink(t *testing.T) {
 	}
 }
 
+func TestALinkThatIsOpenedWhileAllSessionsEndOpensNone(t *testing.T) {
+	g := newGate(t)
+	code := g.code(fairlead.Admin, fairlead.Admin)
+	g.changing.Lock() // as EndAll holds it
+	opened := make(chan error, 1)
+	go func() {
+		_, _, err := g.Redeem(context.Background(), code)
+		opened <- err
+	}()
+	taken := func() bool {
+		g.links.mu.Lock()
+		defer g.links.mu.Unlock()
+		return len(g.links.waiting) == 0
+	}
+	for range 50 { // it had the code by now, if it took it before its turn
+		if taken() {
+			break
+		}
+		time.Sleep(time.Millisecond)
+	}
+	g.links.clear()
+	g.changing.Unlock()
+	if err := <-opened; fairlead.CodeOf(err) != fairlead.Unauthorized {
+		t.Errorf("it opened a session: %v", err)
+	}
+}
+
 func TestWithoutARecordThereIsNoSessionAndNoEnd(t *testing.T) {
 	g := newGate(t)
 	token, code := g.enter(fairlead.Admin, ""), g.code(fairlead.Admin, "")
