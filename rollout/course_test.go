@@ -130,6 +130,9 @@ func TestTheCourseOfARollbackReachesTheThresholdAndSaysEachDecision(t *testing.T
 	if most < 300 {
 		t.Errorf("the highest evidence of harm is %v, want 300 or more", most)
 	}
+	if n := len(c.Samples); n < 2 || c.Samples[n-2].At.Sub(c.Samples[n-2].From) != c.Each {
+		t.Errorf("the end is in none of its %d samples, but after them", n)
+	}
 	if len(c.Marks) != len(r.Notes) {
 		t.Fatalf("%d marks, want one for each of %d notes", len(c.Marks), len(r.Notes))
 	}

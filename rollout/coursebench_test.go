@@ -56,7 +56,7 @@ func secondOf(r *rand.Rand, now time.Time, seq uint64, epoch uint32, requests in
 		arm.Latency[bucket]++
 		arm.First[bucket-2]++
 		if r.IntN(200) == 0 {
-			arm.Failed[fairlead.ServerError]++
+			arm.Failed[unit%uint64(fairlead.Classes)]++
 			arm.Hits[fairlead.Failures] = append(arm.Hits[fairlead.Failures], unit)
 		}
 		if bucket >= 24 {

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/fairlead/fairlead"
 	"github.com/fairlead/fairlead/rollout"
@@ -149,4 +150,49 @@ func TestManyAskForManyCoursesAtOnce(t *testing.T) {
 		}
 	}
 	all.Wait()
+}
+
+// leaving is a store whose caller goes away when it has read how a rollout began.
+type leaving struct {
+	rollout.Store
+	leave func()
+}
+
+func (l leaving) Rows(ctx context.Context, kind, prefix string) ([]fairlead.Row, error) {
+	rows, err := l.Store.Rows(ctx, kind, prefix)
+	if kind == rollout.BeganRow && ctx.Done() != nil {
+		l.leave()
+	}
+	return rows, err
+}
+
+func TestWhoGoesAwayDoesNotWaitForAnothersLook(t *testing.T) {
+	b := newBench(t)
+	b.first()
+	id := b.begin(2).ID
+	b.second(id, 0, 0)
+	at, on := make(chan struct{}), make(chan struct{})
+	var arrive sync.Once
+	slow := altered{b.store, func(uint64, *fairlead.Fact) bool { arrive.Do(func() { close(at) }); <-on; return true }}
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	courses := rollout.NewCourses(leaving{slow, cancel})
+	var others sync.WaitGroup
+	others.Go(func() { _, _ = courses.Of(context.Background(), id) }) // its context never ends
+	<-at
+	left := make(chan error, 1)
+	others.Go(func() {
+		_, err := courses.Of(ctx, id)
+		left <- err
+	})
+	select {
+	case err := <-left:
+		if fairlead.CodeOf(err) != fairlead.Unavailable {
+			t.Errorf("who goes away gets %v, want unavailable", err)
+		}
+	case <-time.After(20 * time.Second):
+		t.Error("who goes away waits for another's look")
+	}
+	close(on)
+	others.Wait()
 }

@@ -146,3 +146,18 @@ func TestABlockThatComesAgainIsSeenOnce(t *testing.T) {
 		t.Errorf("%+v after a block came again, want %+v", after, before)
 	}
 }
+
+func TestAMinuteIsNotLongerThanAMinute(t *testing.T) {
+	w := newWatcher()
+	w.now = time.Unix(1_700_000_000, 0).Truncate(slotLength)
+	w.seen.take(w.now, nil)
+	w.seen.take(w.now, []fairlead.Block{w.block("", w.now, 50)})
+	for slot := 1; slot <= slotsKept; slot++ {
+		w.now = w.now.Add(slotLength)
+		w.seen.take(w.now, nil)
+		l, known := w.seen.Of(baselineSite, w.now)
+		if want := slot < slotsKept; !known || (l.Requests == 50) != want {
+			t.Errorf("%v after 50 requests %d are seen", time.Duration(slot)*slotLength, l.Requests)
+		}
+	}
+}
