@@ -11,6 +11,7 @@ package console
 
 import (
 	"context"
+	"log/slog"
 	"net/http"
 	"time"
 
@@ -26,6 +27,7 @@ type Config struct {
 	Changed func(ctx context.Context, from uint64) (uint64, error)
 	Now     func() time.Time // by which records are made
 	Hosts   []string         // names under which the console may be called, without port
+	Log     *slog.Logger     // of its own faults
 	Version string
 }
 
@@ -58,7 +60,7 @@ type console struct {
 
 // New returns the console's handler. Streams end with their request's context.
 func New(c Config) http.Handler {
-	s := &console{Config: c, hub: newHub(c.Changed), build: build(c.Version)}
+	s := &console{Config: c, hub: newHub(c.Changed, c.Log), build: build(c.Version)}
 	mux := http.NewServeMux()
 	mux.Handle("GET /assets/", assetHandler())
 	mux.HandleFunc("GET /login", s.login)

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -99,8 +100,10 @@ func newLedgerWorld(t *testing.T, role fairlead.Role) *ledgerWorld {
 	})
 	mux.Handle("/", control)
 	w.console = New(Config{
-		API:      func(fairlead.Principal) *client.Client { return client.Within(inprocess.Transport{Handler: mux}) },
-		Sessions: oneSession{role}, Changed: func(ctx context.Context, from uint64) (uint64, error) { return w.store.Size(), w.store.Wait(ctx, from) }, Now: time.Now, Hosts: []string{"localhost"}, Version: "v9",
+		API: func(fairlead.Principal) *client.Client {
+			return client.Within(inprocess.Transport{Handler: mux, Log: slog.New(slog.DiscardHandler)})
+		},
+		Sessions: oneSession{role}, Changed: func(ctx context.Context, from uint64) (uint64, error) { return w.store.Size(), w.store.Wait(ctx, from) }, Now: time.Now, Hosts: []string{"localhost"}, Log: slog.New(slog.DiscardHandler), Version: "v9",
 	})
 	return w
 }

@@ -3,7 +3,6 @@ package console
 import (
 	"cmp"
 	"errors"
-	"log/slog"
 	"net/http"
 	"runtime/debug"
 
@@ -53,7 +52,7 @@ func (s *console) surviving(next http.Handler) http.Handler {
 			if err, ok := fault.(error); ok && errors.Is(err, http.ErrAbortHandler) {
 				panic(fault) // the answer is broken off on purpose
 			}
-			slog.Error("a page panicked", "path", r.URL.Path, "fault", fault, "stack", string(debug.Stack()))
+			s.Log.Error("a page panicked", "path", r.URL.Path, "fault", fault, "stack", string(debug.Stack()))
 			s.fail(w, r, fairlead.Errorf(fairlead.Internal, "", "a fault of Fairlead's own, which its log names"))
 		}()
 		next.ServeHTTP(w, r)

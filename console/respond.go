@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"html/template"
 	"io/fs"
-	"log/slog"
 	"net/http"
 	"time"
 
@@ -56,6 +55,22 @@ type rendered struct {
 // show answers with a page. A session of nobody, the zero Session, is shown no way to
 // other pages.
 func (s *console) show(w http.ResponseWriter, r *http.Request, status int, session Session, v view) {
+	d, err := s.document(r, session, v)
+	var out bytes.Buffer // all is rendered before the first byte is sent
+	if err == nil {
+		err = templates.ExecuteTemplate(&out, "layout", d)
+	}
+	if err != nil {
+		s.Log.Error("a page cannot be rendered", "path", r.URL.Path, "error", err)
+		http.Error(w, "This page cannot be shown: a fault of Fairlead's own, which its log names.", http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.WriteHeader(status)
+	_, _ = w.Write(out.Bytes()) // a browser that went away misses nothing
+}
+
+func (s *console) document(r *http.Request, session Session, v view) (document, error) {
 	d := document{view: v, Path: r.URL.Path, Now: s.Now(), Build: s.build, Server: client.Version{Version: s.Version}}
 	if session.Who.ID != "" {
 		d.Session, d.CSRF = &session, csrfOf(r)
@@ -69,31 +84,11 @@ func (s *console) show(w http.ResponseWriter, r *http.Request, status int, sessi
 	for _, p := range v.Parts {
 		html, err := p.render()
 		if err != nil {
-			unreadable(w, r, err)
-			return
+			return d, err
 		}
 		d.Content = append(d.Content, rendered{p, html})
 	}
-	write(w, r, status, "layout", d)
-}
-
-// write renders a whole document before the first byte is sent.
-func write(w http.ResponseWriter, r *http.Request, status int, name string, data any) {
-	var out bytes.Buffer
-	if err := templates.ExecuteTemplate(&out, name, data); err != nil {
-		unreadable(w, r, err)
-		return
-	}
-	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	w.Header().Set("Cache-Control", "no-store")
-	w.WriteHeader(status)
-	_, _ = w.Write(out.Bytes()) // a browser that went away misses nothing
-}
-
-// unreadable answers where a template has a fault, which is ours.
-func unreadable(w http.ResponseWriter, r *http.Request, err error) {
-	slog.Error("a page cannot be rendered", "path", r.URL.Path, "error", err)
-	http.Error(w, "This page cannot be shown: a fault of Fairlead's own, which its log names.", http.StatusInternalServerError)
+	return d, nil
 }
 
 // build names what a page is made of: the version, and a digest of templates and assets.

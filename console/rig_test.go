@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -59,7 +60,7 @@ func openConsole(t testing.TB, answers map[string]any) *httptest.Server {
 			<-ctx.Done()
 			return from, ctx.Err()
 		},
-		Now: func() time.Time { return noon }, Hosts: []string{"127.0.0.1"}, Version: "v1",
+		Now: func() time.Time { return noon }, Hosts: []string{"127.0.0.1"}, Log: slog.New(slog.DiscardHandler), Version: "v1",
 	}))
 	t.Cleanup(server.Close)
 	return server

@@ -24,9 +24,9 @@ func (s *control) face() http.Handler {
 	control := s.handler()
 	pages := console.New(console.Config{
 		API: func(who fairlead.Principal) *client.Client {
-			return client.Within(asCaller{who: who, next: inprocess.Transport{Handler: s.calls.counted(control)}})
+			return client.Within(asCaller{who: who, next: inprocess.Transport{Handler: s.calls.counted(control), Log: s.Log}})
 		},
-		Sessions: s.sessions, Changed: s.grown, Now: s.clock.Now, Hosts: s.hosts(), Version: s.Version,
+		Sessions: s.sessions, Changed: s.grown, Now: s.clock.Now, Hosts: s.hosts(), Log: s.Log, Version: s.Version,
 	})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if ofAPI(r.URL.Path) {

@@ -19,7 +19,10 @@ import (
 //
 // An answer streams: it begins with the handler's first byte or flush, and a handler
 // that is [ahead] of its reader waits. It is safe for concurrent use.
-type Transport struct{ Handler http.Handler }
+type Transport struct {
+	Handler http.Handler
+	Log     *slog.Logger // of a handler that panics
+}
 
 // RoundTrip implements http.RoundTripper.
 func (t Transport) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -63,7 +66,7 @@ func (t Transport) serve(a *answer, r *http.Request) {
 		case p == http.ErrAbortHandler:
 			a.end(fmt.Errorf("%s %s: the answer was broken off: %w", r.Method, r.URL.Path, io.ErrUnexpectedEOF))
 		default:
-			slog.Error("a call in the process panicked", "method", r.Method, "path", r.URL.Path, "panic", p, "stack", string(debug.Stack()))
+			t.Log.Error("a call in the process panicked", "method", r.Method, "path", r.URL.Path, "panic", p, "stack", string(debug.Stack()))
 			a.end(fmt.Errorf("%s %s: panic: %v", r.Method, r.URL.Path, p))
 		}
 	}()

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"strings"
 	"testing"
@@ -24,7 +25,7 @@ func call(t *testing.T, ctx context.Context, h http.HandlerFunc, method, body st
 	if err != nil {
 		t.Fatal(err)
 	}
-	return (&http.Client{Transport: inprocess.Transport{Handler: h}}).Do(r)
+	return (&http.Client{Transport: inprocess.Transport{Handler: h, Log: slog.New(slog.DiscardHandler)}}).Do(r)
 }
 
 func get(t *testing.T, h http.HandlerFunc) (*http.Response, error) {
@@ -220,7 +221,7 @@ func TestASentBodyIsClosed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	resp, err := inprocess.Transport{Handler: http.NotFoundHandler()}.RoundTrip(r)
+	resp, err := inprocess.Transport{Handler: http.NotFoundHandler(), Log: slog.New(slog.DiscardHandler)}.RoundTrip(r)
 	if err != nil {
 		t.Fatal(err)
 	}
