@@ -52,7 +52,7 @@ func (c course) alone(p *panel) {
 }
 
 // mostFaint is about how many points a line in the background has.
-const mostFaint = 60
+const mostFaint = 40
 
 // some are so many samples, or a few more: the newest, and others as far apart as can be.
 func some(samples []client.Sample, most int) []client.Sample {

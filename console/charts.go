@@ -190,7 +190,7 @@ type row struct {
 }
 
 // tableRows is how many of the newest samples the table holds; the download has all.
-const tableRows = 8
+const tableRows = 5
 
 func (p panel) show() shown {
 	id := "chart-" + p.name

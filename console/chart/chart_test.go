@@ -291,7 +291,7 @@ func TestALeanLineIsWithinHalfAPixel(t *testing.T) {
 		for i := range rapid.IntRange(1, 60).Draw(t, "n") {
 			all = append(all, spot{4 * i, rapid.IntRange(0, 300).Draw(t, "y")})
 		}
-		few := lean(all)
+		few := lean(all, offLine)
 		next := 0
 		for _, p := range all {
 			for next < len(few)-1 && few[next+1].x <= p.x {

@@ -116,7 +116,7 @@ func (d *drawing) shape(l Line, p stretch) {
 	case Dots:
 		d.out = appendDots(d.out, p.line)
 	default:
-		p.line = lean(p.line)
+		p.line = lean(p.line, offLine)
 		d.out = appendLine(d.out, p.line)
 	}
 	if l.Faint {

@@ -54,9 +54,17 @@ func (s scale) edge(v float64, y int) int {
 	return at
 }
 
+// How far a line or the edge of a band, which is pale, may pass from its spots, in half
+// pixels.
+const (
+	offLine = 1
+	offEdge = 2
+)
+
 // lean leaves out the spots that are not seen: the line through the others passes within
-// half a pixel above or below them (Douglas and Peucker, 1973, with the vertical distance).
-func lean(spots []spot) []spot {
+// so many half pixels above or below them (Douglas and Peucker, 1973, with the vertical
+// distance).
+func lean(spots []spot, off int) []spot {
 	if len(spots) < 3 {
 		return spots
 	}
@@ -66,7 +74,7 @@ func lean(spots []spot) []spot {
 	for len(ranges) > 0 {
 		r := ranges[len(ranges)-1]
 		ranges = ranges[:len(ranges)-1]
-		if far := farthest(spots, r[0], r[1]); far > 0 {
+		if far := farthest(spots, r[0], r[1], off); far > 0 {
 			keep[far] = true
 			ranges = append(ranges, [2]int{r[0], far}, [2]int{far, r[1]})
 		}
@@ -81,10 +89,10 @@ func lean(spots []spot) []spot {
 }
 
 // farthest returns which spot between two is farthest from the line through them, or 0
-// where all are within half a pixel.
-func farthest(spots []spot, from, to int) int {
+// where all are within so many half pixels.
+func farthest(spots []spot, from, to, within int) int {
 	a, b := spots[from], spots[to]
-	far, most := 0, 1
+	far, most := 0, within
 	run := max(1, b.x-a.x)
 	for i := from + 1; i < to; i++ {
 		p := spots[i]
@@ -162,7 +170,7 @@ func appendDots(d []byte, spots []spot) []byte {
 
 // appendBand writes the area between two edges. That of one spot alone is narrow.
 func appendBand(d []byte, s stretch, width int) []byte {
-	high, low := lean(s.high), lean(s.low)
+	high, low := lean(s.high, offEdge), lean(s.low, offEdge)
 	if len(s.line) == 1 {
 		left, right := max(0, s.line[0].x-4), min(width, s.line[0].x+4)
 		high, low = []spot{{left, high[0].y}, {right, high[0].y}}, []spot{{left, low[0].y}, {right, low[0].y}}

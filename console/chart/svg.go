@@ -1,32 +1,27 @@
 package chart
 
-import "strconv"
+import "strings"
 
 // inlineWidth is the width of the frame in a page, in units that the page stretches.
 const inlineWidth = 960
 
 // Inline returns the drawing for a page: an svg element as wide as its place and as high
-// as InlineHeight says. What stands beside the frame is outside of the element: its
-// place leaves room above, below, at the left and at the right. The id is the beginning
-// of its elements' ids, and made of letters, digits and dashes.
+// as the chart. What stands beside the frame is outside of the element: its place leaves
+// room above, below, at the left and at the right. It is named by the page's elements
+// id-head and id-says, which hold Title and Says, and by its own id-more where there is
+// more to say. The id is made of letters, digits and dashes.
 func (c Chart) Inline(id string) []byte {
 	d := c.draw(inlineWidth)
-	head := make([]byte, 0, len(d.out)+512)
-	head = append(head, `<svg class="drawing" role="img" width="100%" height="`...)
-	head = strconv.AppendInt(head, int64(c.height()), 10)
-	head = append(head, `" overflow="visible" aria-labelledby="`...)
-	head = appendText(head, id+"-title "+id+"-desc")
-	head = append(head, `"><title id="`...)
-	head = appendText(head, id+"-title")
-	head = append(head, `">`...)
-	head = appendText(head, c.Title)
-	head = append(head, `</title><desc id="`...)
-	head = appendText(head, id+"-desc")
-	head = append(head, `">`...)
-	head = appendText(head, d.says())
-	head = append(head, "</desc>"...)
-	head = append(head, d.out...)
-	return append(head, "</svg>"...)
+	head := &drawing{out: make([]byte, 0, len(d.out)+512)}
+	more := d.more()
+	head.add(`<svg class="drawing" role="img" width="100%" height="`).whole(c.height()).add(`" overflow="visible" aria-labelledby="`).
+		text(id + "-head " + id + "-says")
+	if more == "" {
+		head.add(`">`)
+	} else {
+		head.add(" ").text(id + "-more").add(`"><desc id="`).text(id + "-more").add(`">`).text(more).add("</desc>")
+	}
+	return append(append(head.out, d.out...), "</svg>"...)
 }
 
 // says is the chart's sentence, with what the drawing leaves out.
@@ -34,8 +29,16 @@ func (d *drawing) says() string {
 	if d.c.blank() {
 		return d.c.Empty
 	}
-	if !d.beyond {
-		return d.c.Says
+	return strings.TrimSpace(d.c.Says + " " + d.more())
+}
+
+// more says what Says does not tell: that there is nothing to draw, or what is left out.
+func (d *drawing) more() string {
+	switch {
+	case d.c.blank():
+		return d.c.Empty
+	case !d.beyond:
+		return ""
 	}
-	return d.c.Says + " What is above " + withUnit(number(d.s.high), d.c.Y.Unit) + " is drawn at the top edge."
+	return "What is above " + withUnit(number(d.s.high), d.c.Y.Unit) + " is drawn at the top edge."
 }
