@@ -29,7 +29,7 @@ func rollout(ctx context.Context, v visit) (view, error) {
 	}
 	shown := view{
 		Title: p.Name() + " to " + p.Env, Styles: []string{"chart.css", "rollout.css"}, Scripts: []string{"chart.js", "act.js"},
-		Crumbs: []crumb{{"Fleet", "/"}, {p.App, "/apps/" + p.App}},
+		Crumbs: appCrumbs(p.App),
 		Parts: []part{
 			{ID: "ro-notice", Template: "rollout-notice", Data: did(v.query("done")), Still: true},
 			{ID: "ro-said", Template: "rollout-said", Data: p, Announce: true},
@@ -174,7 +174,7 @@ func (p rolloutPage) Most() fairlead.Weight {
 }
 
 // Record is the path of the rollout's numbers as JSON.
-func (p rolloutPage) Record() string { return "/rollouts/" + p.ID + "/record.json" }
+func (p rolloutPage) Record() string { return rolloutPath(p.ID) + "/record.json" }
 
 // instance is one that runs now of either release.
 type instance struct {
@@ -215,7 +215,7 @@ func of(instances []workload.Status, release int) []workload.Status {
 }
 
 // mostInstances is how many instances a page lists.
-const mostInstances = 12
+const mostInstances = 8
 
 // Running are the instances that are listed.
 func (p rolloutPage) Running() []instance { return p.Instances[:min(mostInstances, len(p.Instances))] }
@@ -300,10 +300,10 @@ func (s *console) site(w http.ResponseWriter, r *http.Request, session Session) 
 		switch {
 		case site.Env != r.PathValue("env"):
 		case site.Rollout != nil:
-			http.Redirect(w, r, "/rollouts/"+site.Rollout.ID, http.StatusSeeOther)
+			http.Redirect(w, r, rolloutPath(site.Rollout.ID), http.StatusSeeOther)
 			return
 		default:
-			http.Redirect(w, r, "/apps/"+app.Name, http.StatusSeeOther)
+			http.Redirect(w, r, appPath(app.Name), http.StatusSeeOther)
 			return
 		}
 	}
