@@ -13,6 +13,7 @@ import (
 	"github.com/fairlead/fairlead/api/client"
 	"github.com/fairlead/fairlead/cli/progress"
 	"github.com/fairlead/fairlead/internal/figures"
+	"github.com/fairlead/fairlead/internal/ourhost"
 )
 
 func (inv *invocation) console() *cobra.Command {
@@ -90,9 +91,6 @@ func (inv *invocation) showLink(link client.Link, open bool) error {
 	return nil
 }
 
-// localName is the console's host on the machine of its browser.
-const localName = "fairlead.localhost"
-
 // reachable is a link as it can be reached from here: of a server elsewhere by the
 // address that the command line has for it, which may be a tunnel.
 func reachable(link, remote string) (string, error) {
@@ -109,9 +107,9 @@ func reachable(link, remote string) (string, error) {
 	}
 	u.Scheme, u.Host = base.Scheme, base.Host
 	if ip := net.ParseIP(base.Hostname()); base.Hostname() == "localhost" || ip != nil && ip.IsLoopback() {
-		u.Host = localName
+		u.Host = ourhost.Console
 		if base.Port() != "" {
-			u.Host = net.JoinHostPort(localName, base.Port())
+			u.Host = net.JoinHostPort(ourhost.Console, base.Port())
 		}
 	}
 	return u.String(), nil

@@ -1,7 +1,6 @@
 package console
 
 import (
-	"log/slog"
 	"net/http"
 	"net/url"
 	"strings"
@@ -35,7 +34,7 @@ func (s *console) login(w http.ResponseWriter, r *http.Request) {
 	}
 	if again {
 		if err := s.Sessions.End(r.Context(), tokenOf(r)); err != nil { // it ends by itself in time
-			slog.Warn("the session that this browser had before goes on", "expires", before.Expires, "error", err)
+			s.Log.Warn("the session that this browser had before goes on", "expires", before.Expires, "error", err)
 		}
 	}
 	http.SetCookie(w, sessionCookie(r, token))

@@ -16,6 +16,7 @@ import (
 	"github.com/fairlead/fairlead/api/client"
 	"github.com/fairlead/fairlead/console"
 	"github.com/fairlead/fairlead/internal/inprocess"
+	"github.com/fairlead/fairlead/internal/ourhost"
 	"github.com/fairlead/fairlead/rollout"
 )
 
@@ -90,7 +91,7 @@ func (s *control) grown(ctx context.Context, from uint64) (uint64, error) {
 }
 
 func (s *control) hosts() []string {
-	hosts := []string{"fairlead", localName, "localhost", "127.0.0.1", "::1"}
+	hosts := []string{"fairlead", ourhost.Console, "localhost", "127.0.0.1", "::1"}
 	if host, _, err := net.SplitHostPort(s.api); err == nil {
 		hosts = append(hosts, host)
 	}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/fairlead/fairlead"
 	"github.com/fairlead/fairlead/api/client"
+	"github.com/fairlead/fairlead/internal/ourhost"
 )
 
 // house is a control plane without a gateway that serves the API and the console.
@@ -79,7 +80,7 @@ func (h *house) link(role fairlead.Role) string {
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	return strings.Replace(link.URL, localName, "127.0.0.1", 1)
+	return strings.Replace(link.URL, ourhost.Console, "127.0.0.1", 1)
 }
 
 // browser is somebody with cookies who follows no redirect by itself.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/fairlead/fairlead"
 	"github.com/fairlead/fairlead/api/client"
+	"github.com/fairlead/fairlead/internal/ourhost"
 )
 
 // linkGood is how long a link may be used, and mostLinks how many wait to be used.
@@ -94,11 +95,6 @@ func (l *links) forget(now time.Time) {
 	}
 }
 
-// localName is the console's host on its own machine. Browsers resolve names under
-// localhost to the loopback address by themselves. A host of its own keeps the session's
-// cookie from applications under 127.0.0.1 and localhost: cookies heed no ports.
-const localName = "fairlead.localhost"
-
 // consoleURL is where the API's listener shows the console.
 func consoleURL(api string) string {
 	host, port, err := net.SplitHostPort(api)
@@ -106,7 +102,7 @@ func consoleURL(api string) string {
 		return "http://" + api
 	}
 	if ip := net.ParseIP(host); ip != nil && (ip.IsLoopback() || ip.IsUnspecified()) {
-		host = localName
+		host = ourhost.Console
 	}
 	return (&url.URL{Scheme: "http", Host: net.JoinHostPort(host, port)}).String()
 }

@@ -13,6 +13,11 @@ import (
 	"github.com/fairlead/fairlead"
 )
 
+// Console is the console's host on its own machine. Browsers resolve names under
+// localhost to the loopback address by themselves. A host of its own keeps the session's
+// cookie from applications under 127.0.0.1 and localhost: cookies heed no ports.
+const Console = "fairlead.localhost"
+
 // Names are those under which a server may be called: lower-case, without port.
 type Names []string
 
