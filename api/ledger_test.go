@@ -210,3 +210,25 @@ func TestEachKindOfEntryIsPutInWords(t *testing.T) {
 		}
 	}
 }
+
+func TestNobodyIsShownTheSaltOfARollout(t *testing.T) {
+	b := newBook(t)
+	const salt = "O/q3zHdw/RRIvlXzLs5E2E1WwwuXQR8M8lieMLzNiaY="
+	e := fairlead.Entry{
+		Time: b.at, Kind: "rollout.began", Site: fairlead.Site{App: "triage", Env: "production"}, Principal: b.seal(t, "ada"),
+		Data: json.RawMessage(`{"id":"ro-1","to":1,"salt":"` + salt + `","notes":[{"text":"on its way"}]}`),
+	}
+	if _, err := b.store.Commit(t.Context(), fairlead.Change{Entries: []fairlead.Entry{e}}); err != nil {
+		t.Fatal(err)
+	}
+	p := b.proven(t, 0)
+	if data := string(p.Entry.Data); !p.Holds || strings.Contains(data, salt) || !strings.Contains(data, `"id":"ro-1","to":1,"salt":"withheld"`) {
+		t.Errorf("the entry holds %t: %s", p.Holds, data)
+	}
+	if event := viewEvent(e, func(fairlead.Sealed) string { return "ada" }); strings.Contains(string(event.Data), salt) || event.Text != "on its way" {
+		t.Errorf("as an event: %+v", event)
+	}
+	if kept, err := b.store.Entries(t.Context(), 0, 1); err != nil || !strings.Contains(string(kept[0].Data), salt) {
+		t.Errorf("the ledger keeps %s, %v", kept[0].Data, err)
+	}
+}

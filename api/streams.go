@@ -13,6 +13,7 @@ import (
 
 	"github.com/fairlead/fairlead"
 	"github.com/fairlead/fairlead/api/client"
+	"github.com/fairlead/fairlead/rollout"
 	"github.com/fairlead/fairlead/workload"
 )
 
@@ -104,7 +105,7 @@ func (s *server) firstEvent(r *http.Request) (uint64, error) {
 func viewEvent(e fairlead.Entry, open func(fairlead.Sealed) string) client.Event {
 	return client.Event{
 		Seq: e.Seq, Time: e.Time, Kind: e.Kind, App: e.Site.App, Env: e.Site.Env,
-		Principal: open(e.Principal), Text: sentence(e), Data: e.Data,
+		Principal: open(e.Principal), Text: sentence(e), Data: rollout.Shown(e.Data),
 	}
 }
 
