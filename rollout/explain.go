@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/fairlead/fairlead"
+	"github.com/fairlead/fairlead/internal/figures"
 	"github.com/fairlead/fairlead/rollout/judge"
 )
 
@@ -59,17 +60,6 @@ var phaseWords = map[Phase]string{
 	Returning: "its traffic is going back",
 }
 
-// eText writes an e-value for people: beyond a million only that it is.
-func eText(e float64) string {
-	switch {
-	case e > 1e6:
-		return "over a million"
-	case e >= 10:
-		return fmt.Sprintf("%.0f", e)
-	}
-	return fmt.Sprintf("%.2g", e)
-}
-
 var outcomeWords = map[Outcome]string{
 	Promoted: "promoted", RolledBack: "rolled back", Failed: "failed before it took traffic", Aborted: "aborted by a person",
 }
@@ -103,15 +93,15 @@ func (e *explanation) evidence() {
 			e.r.Strategy.Mirror.Share.Weight(), strings.Join(e.r.Strategy.Mirror.Methods, ", "))
 	}
 	if v := report.Verdict; v.Finding != fairlead.Inconclusive && v.Signal != "" {
-		e.say("Verdict: %s, decided by %s: E = %s of %s needed.", v.Finding, v.Signal, eText(v.E), figure(v.Needed))
+		e.say("Verdict: %s, decided by %s: E = %s of %s needed.", v.Finding, v.Signal, figures.E(v.E), figures.E(v.Needed))
 	}
-	e.say("Evidence of harm: E = %s; it is rolled back at %s.", eText(report.Harm.E), figure(report.Harm.Needed))
-	e.say("Evidence of safety in this step: E = %s; the step is earned at %s.", eText(report.Safety.E), figure(report.Safety.Needed))
+	e.say("Evidence of harm: E = %s; it is rolled back at %s.", figures.E(report.Harm.E), figures.E(report.Harm.Needed))
+	e.say("Evidence of safety in this step: E = %s; the step is earned at %s.", figures.E(report.Safety.E), figures.E(report.Safety.Needed))
 	e.signals(report)
 	e.guarding()
 	if report.Restarts.Canary.Restarts+report.Restarts.Stable.Restarts > 0 {
 		e.say("Restarts: %d of the new release, %d of the old (harm E = %s).",
-			report.Restarts.Canary.Restarts, report.Restarts.Stable.Restarts, eText(report.Restarts.Harm))
+			report.Restarts.Canary.Restarts, report.Restarts.Stable.Restarts, figures.E(report.Restarts.Harm))
 	}
 	if report.Blocked != "" {
 		e.say("Safety cannot be concluded now: %s.", report.Blocked)

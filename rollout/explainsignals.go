@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/fairlead/fairlead"
+	"github.com/fairlead/fairlead/internal/figures"
 	"github.com/fairlead/fairlead/rollout/judge"
 )
 
@@ -84,22 +85,22 @@ func count(s judge.SignalReport, a judge.ArmSignal) string {
 	case a.AtRisk == 0:
 		return "none"
 	case a.Mean != nil && s.Kind == fairlead.KindScore:
-		return fmt.Sprintf("mean %s of %s", figure(*a.Mean), counted(a.AtRisk))
+		return fmt.Sprintf("mean %s of %s", quantity(*a.Mean), counted(a.AtRisk))
 	case a.Mean != nil:
-		return fmt.Sprintf("%s of %s (mean %s)", counted(a.Hit), counted(a.AtRisk), figure(*a.Mean))
+		return fmt.Sprintf("%s of %s (mean %s)", counted(a.Hit), counted(a.AtRisk), quantity(*a.Mean))
 	}
-	return fmt.Sprintf("%s of %s (%s)", counted(a.Hit), counted(a.AtRisk), percent(a.Rate))
+	return fmt.Sprintf("%s of %s (%s)", counted(a.Hit), counted(a.AtRisk), figures.Percent(a.Rate))
 }
 
 // effect says how different both are, with an interval that holds at all times at once.
 func effect(s judge.SignalReport) string {
 	switch {
 	case s.OddsRatio != nil:
-		return "odds ratio " + interval(*s.OddsRatio, figure)
+		return "odds ratio " + interval(*s.OddsRatio, quantity)
 	case s.Difference != nil:
-		return "difference " + interval(*s.Difference, figure)
+		return "difference " + interval(*s.Difference, quantity)
 	case s.Preferred != nil:
-		return "where one answer is better, it is the new one in " + interval(*s.Preferred, percent)
+		return "where one answer is better, it is the new one in " + interval(*s.Preferred, figures.Percent)
 	}
 	return ""
 }
@@ -138,14 +139,14 @@ func failed(report judge.Report) string {
 
 // values are a signal's e-values, each against what is needed.
 func (e *explanation) values(s judge.SignalReport, report judge.Report) string {
-	text := "harm E = " + eText(s.Harm)
+	text := "harm E = " + figures.E(s.Harm)
 	if s.HarmShare > 0 {
-		text += fmt.Sprintf(" of %s", eText(report.Harm.Needed/s.HarmShare))
+		text += fmt.Sprintf(" of %s", figures.E(report.Harm.Needed/s.HarmShare))
 	}
 	if !s.Protected {
 		return text + "; not protected"
 	}
-	return fmt.Sprintf("%s; safety E = %s of %s", text, eText(s.Safety.E), figure(s.Safety.Needed))
+	return fmt.Sprintf("%s; safety E = %s of %s", text, figures.E(s.Safety.E), figures.E(s.Safety.Needed))
 }
 
 // standing says what a signal means for the step.
@@ -202,7 +203,7 @@ func (e *explanation) guarding() {
 	}
 	if g, was, ok := e.r.watchGuard(); ok {
 		e.say("No holdback remains to compare with, so nothing is proven any more: an alarm is raised, and nothing rolled back, when more than %s of the requests fail (%s did on the old release).",
-			percent(*g.Max), percent(was))
+			figures.Percent(*g.Max), figures.Percent(was))
 	}
 }
 
@@ -242,7 +243,7 @@ func (s State) Waits(report judge.Report) string {
 	name := weakest(report)
 	for _, one := range report.Signals {
 		if one.Name == name {
-			return fmt.Sprintf("%s: safety E = %s of %s%s", name, eText(one.Safety.E), figure(one.Safety.Needed), expectation(one))
+			return fmt.Sprintf("%s: safety E = %s of %s%s", name, figures.E(one.Safety.E), figures.E(one.Safety.Needed), expectation(one))
 		}
 	}
 	if g, state, waits := r.awaited(s.Guards); waits && s.Guards != nil {

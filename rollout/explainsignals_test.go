@@ -41,13 +41,13 @@ func TestAnExplanationSaysWhatItsNumbersCount(t *testing.T) {
 	said := rollout.Explain(rollout.State{Rollout: &r, Report: data}, now)
 	for _, want := range []string{
 		"Newest decision, 97 s ago: it began.",
-		"Evidence of harm: E = 1; it is rolled back at 1000.",
-		"failures: new 5 of 1,059 (0.47 %), old 0 of 15,716 (0 %).",
+		"Evidence of harm: E = 1; it is rolled back at 1,000.",
+		"failures: new 5 of 1,059 (0.5 %), old 0 of 15,716 (0 %).",
 		"  requests that failed in the new release: 2 answered 5xx, 3 declared errors by the app.",
 		"latency p50, slower: new 7 of 48 (15 %), old 58 of 420 (14 %).",
 		"  odds ratio 0.0156 or less, at most 4.59.",
 		"task-success (success), units without: new 20 of 67 (30 %), old 29 of 633 (4.6 %).",
-		"tokens p50 (amount), above: new 28 of 59 (mean 25400), old 20 of 59 (mean 244).",
+		"tokens p50 (amount), above: new 28 of 59 (mean 25,400), old 20 of 59 (mean 244).",
 		"quality (mirrored), worse answers: new 21 of 21 (100 %), old 0 of 21 (0 %).",
 		"  where one answer is better, it is the new one in 1.5 % or less, at most 22 %.",
 		"10,606 reports were no evidence: the file does not declare their signal.",

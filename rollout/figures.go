@@ -2,31 +2,45 @@ package rollout
 
 import (
 	"fmt"
-	"strconv"
+	"math"
 	"strings"
 	"time"
 
 	"github.com/fairlead/fairlead"
+	"github.com/fairlead/fairlead/internal/figures"
 )
 
-// How explanations write numbers: as `status` does, and never with an exponent where a
-// person reads digits.
+// How explanations write what package figures does not.
 
 // counted writes a count with its thousands set apart: "15,716".
-func counted(n int) string {
-	text := strconv.Itoa(n)
-	for at := len(text) - 3; at > 0; at -= 3 {
-		text = text[:at] + "," + text[at:]
+func counted(n int) string { return figures.Count(uint64(max(0, n))) }
+
+// quantity writes a number with three digits, or all before the point: "1,520", "0.804".
+func quantity(x float64) string {
+	switch {
+	case x >= 999.5:
+		return figures.Count(uint64(math.Round(x)))
+	case x <= -999.5:
+		return "-" + quantity(-x)
 	}
-	return text
+	return fmt.Sprintf("%.3g", x)
 }
 
-// percent writes a share: "100 %", "8.5 %", "0.07 %".
-func percent(share float64) string {
-	if share >= 0.0995 {
-		return fmt.Sprintf("%.0f %%", 100*share)
+// since writes how long ago something was.
+func since(now, then time.Time) string { return Span(now.Sub(then)) }
+
+// How decisions write numbers. Their texts are recorded, and replay compares them: what
+// these functions write must not change.
+
+// eText writes an e-value: beyond a million only that it is.
+func eText(e float64) string {
+	switch {
+	case e > 1e6:
+		return "over a million"
+	case e >= 10:
+		return fmt.Sprintf("%.0f", e)
 	}
-	return fmt.Sprintf("%.2g %%", 100*share)
+	return fmt.Sprintf("%.2g", e)
 }
 
 // figure writes a number with three digits, or all before the point: "1520", "0.804".
@@ -47,6 +61,3 @@ func written(d fairlead.Duration) string {
 	}
 	return text
 }
-
-// since writes how long ago something was.
-func since(now, then time.Time) string { return Span(now.Sub(then)) }

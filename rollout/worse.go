@@ -24,7 +24,7 @@ func (h headline) worse() string {
 		return fmt.Sprintf("%s of %s mirrored requests %s answered worse by %s, and %s by %s (%s)", counted(s.Canary.Hit), counted(s.Canary.AtRisk),
 			were(s.Canary.Hit), h.new(), counted(s.Stable.Hit), h.old(), name)
 	case s.Canary.Mean != nil && s.Stable.Mean != nil:
-		return fmt.Sprintf("with %s %s is %s on average where it is %s with %s", h.new(), name, figure(*s.Canary.Mean), figure(*s.Stable.Mean), h.old())
+		return fmt.Sprintf("with %s %s is %s on average where it is %s with %s", h.new(), name, quantity(*s.Canary.Mean), quantity(*s.Stable.Mean), h.old())
 	case s.Kind != "":
 		return fmt.Sprintf("%s of the units of %s%s, and %s of those of %s", figures.Percent(s.Canary.Rate), h.new(), reportedOf(s), figures.Percent(s.Stable.Rate), h.old())
 	default:
