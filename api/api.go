@@ -92,14 +92,16 @@ type Config struct {
 
 type server struct {
 	Config
-	pace   pace
-	proofs proofs
-	recent recent
+	pace pace
+
+	recorded  memory[proof, uint64]         // the entries in which evidence is
+	pastGates memory[string, []client.Gate] // of rollouts that have ended
+	searches  memory[query, found]          // of the newest entries
 }
 
 // New returns the API's handler.
 func New(c Config) http.Handler {
-	s := &server{Config: c, pace: pace{left: map[fairlead.Sealed]allowance{}}, recent: recent{byQuery: map[query]found{}}}
+	s := &server{Config: c, pace: pace{left: map[fairlead.Sealed]allowance{}}}
 	mux := http.NewServeMux()
 	config := huma.DefaultConfig("Fairlead", "v1")
 	config.DocsPath = ""

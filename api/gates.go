@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"sync"
 	"time"
 
 	"github.com/fairlead/fairlead"
@@ -18,54 +17,15 @@ type Gates interface {
 	Stand(at time.Time, r fairlead.Release, env string, evidence []readiness.Evidence, running map[string]time.Time) []readiness.Standing
 }
 
-// proofs remembers what does not change any more: where evidence is recorded, and the
-// gates of rollouts that have ended. It is safe for concurrent use.
-type proofs struct {
-	mu      sync.Mutex
-	entries map[proof]uint64
-	gates   map[string][]client.Gate // by rollout
-}
-
 // proof names one piece of evidence.
 type proof struct {
 	key   string // of its row
 	ended time.Time
 }
 
-// mostProofs bounds each kind of what is remembered.
+// mostProofs bounds how many entries of evidence are remembered, and how many rollouts'
+// gates.
 const mostProofs = 1000
-
-func (p *proofs) entry(of proof) (uint64, bool) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	seq, ok := p.entries[of]
-	return seq, ok
-}
-
-func (p *proofs) keepEntry(of proof, seq uint64) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.entries == nil || len(p.entries) >= mostProofs {
-		p.entries = map[proof]uint64{}
-	}
-	p.entries[of] = seq
-}
-
-func (p *proofs) of(rollout string) ([]client.Gate, bool) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	gates, ok := p.gates[rollout]
-	return gates, ok
-}
-
-func (p *proofs) keep(rollout string, gates []client.Gate) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.gates == nil || len(p.gates) >= mostProofs {
-		p.gates = map[string][]client.Gate{}
-	}
-	p.gates[rollout] = gates
-}
 
 // gates returns the gates of a rollout with their evidence: as they stand now, or as
 // they stood when it was decided.
@@ -73,7 +33,7 @@ func (s *server) gates(ctx context.Context, r rollout.Rollout) ([]client.Gate, e
 	if r.Kind == rollout.Back || r.From == r.To {
 		return nil, nil // going back, and staying, needs none
 	}
-	if known, ok := s.proofs.of(r.ID); ok {
+	if known, ok := s.pastGates.recall(r.ID); ok {
 		return known, nil
 	}
 	release, err := s.Releases.Get(ctx, r.Site.App, r.To)
@@ -91,7 +51,7 @@ func (s *server) gates(ctx context.Context, r rollout.Rollout) ([]client.Gate, e
 		}
 	}
 	if r.Phase == rollout.Ended {
-		s.proofs.keep(r.ID, gates)
+		s.pastGates.keep(r.ID, gates, mostProofs)
 	}
 	return gates, nil
 }
@@ -145,13 +105,13 @@ func (s *server) viewGate(ctx context.Context, site fairlead.Site, standing read
 		g.Began = e.Started
 	}
 	key := readiness.Key(e.Digest, e.Env, e.Gate)
-	if seq, ok := s.proofs.entry(proof{key, e.Ended}); ok {
+	if seq, ok := s.recorded.recall(proof{key, e.Ended}); ok {
 		g.Entry = &seq
 		return g, nil
 	}
 	seq, _, found, err := s.findEvidence(ctx, site, key, e.Ended, e.Ended)
 	if found {
-		s.proofs.keepEntry(proof{key, e.Ended}, seq)
+		s.recorded.keep(proof{key, e.Ended}, seq, mostProofs)
 		g.Entry = &seq
 	}
 	return g, err

@@ -138,7 +138,7 @@ func (s *server) entries(ctx context.Context, in *recordInput) (client.Record, e
 	}
 	open := s.opener(ctx)
 	search := searched{record: s.Record, open: open, query: q}
-	if err := s.recent.search(ctx, &search); err != nil {
+	if err := s.search(ctx, &search); err != nil {
 		return client.Record{}, err
 	}
 	found := client.Record{Size: search.size, Entries: []client.Event{}, Looked: search.looked, Next: search.next, More: search.more}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/fairlead/fairlead"
@@ -153,38 +152,25 @@ func (s *searched) firstAfter(ctx context.Context, t time.Time) (uint64, error) 
 // mostRecent is how many searches are remembered.
 const mostRecent = 64
 
-// recent remembers what searches of the newest entries found: a page that is followed
-// asks again and again, and what it has seen does not change. It is safe for concurrent
-// use.
-type recent struct {
-	mu      sync.Mutex
-	byQuery map[query]found
-}
-
-// search runs s, but for what is known from the last time that the same was asked.
-func (r *recent) search(ctx context.Context, s *searched) error {
-	q := s.query
+// search runs a search. A page that is followed asks again and again, and what it has
+// seen does not change: of the newest entries only those are looked at that came since
+// the same was asked.
+func (s *server) search(ctx context.Context, asked *searched) error {
+	q := asked.query
 	if q.before != 0 || !q.until.IsZero() || q.principal == ledger.Erased {
-		return s.run(ctx)
+		return asked.run(ctx)
 	}
-	r.mu.Lock()
-	known, ok := r.byQuery[q]
-	r.mu.Unlock()
+	known, ok := s.searches.recall(q)
 	if ok {
-		s.floor = known.size
+		asked.floor = known.size
 	}
-	if err := s.run(ctx); err != nil {
+	if err := asked.run(ctx); err != nil {
 		return err
 	}
 	if ok {
-		s.join(known)
+		asked.join(known)
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if len(r.byQuery) >= mostRecent {
-		clear(r.byQuery)
-	}
-	r.byQuery[q] = s.found
+	s.searches.keep(q, asked.found, mostRecent)
 	return nil
 }
 

@@ -324,7 +324,7 @@ func BenchmarkSearch(b *testing.B) {
 			var looked int
 			for b.Loop() {
 				in := recordInput{Kind: q.Get("kind"), Principal: q.Get("principal"), From: q.Get("from"), Until: q.Get("until"), Before: q.Get("before"), Limit: q.Get("limit")}
-				s := server{recent: recent{byQuery: map[query]found{}}, Config: Config{Record: book.store, Open: func(ctx context.Context, s fairlead.Sealed) string {
+				s := server{Config: Config{Record: book.store, Open: func(ctx context.Context, s fairlead.Sealed) string {
 					text, _ := book.store.Sealer().Open(ctx, s)
 					return text
 				}}}
