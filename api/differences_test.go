@@ -1,10 +1,12 @@
 package api
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -251,4 +253,51 @@ func TestADifferenceAsTextKeepsForeignNamesOnTheirLines(t *testing.T) {
 	if text.String() != want {
 		t.Errorf("%q\nwant\n%q", text.String(), want)
 	}
+}
+
+// BenchmarkPageOfALargeRelease is what a release's page asks for its difference and its
+// files, of an artifact of 100,000 files.
+func BenchmarkPageOfALargeRelease(b *testing.B) {
+	trees, err := artifact.Open(b.TempDir())
+	if err != nil {
+		b.Fatal(err)
+	}
+	var releases [3]fairlead.Release
+	for n := 1; n <= 2; n++ {
+		var m artifact.Manifest
+		for i := range 100_000 {
+			m.Files = append(m.Files, artifact.File{Path: fmt.Sprintf("site-packages/package/%06d.py", i), Size: 100 << 10, Digest: fairlead.DigestOf(fmt.Append(nil, i+n*(i%2)))})
+		}
+		digest, _, err := trees.Put(b.Context(), bytes.NewReader(m.JSON()))
+		if err != nil {
+			b.Fatal(err)
+		}
+		releases[n] = fairlead.Release{App: "triage", Number: n, Content: fairlead.Content{Artifact: digest}}
+	}
+	w := &workshop{trees: trees}
+	look := func(c *release.Contents) {
+		d, err := c.Difference(b.Context(), "triage", 1, 2)
+		if err != nil || len(d.Parts[0].Files) == 0 {
+			b.Fatal(len(d.Parts[0].Files), err)
+		}
+		if l, err := c.List(b.Context(), "triage", 2, maxFiles); err != nil || l.Count != 100_000 {
+			b.Fatal(l.Count, err)
+		}
+	}
+	contents := func() *release.Contents {
+		return &release.Contents{Tree: w.tree, Get: func(_ context.Context, _ string, n int) (fairlead.Release, error) { return releases[n], nil },
+			Open: func(fairlead.Digest) (io.ReadCloser, error) { return io.NopCloser(strings.NewReader("x")), nil }}
+	}
+	b.Run("first", func(b *testing.B) {
+		for b.Loop() {
+			look(contents())
+		}
+	})
+	b.Run("again", func(b *testing.B) {
+		c := contents()
+		look(c)
+		for b.Loop() {
+			look(c)
+		}
+	})
 }

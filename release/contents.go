@@ -2,6 +2,8 @@ package release
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
 	"io"
 	"slices"
 	"strings"
@@ -9,15 +11,19 @@ import (
 	"github.com/fairlead/fairlead"
 )
 
-// Contents reads what releases hold. All fields are required. It is safe for concurrent
-// use.
+// Contents reads what releases hold, and keeps the newest few results. All exported fields
+// are required. It is safe for concurrent use, and must not be copied.
 type Contents struct {
 	Get  func(ctx context.Context, app string, number int) (fairlead.Release, error)
 	Tree func(ctx context.Context, tree fairlead.Digest) ([]File, error) // sorted by path
 	Open func(digest fairlead.Digest) (io.ReadCloser, error)             // verifies what is read to its end
+
+	differences memory[Difference]
+	listings    memory[Listing]
 }
 
 // Difference returns what release to of an app has that from has not; from 0 is nothing.
+// The caller must not change what is in it.
 func (c *Contents) Difference(ctx context.Context, app string, from, to int) (Difference, error) {
 	op := "compare releases of " + app
 	if from == to {
@@ -28,25 +34,41 @@ func (c *Contents) Difference(ctx context.Context, app string, from, to int) (Di
 		return Difference{}, fairlead.Errorf(fairlead.Invalid, op, "%d is no release", min(from, to)).
 			WithHint("releases count from 1; from 0 stands for none")
 	}
-	after, err := c.side(ctx, app, to)
+	after, err := c.Get(ctx, app, to)
 	if err != nil {
 		return Difference{}, err
 	}
-	before, err := c.side(ctx, app, from)
+	var before fairlead.Release
+	if from > 0 {
+		if before, err = c.Get(ctx, app, from); err != nil {
+			return Difference{}, err
+		}
+	}
+	// A release's policy can change: it is no part of its digest.
+	key, err := json.Marshal([2]fairlead.Release{before, after})
+	if err != nil {
+		return Difference{}, fmt.Errorf("%s: %w", op, err)
+	}
+	return c.differences.of(string(fairlead.DigestOf(key)), func() (Difference, error) { return c.compare(ctx, before, after) })
+}
+
+func (c *Contents) compare(ctx context.Context, before, after fairlead.Release) (Difference, error) {
+	was, err := c.side(ctx, before)
 	if err != nil {
 		return Difference{}, err
 	}
-	d := Compare(before, after)
+	is, err := c.side(ctx, after)
+	if err != nil {
+		return Difference{}, err
+	}
+	d := Compare(was, is)
 	return d, Texts(ctx, &d, c.read)
 }
 
-func (c *Contents) side(ctx context.Context, app string, number int) (Side, error) {
-	if number == 0 {
+// side reads the files of a release; release 0 has none.
+func (c *Contents) side(ctx context.Context, r fairlead.Release) (Side, error) {
+	if r.Number == 0 {
 		return Side{}, nil
-	}
-	r, err := c.Get(ctx, app, number)
-	if err != nil {
-		return Side{}, err
 	}
 	files, err := c.Tree(ctx, r.Content.Artifact)
 	return Side{Release: r, Files: files}, err
@@ -82,9 +104,17 @@ type Listed struct {
 }
 
 // List returns what a release holds: the files that it names first, then others by path,
-// at most limit of those.
+// at most limit of those. The caller must not change what is in it.
 func (c *Contents) List(ctx context.Context, app string, number, limit int) (Listing, error) {
-	side, err := c.side(ctx, app, number)
+	r, err := c.Get(ctx, app, number)
+	if err != nil {
+		return Listing{}, err
+	}
+	return c.listings.of(fmt.Sprint(r.Digest, limit), func() (Listing, error) { return c.list(ctx, r, limit) })
+}
+
+func (c *Contents) list(ctx context.Context, r fairlead.Release, limit int) (Listing, error) {
+	side, err := c.side(ctx, r)
 	if err != nil {
 		return Listing{}, err
 	}
@@ -118,7 +148,11 @@ func (s Side) kindsOf(path string) []string {
 // Text returns a file of a release, and its content where that is text of a size that
 // can be shown; else why says why not.
 func (c *Contents) Text(ctx context.Context, app string, number int, path string) (f Listed, text, why string, err error) {
-	side, err := c.side(ctx, app, number)
+	r, err := c.Get(ctx, app, number)
+	if err != nil {
+		return f, "", "", err
+	}
+	side, err := c.side(ctx, r)
 	if err != nil {
 		return f, "", "", err
 	}
