@@ -263,3 +263,52 @@ func BenchmarkBands(b *testing.B) {
 		}
 	})
 }
+
+func TestAnEndOfABandIsWhereTheWealthAgainstItIsForty(t *testing.T) {
+	low, high := tilts(1), tilts(-1)
+	for _, risks := range []bool{false, true} {
+		b := band(1000, 50, risks)
+		for end, wealth := range map[string]float64{
+			"low": math.Exp(against(&low, 1000, 50, b.Low, risks)), "high": math.Exp(against(&high, 1000, 50, b.High, risks)),
+		} {
+			if math.Abs(wealth-40) > 0.01 {
+				t.Errorf("at the %s end of the band of 50 of 1000, %+v, the wealth is %v, want 40", end, *b, wealth)
+			}
+		}
+	}
+	for _, all := range [][bandTilts]tilt{low, high} {
+		weights := 0.0
+		for _, one := range all {
+			weights += math.Exp(one.logWeight)
+		}
+		if math.Abs(weights-1) > 1e-9 {
+			t.Errorf("the weights of the mixture add up to %v", weights)
+		}
+	}
+}
+
+func TestABandOfMoreFailuresThanUnitsIsThatOfAll(t *testing.T) {
+	if got, want := RiskBand(10, 12), RiskBand(10, 10); *got != *want || got.Estimate != 1 {
+		t.Errorf("the band of 12 of 10 is %+v, want %+v", *got, *want)
+	}
+}
+
+func TestAQuantileBeyondAllBucketsIsOpenAndOneBelowIsNot(t *testing.T) {
+	shares := [3]float64{0.5, 0.9, 0.99}
+	var slow, fast [64]uint64
+	slow[63], fast[20] = 1000, 1_000_000
+	for i, b := range Quantiles(&slow, shares) {
+		if !b.Open || b.High != fairlead.BucketBound(63) {
+			t.Errorf("quantile %d of what is slower than all bounds is %+v", i, b)
+		}
+	}
+	width := fairlead.BucketBound(20) - fairlead.BucketBound(19)
+	for i, b := range Quantiles(&fast, shares) {
+		if b.Open || b.Low != fairlead.BucketBound(19) || b.High != fairlead.BucketBound(20) {
+			t.Errorf("quantile %d of what is all in one bucket is %+v", i, b)
+		}
+		if want := fairlead.BucketBound(19) + shares[i]*width; math.Abs(b.Estimate-want) > 1e-9*want {
+			t.Errorf("quantile %d within a bucket is %v, want %v", i, b.Estimate, want)
+		}
+	}
+}
