@@ -182,12 +182,13 @@ func TestEvidenceThatWasNotEnoughGivesWayToNewerEvidence(t *testing.T) {
 		return map[string]SignalSample{"failures": {Harm: harm, Safety: safety}}
 	}
 	before := Sample{Harm: 299, Safety: 19, Signals: signals(299, 20)}
-	got := g.joined(&before, Sample{Harm: 1, Safety: 2, Signals: signals(3, 4)})
+	after := Sample{Harm: 1, Safety: 2, Signals: signals(3, 4)}
+	got := g.joined(&before, after)
 	if got.Harm != 1 || got.Safety != 2 || got.Signals["failures"] != (SignalSample{Harm: 3, Safety: 20}) {
 		t.Errorf("they are joined to %+v", *got)
 	}
-	if before.Signals["failures"] != (SignalSample{Harm: 299, Safety: 20}) {
-		t.Errorf("what was shown before has changed to %+v", before.Signals)
+	if before.Signals["failures"] != (SignalSample{Harm: 299, Safety: 20}) || after.Signals["failures"] != (SignalSample{Harm: 3, Safety: 4}) {
+		t.Errorf("what was shown before has changed to %+v and %+v", before.Signals, after.Signals)
 	}
 }
 
