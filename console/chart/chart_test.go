@@ -111,7 +111,7 @@ func TestTicksAreRoundAndFew(t *testing.T) {
 		{scale{high: 5.2}, "0 % 2 % 4 %"}, {scale{high: 1}, "0 % 0.5 % 1 %"}, {scale{high: 1234}, "0 % 500 % 1,000 %"},
 		{scale{high: 0.04}, "0 % 0.01 % 0.02 % 0.03 % 0.04 %"},
 		{scale{low: 0.1, high: 1000, log: true}, "0.1 % 1 % 10 % 100 % 1,000 %"},
-		{scale{low: 20, high: 90, log: true}, "20 % 50 %"}, {scale{low: 1, high: 1e12, log: true}, "1 % 1,000 % 1,000,000 % 1e9 % 1e12 %"},
+		{scale{low: 20, high: 90, log: true}, "20 % 50 %"}, {scale{low: 2, high: 40, log: true}, "2 % 5 % 10 % 20 %"}, {scale{low: 1, high: 1e12, log: true}, "1 % 1,000 % 1,000,000 % 1e9 % 1e12 %"},
 	} {
 		var got []string
 		for _, tick := range c.s.ticks("%") {
@@ -450,5 +450,64 @@ func BenchmarkLine(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		b.ReportMetric(float64(len(c.Inline("x"))), "bytes")
+	}
+}
+
+func TestAnAxisGrowsForWhatIsShownAndNoFurtherThanItMay(t *testing.T) {
+	faint := line(400, 400)
+	faint.Faint = true
+	if high := of(line(4, 4), faint).scale().high; high > 5 {
+		t.Errorf("the axis goes up to %g for a faint line", high)
+	}
+	c := of(line(99, 99))
+	c.Y.Most = 100
+	if high := c.scale().high; high != 100 {
+		t.Errorf("the axis goes up to %g, want 100", high)
+	}
+}
+
+func TestALineIsDrawnUpToTheChartsEndAlone(t *testing.T) {
+	c := of(line(1, 2, 3, 4))
+	c.From, c.To = after(1), after(2)
+	parts := c.stretches(c.Lines[0], c.scale(), 960)
+	if len(parts) != 1 || len(parts[0].line) != 2 {
+		t.Errorf("of four points, two within, %+v are drawn", parts)
+	}
+}
+
+func TestStepsReachTheirLastPoint(t *testing.T) {
+	if got := string(appendSteps(nil, []spot{{0, 10}, {5, 10}, {9, 10}})); got != "M0 10h9" {
+		t.Errorf("a value that holds is drawn as %q", got)
+	}
+}
+
+func TestAPeakBeyondTheAxisIsToldAlsoWhenItIsOver(t *testing.T) {
+	c := of(line(1, 1e300, 2))
+	c.Y = Axis{Log: true, Low: 0.1, High: 1000}
+	if got := string(c.Inline("x")); !strings.Contains(got, "What is above 1,000 is drawn at the top edge.</desc>") {
+		t.Errorf("the description does not tell: %s", got)
+	}
+}
+
+func TestALinesLabelHasItsNewestValue(t *testing.T) {
+	for want, l := range map[float64]Line{3: line(2, 3, math.NaN()), 0: line(2, 0)} {
+		if got := l.newest(); got != want {
+			t.Errorf("the newest value is %v, want %v", got, want)
+		}
+	}
+}
+
+func TestTextCannotEndAnAttribute(t *testing.T) {
+	if got := string(appendText(nil, `a"b'c`)); got != "a&#34;b&#39;c" {
+		t.Errorf("quotes are written as %s", got)
+	}
+}
+
+func TestALineHasNoDotAtALevelOfAnotherStyle(t *testing.T) {
+	c := of(line(1, 10, 100))
+	c.Y = Axis{Log: true, Low: 0.1, High: 1000}
+	c.Levels = []Level{{Value: 30, Style: Safe, Label: "safe"}}
+	if got := string(c.Inline("x")); strings.Contains(got, "<circle") {
+		t.Errorf("there is a dot: %s", got)
 	}
 }
