@@ -199,3 +199,15 @@ func TestStepsOfAPathThatIsTooLongOrOfNoEntryEnd(t *testing.T) {
 		}
 	}
 }
+
+func TestAProofOfAnEntryThatIsNotInTheTreeHasNoSteps(t *testing.T) {
+	p := ledger.Inclusion{Seq: 5, Path: make([]tlog.Hash, 3)}
+	for _, size := range []uint64{0, 5} {
+		if steps := p.Steps(size); len(steps) != 0 {
+			t.Errorf("entry 5 of %d has %d steps", size, len(steps))
+		}
+	}
+	if steps := p.Steps(6); len(steps) != 3 {
+		t.Errorf("entry 5 of 6 has %d steps, want 3", len(steps))
+	}
+}

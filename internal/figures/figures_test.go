@@ -37,7 +37,7 @@ func TestPercentagesHaveAsManyDigitsAsHelp(t *testing.T) {
 
 func TestSpansReadAsPeopleSayThem(t *testing.T) {
 	cases{
-		{Elapsed(-time.Second), "0 s"}, {Elapsed(400 * time.Millisecond), "0.4 s"}, {Elapsed(19 * time.Second), "19 s"},
+		{Elapsed(-time.Second), "0 s"}, {Elapsed(400 * time.Millisecond), "0.4 s"}, {Elapsed(19 * time.Second), "19 s"}, {Elapsed(10 * time.Second), "10 s"},
 		{Elapsed(200 * time.Second), "3 min 20 s"}, {Elapsed(125 * time.Minute), "2 h 5 min"},
 		{Left(0.2), "1 s"}, {Left(70), "70 s"}, {Left(300), "5 min"}, {Left(3 * 3600), "3 h"}, {Left(4 * 86400), "4 days"},
 	}.check(t)

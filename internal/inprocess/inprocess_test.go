@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"github.com/fairlead/fairlead/internal/inprocess"
 )
@@ -99,6 +100,10 @@ func TestAnAnswerStreams(t *testing.T) {
 }
 
 func TestALongAnswerIsWholeAndNeverFarAheadOfItsReader(t *testing.T) {
+	synctest.Test(t, testLongAnswer)
+}
+
+func testLongAnswer(t *testing.T) {
 	const pieces, piece = 100, 32 << 10
 	written := make(chan int, pieces)
 	resp, err := get(t, func(w http.ResponseWriter, _ *http.Request) {
@@ -113,8 +118,8 @@ func TestALongAnswerIsWholeAndNeverFarAheadOfItsReader(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer resp.Body.Close()
-	<-written // it is at work
-	if n := len(written); n > 10 {
+	synctest.Wait() // until it waits for its reader
+	if n := len(written); n == 0 || n > 10 {
 		t.Errorf("%d pieces were written that nobody read", n)
 	}
 	if n, err := io.Copy(io.Discard, resp.Body); n != pieces*piece || err != nil {
@@ -236,3 +241,19 @@ type closes struct {
 }
 
 func (c *closes) Close() error { c.closed = true; return nil }
+
+func TestARequestWithoutAHostHasThatOfItsAddress(t *testing.T) {
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://fairlead/", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Host, r.Body = "", nil
+	resp, err := inprocess.Transport{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, r.Host) })}.RoundTrip(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if got, err := io.ReadAll(resp.Body); string(got) != "fairlead" || err != nil {
+		t.Errorf("the host is %q, %v", got, err)
+	}
+}
