@@ -54,13 +54,14 @@ type Session struct {
 type console struct {
 	Config
 	hub    *hub
+	pages  *turns
 	origin http.CrossOriginProtection
 	build  string // of this program: a page of another is loaded anew
 }
 
 // New returns the console's handler. Streams end with their request's context.
 func New(c Config) http.Handler {
-	s := &console{Config: c, hub: newHub(c.Changed, c.Log), build: build(c.Version)}
+	s := &console{Config: c, hub: newHub(c.Changed, c.Log), pages: newTurns(pagesAtOnce), build: build(c.Version)}
 	mux := http.NewServeMux()
 	mux.Handle("GET /assets/", assetHandler())
 	mux.HandleFunc("GET /login", s.login)

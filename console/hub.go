@@ -24,6 +24,7 @@ type hub struct {
 	changed  func(ctx context.Context, from uint64) (uint64, error) // as Config.Changed
 	log      *slog.Logger
 	patience time.Duration // for a follower to take an event
+	looks    *turns
 
 	mu        sync.Mutex
 	watches   map[string]*watch
@@ -40,7 +41,7 @@ type holding struct {
 }
 
 func newHub(changed func(context.Context, uint64) (uint64, error), log *slog.Logger) *hub {
-	return &hub{changed: changed, log: log, patience: sendTimeout, watches: map[string]*watch{}, holds: map[string]holding{}}
+	return &hub{changed: changed, log: log, patience: sendTimeout, looks: newTurns(looksAtOnce), watches: map[string]*watch{}, holds: map[string]holding{}}
 }
 
 // follow streams a page's parts until its request ends or valid says no: all of them
@@ -98,8 +99,7 @@ func (h *hub) join(who, key string, l look) (*watch, func()) {
 		h.listener = begin(h.listen)
 	}
 	if w == nil {
-		w = newWatch(l, h.log)
-		w.began = who
+		w = newWatch(who, h.looks, l, h.log)
 		h.watches[key] = w
 		h.hold(who, 0, 1)
 	}

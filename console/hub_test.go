@@ -91,13 +91,15 @@ func (s *scene) look(context.Context) (frame, error) {
 
 func (s *scene) follow(key string) *follower { return s.followAs("ada", key) }
 
-func (s *scene) followAs(who, key string) *follower {
+func (s *scene) followAs(who, key string) *follower { return s.followLook(who, key, s.look) }
+
+func (s *scene) followLook(who, key string, l look) *follower {
 	ctx, gone := context.WithCancel(context.Background())
 	f := &follower{header: http.Header{}, gone: gone, over: make(chan struct{})}
 	r := httptest.NewRequestWithContext(ctx, http.MethodGet, "/live/", nil)
 	go func() {
 		defer close(f.over)
-		s.hub.follow(f, r, who, key, s.look, greeting{Build: "b", clock: time.Now}, s.in.Load)
+		s.hub.follow(f, r, who, key, l, greeting{Build: "b", clock: time.Now}, s.in.Load)
 	}()
 	synctest.Wait()
 	return f

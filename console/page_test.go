@@ -90,7 +90,7 @@ func TestErrorsArePagesThatSayWhatHappenedAndWhatToDo(t *testing.T) {
 }
 
 func TestAPageThatPanicsIsOneThatFailed(t *testing.T) {
-	s := &console{Config: Config{Sessions: people{}, Now: func() time.Time { return noon }, Log: slog.New(slog.DiscardHandler)}}
+	s := &console{Config: Config{Sessions: people{}, Now: func() time.Time { return noon }, Log: slog.New(slog.DiscardHandler)}, pages: newTurns(1)}
 	fault := s.surviving(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("a fault") }))
 	w := httptest.NewRecorder()
 	fault.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/", nil))
@@ -115,7 +115,7 @@ func TestAStreamWithoutASessionSaysSo(t *testing.T) {
 }
 
 func TestWhatIsNotFollowedMayHoldAForm(t *testing.T) {
-	s := &console{Config: Config{Sessions: people{}, Now: func() time.Time { return noon }, Log: slog.New(slog.DiscardHandler)}}
+	s := &console{Config: Config{Sessions: people{}, Now: func() time.Time { return noon }, Log: slog.New(slog.DiscardHandler)}, pages: newTurns(1)}
 	mux := http.NewServeMux()
 	s.API = func(fairlead.Principal) *client.Client { return client.Remote("http://127.0.0.1:0", "") }
 	s.page(mux, "/still", func(context.Context, visit) (view, error) {

@@ -3,6 +3,7 @@ package console
 import (
 	"context"
 	"net/http"
+	"strings"
 
 	"github.com/fairlead/fairlead/internal/consolecookie"
 )
@@ -19,6 +20,13 @@ func (s *console) logged(next func(w http.ResponseWriter, r *http.Request, sessi
 		ctx, cancel := context.WithCancel(r.Context())
 		defer cancel()
 		defer context.AfterFunc(session.Done, cancel)()
+		if r.Method == http.MethodGet && !strings.HasPrefix(r.URL.Path, "/live/") { // forms are few, and the hub bounds streams
+			done, err := s.pages.take(ctx, tokenOf(r))
+			if err != nil {
+				return // nobody waits for the answer, or nobody may have it
+			}
+			defer done()
+		}
 		next(w, r.WithContext(ctx), session)
 	})
 }

@@ -32,7 +32,8 @@ type watch struct {
 	task
 	log       *slog.Logger
 	followers int    // guarded by the hub
-	began     string // who followed it first; guarded by the hub
+	began     string // who followed it first
+	turns     *turns // of all looks
 	wake      chan struct{}
 
 	mu   sync.Mutex
@@ -55,8 +56,8 @@ type piece struct {
 	number uint64 // that grows with each change
 }
 
-func newWatch(l look, log *slog.Logger) *watch {
-	w := &watch{log: log, wake: make(chan struct{}, 1), shot: &shot{}, news: make(chan struct{})}
+func newWatch(who string, looks *turns, l look, log *slog.Logger) *watch {
+	w := &watch{log: log, began: who, turns: looks, wake: make(chan struct{}, 1), shot: &shot{}, news: make(chan struct{})}
 	w.task = begin(func(ctx context.Context) { w.run(ctx, l) })
 	return w
 }
@@ -70,12 +71,7 @@ func (w *watch) lookSoon() {
 }
 
 func (w *watch) run(ctx context.Context, l look) {
-	for {
-		f, err := w.look(ctx, l)
-		if ctx.Err() != nil {
-			return
-		}
-		w.take(f, err)
+	for w.lookInTurn(ctx, l) {
 		gap, due := time.NewTimer(lookGap), time.NewTimer(lookEvery)
 		select {
 		case <-ctx.Done():
@@ -92,6 +88,30 @@ func (w *watch) run(ctx context.Context, l look) {
 			return
 		}
 	}
+}
+
+// lookInTurn looks once, when it is its session's turn, and reports whether to go on. It
+// gives the turn back after a rest as long as the look took: looks of one session, however
+// costly, leave the processors to others half of the time.
+func (w *watch) lookInTurn(ctx context.Context, l look) bool {
+	done, err := w.turns.take(ctx, w.began)
+	if err != nil {
+		return false
+	}
+	defer done()
+	began := time.Now()
+	f, err := w.look(ctx, l)
+	if ctx.Err() != nil {
+		return false
+	}
+	w.take(f, err)
+	rest := time.NewTimer(time.Since(began))
+	defer rest.Stop()
+	select {
+	case <-ctx.Done():
+	case <-rest.C:
+	}
+	return ctx.Err() == nil
 }
 
 // look looks once. A look that panics is one that failed: the server goes on.
