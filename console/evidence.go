@@ -68,7 +68,7 @@ func progressOf(v client.EValue) float64 {
 }
 
 func rowOfSignal(s client.SignalEvidence, report client.Report, r client.Rollout) signalRow {
-	row := signalRow{Name: s.Name, Of: countedOf(s), New: shown1(s, s.Canary), Old: shown1(s, s.Stable), Protected: s.Protected}
+	row := signalRow{Name: s.Name, Of: countedOf(s), New: showed(s, s.Canary), Old: showed(s, s.Stable), Protected: s.Protected}
 	switch {
 	case s.OddsRatio != nil:
 		row.Effect, row.Bounds = bounded(*s.OddsRatio, ratioOf, "odds × ")
@@ -127,8 +127,8 @@ func countedOf(s client.SignalEvidence) string {
 	return "units beyond the earlier " + s.Name[strings.LastIndex(s.Name, " ")+1:]
 }
 
-// shown1 is what one release showed of a signal.
-func shown1(s client.SignalEvidence, a client.SignalArm) string {
+// showed is what one release showed of a signal.
+func showed(s client.SignalEvidence, a client.SignalArm) string {
 	n := figures.Count(uint64(max(0, a.AtRisk)))
 	switch {
 	case a.AtRisk == 0:

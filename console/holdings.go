@@ -165,7 +165,7 @@ func wayWords(env fairlead.Environment) string {
 	}
 	words = append(words, figures.Plural(uint64(max(0, env.Replicas)), "instance", "instances"))
 	if s.OnInconclusive != "" && s.Type == fairlead.Canary {
-		words = append(words, "inconclusive: "+s.OnInconclusive)
+		words = append(words, "if inconclusive: "+inconclusive(s.OnInconclusive))
 	}
 	if s.RollbackWindow > 0 && s.Type != fairlead.Rolling {
 		watched := "watched for " + span(s.RollbackWindow)
