@@ -192,6 +192,7 @@ func TestFiltersAreKeptShownAndTakenAwayOneByOne(t *testing.T) {
 	page := w.page("/ledger?kind=gate.&app=triage&env=&principal=system%3Arollout&from=&until=")
 	w.says(page, "40 entries that fit", "Gate passed", `<option value="gate." selected>`, `href="/ledger?app=triage&amp;before=40&amp;kind=gate.&amp;principal=system%3Arollout"`,
 		`href="/ledger?app=triage&amp;kind=gate."`, "What: <b>Gates</b>", "Who: <b>Fairlead, rollouts</b>", `/ledger/files/entries.csv?app=triage&amp;kind=gate.`)
+	w.says(page, `"/live/ledger?kind=gate.&amp;app=triage`) // it is followed as it is filtered
 	w.silent(page, "Secret set</span>")
 	older := w.page("/ledger?app=triage&before=40&kind=gate.&principal=system%3Arollout")
 	w.says(older, "20 entries that fit", "Nothing older fits", "To the newest")
