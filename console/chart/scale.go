@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/fairlead/fairlead/internal/figures"
 )
 
 // scale turns values into heights, which count in half pixels from the top: whole
@@ -179,17 +181,14 @@ func number(v float64) string {
 	case a != 0 && (a >= 1e7 || a < 1e-4):
 		return strings.NewReplacer("e+0", "e", "e+", "e", "e-0", "e-").Replace(strconv.FormatFloat(v, 'g', 3, 64))
 	case a >= 100:
-		return commas(strconv.FormatFloat(v, 'f', 0, 64))
+		whole := figures.Count(uint64(math.Round(a)))
+		if v < 0 {
+			return "-" + whole
+		}
+		return whole
 	}
 	rounded, _ := strconv.ParseFloat(strconv.FormatFloat(v, 'g', 3, 64), 64) // its own writing can be read
 	return strconv.FormatFloat(rounded, 'f', -1, 64)
-}
-
-func commas(digits string) string {
-	for i := len(digits) - 3; i > 0 && digits[i-1] != '-'; i -= 3 {
-		digits = digits[:i] + "," + digits[i:]
-	}
-	return digits
 }
 
 // spans are the steps of a time axis, and the unit in which each is written.
