@@ -30,7 +30,7 @@ func TestMain(m *testing.M) {
 	}
 	std := cli.Std{In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Getenv: os.Getenv}
 	wiring := cli.Wiring{Up: up, Tour: tourOfMyself,
-		Verify: func(context.Context, string) (cli.Verification, error) {
+		Verify: func(context.Context, cli.VerifyOptions) (cli.Verification, error) {
 			return cli.Verification{Entries: 42, Verified: true}, nil
 		},
 		Replay: func(context.Context, string) (cli.Replay, error) { return cli.Replay{Replayed: true}, nil },
