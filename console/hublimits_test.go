@@ -59,7 +59,7 @@ func TestALookThatHangsIsSaid(t *testing.T) {
 		hangs := func(ctx context.Context) (frame, error) { <-ctx.Done(); return nil, ctx.Err() }
 		go func() {
 			defer close(f.over)
-			s.hub.follow(f, r, "page", hangs, greeting{clock: time.Now}, s.in.Load)
+			s.hub.follow(f, r, "ada", "page", hangs, greeting{clock: time.Now}, s.in.Load)
 		}()
 		time.Sleep(lookTimeout)
 		synctest.Wait()
