@@ -46,7 +46,8 @@ func newHouse(t *testing.T, state, address string) *house {
 	s.api = listener.Addr().String()
 	must(s.assemble(ctx))
 	calls, endCalls := context.WithCancel(ctx)
-	web := &http.Server{Handler: s.calls.counted(s.face()), ConnContext: withConn, BaseContext: func(net.Listener) context.Context { return calls }}
+	streams, endStreams := context.WithCancel(calls)
+	web := &http.Server{Handler: endingFirst(streams, s.calls.counted(s.face())), ConnContext: withConn, BaseContext: func(net.Listener) context.Context { return calls }}
 	served := make(chan struct{})
 	go func() { defer close(served); _ = web.Serve(listener) }()
 	h := &house{control: s, t: t, base: "http://" + s.api}
@@ -56,7 +57,7 @@ func newHouse(t *testing.T, state, address string) *house {
 			return
 		}
 		stopped = true
-		if err := shut(web, endCalls); err != nil {
+		if err := shut(web, endStreams, endCalls); err != nil {
 			t.Error(err)
 		}
 		<-served

@@ -174,8 +174,10 @@ func (s *control) openStores(ctx context.Context) (err error) {
 func (s *control) serve(ctx context.Context, listeners []net.Listener) error {
 	calls, endCalls := context.WithCancel(context.WithoutCancel(ctx))
 	defer endCalls()
+	streams, endStreams := context.WithCancel(calls)
+	defer endStreams()
 	httpServer := &http.Server{
-		Handler: s.calls.counted(s.face()), ConnContext: withConn, BaseContext: func(net.Listener) context.Context { return calls },
+		Handler: endingFirst(streams, s.calls.counted(s.face())), ConnContext: withConn, BaseContext: func(net.Listener) context.Context { return calls },
 		ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, ErrorLog: slog.NewLogLogger(s.Log.Handler(), slog.LevelDebug),
 	}
 	failed := make(chan error, len(listeners)+1)
@@ -199,7 +201,7 @@ func (s *control) serve(ctx context.Context, listeners []net.Listener) error {
 	if all {
 		err = errors.Join(err, s.endAll())
 	}
-	closeErr := shut(httpServer, endCalls)
+	closeErr := shut(httpServer, endStreams, endCalls)
 	servers.Wait()
 	if !s.calls.await() {
 		s.Log.Warn("calls did not end; what they made is removed at the next start")
@@ -219,12 +221,14 @@ func (s *control) await(ctx context.Context, failed <-chan error) (all bool, err
 	}
 }
 
-// shut lets the calls under way end for a moment, then stops everything else.
-func shut(h *http.Server, stop context.CancelFunc) error {
+// shut ends the streams, lets the other calls under way end for a moment, then stops
+// everything else.
+func shut(h *http.Server, endStreams, stop context.CancelFunc) error {
+	endStreams()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
 	err := h.Shutdown(ctx)
-	stop() // ends the streams
+	stop()
 	if errors.Is(err, context.DeadlineExceeded) {
 		return h.Close()
 	}
