@@ -224,7 +224,8 @@ func tone(r client.Rollout) string {
 }
 
 // stepsOf are a rollout's steps for drawing: what each gives, and whether it is done, now
-// or next.
+// or next. Of one that ended early, the step it was in is unearned and the later ones are
+// unreached: nothing comes next.
 func stepsOf(r client.Rollout) []step {
 	steps := make([]step, len(r.Weights))
 	over := r.Outcome == client.Promoted
@@ -235,6 +236,10 @@ func stepsOf(r client.Rollout) []step {
 			steps[i].State = "done"
 		case i+1 == r.Step && r.Outcome == "":
 			steps[i].State = "now"
+		case i+1 == r.Step && !r.StepBegan.IsZero():
+			steps[i].State = "unearned"
+		case r.Outcome != "":
+			steps[i].State = "unreached"
 		}
 	}
 	return steps
@@ -243,5 +248,5 @@ func stepsOf(r client.Rollout) []step {
 // step is one step of a rollout for drawing.
 type step struct {
 	Weight fairlead.Weight
-	State  string // done, now or next
+	State  string // done, now or next; after an early end also unearned or unreached
 }

@@ -75,3 +75,24 @@ func TestARolloutsStandingIsSaidInWordsAndTone(t *testing.T) {
 		}
 	}
 }
+
+func TestNothingComesNextOnceARolloutHasEnded(t *testing.T) {
+	for _, c := range []struct {
+		r    client.Rollout
+		want string
+	}{
+		{client.Rollout{Step: 2, StepBegan: noon}, "done now next"},
+		{client.Rollout{Step: 2, StepBegan: noon, Outcome: client.RolledBack}, "done unearned unreached"},
+		{client.Rollout{Outcome: client.Failed}, "unreached unreached unreached"},
+		{client.Rollout{Step: 3, StepBegan: noon, Outcome: client.Promoted}, "done done done"},
+	} {
+		c.r.Weights = []fairlead.Weight{1000, 5000, 9500}
+		var states []string
+		for _, s := range stepsOf(c.r) {
+			states = append(states, s.State)
+		}
+		if got := strings.Join(states, " "); got != c.want {
+			t.Errorf("step %d, outcome %q: %q, want %q", c.r.Step, c.r.Outcome, got, c.want)
+		}
+	}
+}
