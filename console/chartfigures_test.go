@@ -15,9 +15,13 @@ import (
 
 func TestADecisionsMarkHasItsWordsAndTheWeightThatItGave(t *testing.T) {
 	r, c := promoted()
-	for _, m := range c.Marks {
-		if html := drawn(t, r, c)["failures"]; !strings.Contains(html, "<title>"+m.Text+"</title>") {
-			t.Errorf("no mark says %q", m.Text)
+	marks := panels(r, c)["evidence"].chart.Marks
+	if len(marks) != len(c.Marks) {
+		t.Fatalf("%d marks for %d decisions", len(marks), len(c.Marks))
+	}
+	for i, m := range c.Marks {
+		if marks[i].Text != m.Text || !marks[i].At.Equal(m.At) || marks[i].Label == "" {
+			t.Errorf("mark %d is %+v, want what was decided: %+v", i, marks[i], m)
 		}
 	}
 	about := course{r, c}
