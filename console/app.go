@@ -10,7 +10,7 @@ import (
 
 // How many of an app's releases and rollouts its page lists.
 const (
-	listedReleases = 25
+	listedReleases = 20
 	listedRollouts = 10
 )
 

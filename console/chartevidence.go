@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"math"
@@ -22,7 +23,6 @@ func (c course) evidence() panel {
 	p.figures = []series{harm, safety}
 	p.chart.Height = 190
 	p.chart.Y = chart.Axis{Log: true, Low: 0.1, High: c.highest(), Format: writeE}
-	c.alone(&p)
 	p.chart.Lines = append(p.chart.Lines,
 		chart.Line{Name: "safety", Style: chart.Safe, Points: safety.points(c.Samples, 1)},
 		chart.Line{Name: "harm", Style: chart.Harm, Points: harm.points(c.Samples, 1)})
@@ -32,27 +32,39 @@ func (c course) evidence() panel {
 		p.note = fmt.Sprintf("Harm at %s takes the release back. Safety at %s, for every signal, earns the step, and begins anew at the next.",
 			figures.E(c.Needed.Harm), figures.E(c.Needed.Safety))
 	}
-	if len(c.signals()) > 1 {
-		p.note += " Faint: the safety of each signal."
-	}
+	c.alone(&p)
 	return p
 }
 
-// alone adds what each signal says alone: figures, and faint lines of its safety. Its harm
-// is not drawn, since a signal alone needs more than all together.
+// mostAlone is how many signals have a line of their own: those that have least.
+const mostAlone = 4
+
+// alone adds what each signal says alone: figures, and faint lines of the safety of those
+// that have least. Its harm is not drawn, since a signal alone needs more than all together.
 func (c course) alone(p *panel) {
+	var lines []chart.Line
 	for _, name := range c.signals() {
 		h := series{name: "harm by " + name, write: figures.E, value: ofSignal(name, func(s client.SignalSample) float64 { return s.Harm })}
 		s := series{name: "safety of " + name, write: figures.E, value: ofSignal(name, func(s client.SignalSample) float64 { return s.Safety })}
 		p.figures = append(p.figures, h, s)
 		if points := s.points(some(c.Samples, mostFaint), 1); speaks(points) && len(c.signals()) > 1 {
-			p.chart.Lines = append(p.chart.Lines, chart.Line{Style: chart.Safe, Faint: true, Points: points})
+			lines = append(lines, chart.Line{Style: chart.Safe, Faint: true, Points: points})
 		}
+	}
+	slices.SortStableFunc(lines, func(a, b chart.Line) int { return cmp.Compare(newestValue(a), newestValue(b)) })
+	p.chart.Lines = append(lines[:min(len(lines), mostAlone)], p.chart.Lines...)
+	switch {
+	case len(lines) > mostAlone:
+		p.note += fmt.Sprintf(" Faint: the safety of the %d signals that have least.", mostAlone)
+	case len(lines) > 0:
+		p.note += " Faint: the safety of each signal."
 	}
 }
 
+func newestValue(l chart.Line) float64 { return l.Points[len(l.Points)-1].Value }
+
 // mostFaint is about how many points a line in the background has.
-const mostFaint = 40
+const mostFaint = 30
 
 // some are so many samples, or a few more: the newest, and others as far apart as can be.
 func some(samples []client.Sample, most int) []client.Sample {

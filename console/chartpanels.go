@@ -32,8 +32,8 @@ func (c course) failures() panel {
 	p.chart.Lines = []chart.Line{
 		{Style: chart.Old, Shape: chart.Dots, Faint: true, Points: p.figures[3].points(coarse(c.Samples, mostDots), 1)},
 		{Style: chart.New, Shape: chart.Dots, Faint: true, Points: p.figures[2].points(coarse(c.Samples, mostDots), 1)},
-		{Name: "old", Style: chart.Old, Band: true, Points: old.points(c.Samples, 1)},
-		{Name: "new", Style: chart.New, Band: true, Points: new.points(c.Samples, 1)},
+		{Name: "old", Style: chart.Old, Band: true, Points: old.points(some(c.Samples, mostBanded), 1)},
+		{Name: "new", Style: chart.New, Band: true, Points: new.points(some(c.Samples, mostBanded), 1)},
 	}
 	p.chart.Says = c.both(new, old)
 	p.note = "Lines: share of the units so far. Dots: share of the requests at each moment. " + c.bands()
@@ -89,9 +89,13 @@ func failedNow(of func(client.Sample) client.ArmSample) func(client.Sample) (cli
 // Where counts are drawn, neighbouring samples are joined: more dots would be a cloud,
 // and a line of more points a fur.
 const (
-	mostDots   = 48
+	mostDots   = 32
 	mostPoints = 80
 )
+
+// mostBanded is about how many points a line with a band has. What it shows is of all so
+// far, and changes little from one sample to the next.
+const mostBanded = 120
 
 // coarse joins neighbouring samples of the same weight until few enough are left. What it
 // returns holds their times, weights and counts alone.
@@ -163,7 +167,7 @@ func (c course) times(name, title string, of func(client.ArmSample) *[3]client.B
 			p.figures = append(p.figures, f)
 			if q.name != "p90" {
 				lines = append(lines, chart.Line{Name: q.name + " " + arm.name, Style: arm.style, Thin: q.name == "p50", Band: true,
-					Points: f.points(c.Samples, 1)})
+					Points: f.points(some(c.Samples, mostBanded), 1)})
 			}
 		}
 	}

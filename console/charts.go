@@ -190,7 +190,7 @@ type row struct {
 }
 
 // tableRows is how many of the newest samples the table holds; the download has all.
-const tableRows = 5
+const tableRows = 4
 
 func (p panel) show() shown {
 	id := "chart-" + p.name
@@ -215,11 +215,12 @@ func (p panel) show() shown {
 }
 
 // telling are the figures that the table holds: the first two, which all charts are about,
-// and of the others those with a unit. What each signal says alone is in the download.
+// and of the others those with a unit. What each signal says alone, and the quantile that
+// is not drawn, is in the download.
 func (p panel) telling() []series {
 	var out []series
 	for i, f := range p.figures {
-		if i < 2 || f.unit != "" {
+		if (i < 2 || f.unit != "") && !strings.HasSuffix(f.name, " p90") {
 			out = append(out, f)
 		}
 	}

@@ -26,6 +26,7 @@ func fleet(ctx context.Context, v visit) (view, error) {
 	}
 	page := fleetPage{Gateway: about.Gateway, Clock: clockOff(about.ClockOff), Groups: groups(apps)}
 	page.Summary = summary(apps, page.Groups)
+	page.Groups = fitted(page.Groups)
 	return view{Title: "Fleet", Styles: []string{"fleet.css"}, Parts: []part{
 		{ID: "fleet-summary", Template: "fleet-summary", Data: page, Announce: true},
 		{ID: "fleet", Template: "fleet", Data: page},
@@ -45,6 +46,28 @@ type fleetGroup struct {
 	ID    string
 	Title string
 	Sites []siteRow
+	Brief []siteRow // those for which there is no room, in a few words
+	More  int       // those that are not even named
+}
+
+// How many sites the fleet shows, and how many more it names.
+const (
+	mostSites = 32
+	mostBrief = 100
+)
+
+// fitted leaves so many sites as a page has room for: those that want most of the reader.
+func fitted(all []fleetGroup) []fleetGroup {
+	rows, names := mostSites, mostBrief
+	for i := range all {
+		g := &all[i]
+		whole := g.Sites
+		g.Sites = whole[:min(rows, len(whole))]
+		g.Brief = whole[len(g.Sites):min(len(whole), len(g.Sites)+names)]
+		g.More = len(whole) - len(g.Sites) - len(g.Brief)
+		rows, names = rows-len(g.Sites), names-len(g.Brief)
+	}
+	return all
 }
 
 // siteRow is one app in one environment.

@@ -68,6 +68,15 @@ func TestWhatApplicationsAreCalledStaysText(t *testing.T) {
 	}
 }
 
+func TestALargeFleetShowsWhatWantsMostAndNamesTheRest(t *testing.T) {
+	server := openConsole(t, map[string]any{"/v1/version": about, "/v1/apps": aLargeFleet(300)})
+	_, page := get(t, server, "/")
+	has(t, page, "300 apps in 300 environments: 150 wait for a person, 150 move", "and 18 more: <code>fairlead status</code>", "and 150 more: <code>fairlead status</code>")
+	if rows, names := strings.Count(page, `<tr id="site-`), strings.Count(page, `<li><a href="/apps/`); rows != mostSites || names != mostBrief {
+		t.Errorf("%d sites are shown and %d named", rows, names)
+	}
+}
+
 func TestAFleetWhereNothingHappensSaysSo(t *testing.T) {
 	apps := aFleet()[:1]
 	server := openConsole(t, map[string]any{"/v1/version": about, "/v1/apps": apps})

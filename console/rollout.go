@@ -215,7 +215,7 @@ func of(instances []workload.Status, release int) []workload.Status {
 }
 
 // mostInstances is how many instances a page lists.
-const mostInstances = 8
+const mostInstances = 6
 
 // Running are the instances that are listed.
 func (p rolloutPage) Running() []instance { return p.Instances[:min(mostInstances, len(p.Instances))] }

@@ -193,8 +193,8 @@ type chapter struct {
 
 // How many sentences of the story are shown at once, and how many more can be unfolded.
 const (
-	mostChapters = 10
-	mostEarlier  = 20
+	mostChapters = 8
+	mostEarlier  = 8
 )
 
 // Chapters are the newest sentences of the story, the newest first.

@@ -21,8 +21,6 @@ let failed = false; // the server cannot read what the page shows
 
 document.documentElement.classList.add("js");
 
-// ---- telling
-
 function write(element, html) {
   if (element.dataset.wrote === html) return; // what is said twice is read twice
   element.dataset.wrote = html;
@@ -49,8 +47,6 @@ function tell(tone, title, text, button) {
 
 const clockOf = (ms) => `${new Date(ms).toISOString().slice(11, 19)} UTC`;
 
-// ---- following
-
 function open() {
   clearTimeout(timer);
   close();
@@ -73,7 +69,7 @@ function open() {
   source.onerror = () => lost();
 }
 
-// anew loads the page again, though not again and again.
+// Loads the page again, though not again and again.
 function anew() {
   const last = Number(sessionStorage.getItem("anew"));
   if (Date.now() - last < 10000) return;
@@ -81,7 +77,7 @@ function anew() {
   location.reload();
 }
 
-// on reads an event, and notes that the server is there.
+// Reads an event, and notes that the server is there.
 function on(handle) {
   return (event) => {
     heard = performance.now();
@@ -99,7 +95,6 @@ function setClock(at) {
   if (!lostAt && !failed) sawNow();
 }
 
-// sawNow notes that the numbers are true now.
 function sawNow() {
   seen = Date.now() + offset;
   const shown = document.querySelector("#as-of time");
@@ -117,7 +112,6 @@ function failing(text) {
   tell("harm", "This page cannot be kept up to date.", `${escaped(text)}. Numbers are as of ${clockOf(seen)}.`);
 }
 
-// back notes that the numbers are true again.
 function back() {
   lostAt = 0;
   wait = 0;
@@ -165,8 +159,6 @@ function ended(why) {
   }
 }
 
-// ---- putting parts in their place
-
 function replace(id, html) {
   const old = document.getElementById(id);
   if (!old) return anew(); // the page has another shape now
@@ -176,8 +168,8 @@ function replace(id, html) {
   old.dispatchEvent(new CustomEvent("fairlead:part", { bubbles: true }));
 }
 
-// children makes old's children those of fresh, keeping each node that can stay: with it
-// stay focus, selection, scroll positions and what the reader opened.
+// Keeps each node that can stay: with it stay focus, selection, scroll positions and what
+// the reader opened.
 function children(old, fresh) {
   const keyed = new Map();
   for (const node of old.children) if (node.id) keyed.set(node.id, node);
@@ -222,22 +214,18 @@ function patch(old, fresh) {
   children(old, fresh);
 }
 
-// kept names the attributes that are the reader's.
+// Attributes that are the reader's.
 const kept = (element, name) => name === "open" && (element.nodeName === "DETAILS" || element.nodeName === "DIALOG");
 
-// ---- spans of time
-
-const plural = (n, one) => `${n} ${one}${n === 1 ? "" : "s"}`;
-
-// about writes seconds as roughly as one reads them in passing.
+// As roughly as one reads it in passing.
 function about(s) {
   if (s < 90) return `${Math.max(0, Math.floor(s))} s`;
   if (s < 90 * 60) return `${Math.floor(s / 60)} min`;
   if (s < 48 * 3600) return `${Math.floor(s / 3600)} h`;
-  return plural(Math.floor(s / 86400), "day");
+  return `${Math.floor(s / 86400)} days`;
 }
 
-// exactly writes seconds as the server writes what has ended.
+// As the server writes what has ended.
 function exactly(s) {
   s = Math.max(0, Math.floor(s));
   if (s < 120) return `${s} s`;
@@ -260,8 +248,6 @@ function showSpans() {
     if (element.textContent !== words) element.textContent = words;
   }
 }
-
-// ---- copying
 
 async function copy(button) {
   const label = button.querySelector("span");

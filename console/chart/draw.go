@@ -22,19 +22,21 @@ type drawing struct {
 func (c Chart) draw(width int) *drawing {
 	d := &drawing{c: c, s: c.scale(), width: width, out: make([]byte, 0, 6<<10)}
 	if c.blank() {
-		d.frame(nil)
+		d.stretched(func() { d.frame(nil) })
 		d.add(`<text class="none" x="50%" y="`).whole(c.height() / 2).add(`">`).text(c.Empty).add("</text>")
 		return d
 	}
-	d.frame(d.s.ticks(c.Y.Unit))
-	d.timeTicks()
+	ticks := d.s.ticks(c.Y.Unit)
 	read := readable(c.Marks, func(m Mark) float64 { return c.at(m.At) })
 	d.stretched(func() {
+		d.frame(ticks)
 		d.silent(read)
 		for i, l := range c.Lines {
 			d.line(i, l)
 		}
 	})
+	d.valueTicks(ticks)
+	d.timeTicks()
 	d.marks(read)
 	d.levels()
 	d.crossings()
@@ -50,20 +52,19 @@ func (d *drawing) stretched(inner func()) {
 	d.add("</svg>")
 }
 
-// frame draws the base line, and a thin line and a label for each tick.
+// frame draws the base line, and a thin line for each tick.
 func (d *drawing) frame(ticks []tick) {
-	d.stretched(func() {
-		d.add(`<path class="grid" d="`)
-		for _, t := range ticks {
-			if y, _ := d.s.y(t.value); y < d.s.height {
-				d.add("M0 ").whole(y | 1).add("h").whole(d.width)
-			}
+	d.add(`<path class="grid" d="`)
+	for _, t := range ticks {
+		if y, _ := d.s.y(t.value); y < d.s.height {
+			d.add("M0 ").whole(y | 1).add("h").whole(d.width)
 		}
-		d.add(`"/><path class="base" d="M0 `).whole(d.s.height | 1).add("h").whole(d.width).add(`"/>`)
-	})
-	if len(ticks) == 0 {
-		return
 	}
+	d.add(`"/><path class="base" d="M0 `).whole(d.s.height | 1).add("h").whole(d.width).add(`"/>`)
+}
+
+// valueTicks labels the y axis.
+func (d *drawing) valueTicks(ticks []tick) {
 	d.add(`<g class="yticks">`)
 	for _, t := range ticks {
 		y, _ := d.s.y(t.value)
@@ -172,10 +173,10 @@ func (d *drawing) ends() {
 	d.add("</svg>")
 }
 
-// marks draws a line for each moment that says something, with its label above the frame.
+// marks draws a line for each moment whose label has room, with the label above the frame.
 func (d *drawing) marks(read []reading) {
 	for i, m := range d.c.Marks {
-		if read[i] == nowhere && m.Text == "" {
+		if read[i] == nowhere {
 			continue
 		}
 		x := d.c.at(m.At)
@@ -184,22 +185,18 @@ func (d *drawing) marks(read []reading) {
 		if m.Text != "" {
 			d.add("<title>").text(m.Text).add("</title>")
 		}
-		d.add("</line>")
-		if read[i] != nowhere {
-			d.add(`<text x="`).percent(x).add(`" y="-7" text-anchor="`).add(string(anchored(x)))
-			d.add(map[bool]string{true: `" class="wide`}[read[i] == whereWide]).add(`">`).text(m.Label).add("</text>")
-		}
-		d.add("</g>")
+		d.add(`</line><text x="`).percent(x).add(`" y="-7" text-anchor="`).add(string(anchored(x)))
+		d.add(map[bool]string{true: `" class="wide`}[read[i] == whereWide]).add(`">`).text(m.Label).add("</text></g>")
 	}
 }
 
-// silent draws the marks that have neither a text nor a label with room: all of a look,
-// of which there may be many, as one path.
+// silent draws the marks whose label has no room: all of a look, of which there may be
+// many, as one path.
 func (d *drawing) silent(read []reading) {
 	var looks []string
 	paths := map[string][]byte{}
 	for i, m := range d.c.Marks {
-		if read[i] != nowhere || m.Text != "" {
+		if read[i] != nowhere {
 			continue
 		}
 		look := string(m.Style) + map[bool]string{true: " minor"}[m.Minor]
