@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/fairlead/fairlead"
 	"github.com/fairlead/fairlead/api/client"
@@ -67,6 +68,27 @@ func TestNothingButHealthIsAnsweredWithoutAPrincipal(t *testing.T) {
 	}
 	if got := ask(h, http.MethodGet, "/healthz", nobody).Code; got != http.StatusOK {
 		t.Errorf("/healthz: status %d, want 200", got)
+	}
+}
+
+// limited is an answer that knows until when its request is read.
+type limited struct {
+	*httptest.ResponseRecorder
+	deadline time.Time
+}
+
+func (l *limited) SetReadDeadline(at time.Time) error {
+	l.deadline = at
+	return nil
+}
+
+func TestAStrangerDoesNotTakeForeverToSendWhatIsRefused(t *testing.T) {
+	h := newTestAPI(t, fairlead.Admin)
+	w := &limited{ResponseRecorder: httptest.NewRecorder()}
+	r := httptest.NewRequest(http.MethodPost, "http://127.0.0.1/v1/deploy", strings.NewReader("{}"))
+	h.ServeHTTP(w, r)
+	if left := time.Until(w.deadline); w.Code != http.StatusUnauthorized || left <= 0 || left > strangerWithin {
+		t.Errorf("with status %d, it is read until %v", w.Code, w.deadline)
 	}
 }
 

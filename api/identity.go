@@ -6,6 +6,7 @@ import (
 	"crypto/subtle"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/fairlead/fairlead"
 	"github.com/fairlead/fairlead/internal/ourhost"
@@ -13,6 +14,10 @@ import (
 
 // Identify returns who sent a request, or an error of code unauthorized.
 type Identify func(r *http.Request) (fairlead.Principal, error)
+
+// strangerWithin is how long a stranger may take to send the rest of a call that is refused:
+// the server reads a part of it before it answers.
+const strangerWithin = 10 * time.Second
 
 type principalKey struct{}
 
@@ -26,6 +31,7 @@ func (s *server) identified(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		who, err := s.Identify(r)
 		if err != nil {
+			_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(strangerWithin)) // in tests alone it is not supported
 			w.Header().Set("WWW-Authenticate", `Bearer realm="fairlead"`)
 			refuse(w, err)
 			return

@@ -7,10 +7,14 @@ import (
 	"errors"
 	"mime"
 	"net/http"
+	"time"
 
 	"github.com/fairlead/fairlead"
 	"github.com/fairlead/fairlead/internal/ourhost"
 )
+
+// formWithin is how long what somebody sends may take.
+const formWithin = 10 * time.Second
 
 // csrfField is the field of a form that holds its session's proof, and mostForm the
 // largest form in bytes.
@@ -45,6 +49,7 @@ func (s *console) ofOurPage(w http.ResponseWriter, r *http.Request) error {
 		}
 		return fairlead.Errorf(fairlead.Invalid, "", "the form cannot be read: %w", err)
 	}
+	_ = http.NewResponseController(w).SetReadDeadline(time.Time{}) // what is asked for may take longer; else it ends early
 	if !hmac.Equal([]byte(r.PostForm.Get(csrfField)), []byte(csrfOf(r))) {
 		return fairlead.Errorf(fairlead.Forbidden, "", "this form is of a session that has ended, or of another page").
 			WithHint("open the page again, and send its form")
@@ -65,6 +70,9 @@ func csrfOf(r *http.Request) string {
 func (s *console) guarded(next http.Handler) http.Handler {
 	names := ourhost.Names(s.Hosts)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.ContentLength != 0 { // also what is refused is read, a little, before it is answered
+			_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(formWithin)) // in tests alone it is not supported
+		}
 		err := names.Check(r)
 		if err == nil && !s.fromHere(r) {
 			err = fairlead.Errorf(fairlead.Forbidden, "", "another site's page sent this")
