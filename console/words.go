@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/fairlead/fairlead"
 	"github.com/fairlead/fairlead/api/client"
 	"github.com/fairlead/fairlead/internal/figures"
 )
@@ -20,10 +19,6 @@ func words() template.FuncMap {
 		"plural":   plural,           // 1 "request" "requests" -> "1 request"
 		"share":    figures.Share,    // part whole, both uint64 -> "4.8 %"
 		"percent":  figures.Percent,  // 0.048 -> "4.8 %"
-		"elapsed":  figures.Elapsed,  // time.Duration -> "3 min 20 s"
-		"left":     figures.Left,     // seconds -> "70 s", as roughly as it is known
-		"e":        figures.E,        // e-value -> "12"
-		"eof":      eOf,              // 12 300 -> "E = 12 of 300"
 		"millis":   figures.Millis,   // 24.4 -> "24 ms"
 		"rate":     rate,             // 200 -> "200 requests/s"
 		"bytes":    figures.Bytes,    // int64 -> "3.4 KiB"
@@ -41,9 +36,6 @@ func words() template.FuncMap {
 		"arm":      arm,              // "old" or "new", and words -> with the arm's mark
 		"copy":     copyButton,       // text label -> a button that copies, where there is JavaScript
 		"visible":  visible,          // foreign text, with signs for what could not be seen
-		"outcome":  outcome,          // rolledBack -> "rolled back"
-		"standing": standing,         // client.Rollout -> "step 2 of 3, 25 %"
-		"tone":     tone,             // client.Rollout -> the badge's tone
 	}
 }
 
@@ -168,85 +160,4 @@ func outcome(o client.Outcome) string {
 		return "rolled back"
 	}
 	return string(o)
-}
-
-// standing says in two or three words how a rollout ended or what it does.
-func standing(r client.Rollout) string {
-	switch {
-	case r.Outcome != "" && r.Phase == "returning":
-		return outcome(r.Outcome) + ", traffic goes back"
-	case r.Held != "":
-		return "held: " + r.Held
-	case r.Outcome == client.Promoted && r.Phase == "watching":
-		return "promoted, watched"
-	case r.Outcome != "":
-		return outcome(r.Outcome)
-	}
-	switch r.Phase {
-	case "gating":
-		return "waits for its gates"
-	case "starting":
-		return "starts its instances"
-	case "stepping":
-		return stepWords(r)
-	case "watching":
-		return "promoted, watched"
-	case "returning":
-		return "goes back"
-	}
-	return r.Phase
-}
-
-func stepWords(r client.Rollout) string {
-	share := r.Weight.String()
-	if r.Weight == 0 {
-		share = "copies only"
-	}
-	if len(r.Weights) < 2 {
-		return share
-	}
-	return fmt.Sprintf("step %d of %d, %s", r.Step, len(r.Weights), share)
-}
-
-// tone is the badge's tone of a rollout.
-func tone(r client.Rollout) string {
-	switch {
-	case r.Held != "":
-		return "held"
-	case r.Outcome == client.Promoted:
-		return "safe"
-	case r.Outcome == client.RolledBack || r.Outcome == client.Failed:
-		return "harm"
-	case r.Outcome != "":
-		return "quiet"
-	}
-	return "move"
-}
-
-// stepsOf are a rollout's steps for drawing: what each gives, and whether it is done, now
-// or next. Of one that ended early, the step it was in is unearned and the later ones are
-// unreached: nothing comes next.
-func stepsOf(r client.Rollout) []step {
-	steps := make([]step, len(r.Weights))
-	over := r.Outcome == client.Promoted
-	for i, w := range r.Weights {
-		steps[i] = step{Weight: w, State: "next"}
-		switch {
-		case over || i+1 < r.Step:
-			steps[i].State = "done"
-		case i+1 == r.Step && r.Outcome == "":
-			steps[i].State = "now"
-		case i+1 == r.Step && !r.StepBegan.IsZero():
-			steps[i].State = "unearned"
-		case r.Outcome != "":
-			steps[i].State = "unreached"
-		}
-	}
-	return steps
-}
-
-// step is one step of a rollout for drawing.
-type step struct {
-	Weight fairlead.Weight
-	State  string // done, now or next; after an early end also unearned or unreached
 }
