@@ -192,3 +192,13 @@ func TestAHeadlineTellsTheStoryOfEachPhaseAndOutcome(t *testing.T) {
 		t.Errorf("nothing was rolled out, and the headline is %q", got)
 	}
 }
+
+func TestTheWatchIsCountedFromThePromotion(t *testing.T) {
+	s := told(func(s *State, _ *judge.Report) {
+		decided(s, Promoted, "triage@3 is promoted")
+		s.Rollout.Phase, s.Rollout.Weight, s.Rollout.Decided = Watching, 9500, epochStart.Add(10*time.Minute)
+	})
+	if got := Headline(s, epochStart.Add(15*time.Minute)); !strings.HasSuffix(got, "; it is watched for another 25 min.") {
+		t.Errorf("five minutes after the promotion, of thirty: %s", got)
+	}
+}
