@@ -394,3 +394,16 @@ func TestAFileIsReadAloneIfItIsText(t *testing.T) {
 		t.Errorf("%+v, %v", l, err)
 	}
 }
+
+func TestOneFileIsRenamedOnceAndAnEmptyOneNotAtAll(t *testing.T) {
+	b := blobs{}
+	before := side(1, b.file("empty", ""), b.file("old", "moved"))
+	after := side(2, b.file("copy", "moved"), b.file("hollow", ""), b.file("new", "moved"))
+	var got []string
+	for _, f := range Compare(before, after).part(PartArtifact).Files {
+		got = append(got, f.Change+" "+f.Was+">"+f.Path)
+	}
+	if want := "renamed old>copy, removed >empty, added >hollow, added >new"; strings.Join(got, ", ") != want {
+		t.Errorf("it tells %s, want %s", strings.Join(got, ", "), want)
+	}
+}
