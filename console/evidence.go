@@ -96,8 +96,8 @@ func stateOf(s client.SignalEvidence, r client.Rollout) (tone, state string) {
 		return "harm", "harmful"
 	case !s.Protected:
 		return "quiet", "not protected"
-	case s.Stable.AtRisk == 0 || s.Canary.AtRisk == 0:
-		return "held", "nothing to compare"
+	case r.Outcome == "" && (s.Stable.AtRisk == 0 || s.Canary.AtRisk == 0): // as in the warm-up
+		return "held", "no evidence yet"
 	case s.Safety.E >= s.Safety.Needed:
 		return "safe", "proven safe"
 	case r.Outcome != "":
@@ -187,7 +187,7 @@ func shareCheck(s client.ShareCheck, w fairlead.Weight) string {
 		return ""
 	}
 	share := figures.Percent(float64(s.CanaryUnits) / float64(all))
-	text := fmt.Sprintf("%s of %s units in this epoch met the new release (%s)", figures.Count(uint64(s.CanaryUnits)), figures.Count(uint64(all)), share)
+	text := fmt.Sprintf("%s of %s units at this weight met the new release (%s)", figures.Count(uint64(s.CanaryUnits)), figures.Count(uint64(all)), share)
 	if s.Mismatch {
 		return text + fmt.Sprintf(", which is not the %s that was ordered: %s.", w, eOf(s.E, s.Needed))
 	}

@@ -84,7 +84,7 @@ func TestARolloutsPageSaysItAllInWords(t *testing.T) {
 	}
 	has(t, page, "triage@3 has 10 % of the traffic and fails 4.8 %", "step 1 of 3, 10 %", "about 70 s", "failures takes longest", // where it stands
 		"9,000", "48 ", "4.8 %", "40 answered 5xx, 8 timed out", // both releases
-		"E = 17 of 300", "E = 2 of 20", "5 of 100 (5.0 %)", "odds × 9.4", "at least 1.2", "E = 20 of 600", "proven safe", "nothing to compare", "1 restart", // evidence
+		"E = 17 of 300", "E = 2 of 20", "5 of 100 (5.0 %)", "odds × 9.4", "at least 1.2", "E = 20 of 600", "proven safe", "no evidence yet", "1 restart", // evidence
 		"100 of 1,000 units at this weight met the new release (10 %), which fits the weight: E = 0.2 of 1,000 against it.",
 		"is rolled back at most once in 300 rollouts", "1 percentage point", "5 s to 1 h", "30 min after promotion, with 5 % left", // terms
 		"accuracy", "/ledger/18", "signed evidence of", "What the sandbox of 1 instance enforces", "landlock.", // gates

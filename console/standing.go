@@ -61,8 +61,8 @@ func tone(r client.Rollout) string {
 }
 
 // stepsOf are a rollout's steps for drawing: what each gives, and whether it is done, now
-// or next. Of one that ended early, the step it was in is unearned and the later ones are
-// unreached: nothing comes next.
+// or next. Of one that ended early, the step it was in is where it ended, and the later ones
+// are unreached: nothing comes next.
 func stepsOf(r client.Rollout) []step {
 	steps := make([]step, len(r.Weights))
 	over := r.Outcome == client.Promoted
@@ -74,7 +74,7 @@ func stepsOf(r client.Rollout) []step {
 		case i+1 == r.Step && r.Outcome == "":
 			steps[i].State = "now"
 		case i+1 == r.Step && !r.StepBegan.IsZero():
-			steps[i].State = "unearned"
+			steps[i].State = "ended"
 		case r.Outcome != "":
 			steps[i].State = "unreached"
 		}
@@ -85,5 +85,5 @@ func stepsOf(r client.Rollout) []step {
 // step is one step of a rollout for drawing.
 type step struct {
 	Weight fairlead.Weight
-	State  string // done, now or next; after an early end also unearned or unreached
+	State  string // done, now or next; after an early end also ended or unreached
 }

@@ -79,7 +79,7 @@ func TestNothingComesNextOnceARolloutHasEnded(t *testing.T) {
 		want string
 	}{
 		{client.Rollout{Step: 2, StepBegan: noon}, "done now next"},
-		{client.Rollout{Step: 2, StepBegan: noon, Outcome: client.RolledBack}, "done unearned unreached"},
+		{client.Rollout{Step: 2, StepBegan: noon, Outcome: client.RolledBack}, "done ended unreached"},
 		{client.Rollout{Outcome: client.Failed}, "unreached unreached unreached"},
 		{client.Rollout{Step: 3, StepBegan: noon, Outcome: client.Promoted}, "done done done"},
 	} {
