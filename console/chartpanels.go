@@ -47,15 +47,15 @@ func (c course) both(new, old series) string {
 	if c.Outcome != "" {
 		verb = " failed for "
 	}
-	text := ""
+	var says []string
 	if b, ok := c.newestOf(new); ok {
-		text = c.newName() + verb + new.write(b.Estimate) + " of its units (" + new.span(b) + ")"
+		says = append(says, c.newName()+verb+new.write(b.Estimate)+" of its units ("+new.span(b)+")")
 		verb = " for "
 	}
 	if b, ok := c.newestOf(old); ok && c.From != 0 {
-		text += strings.TrimPrefix(", ", map[bool]string{true: ", "}[text == ""]) + c.oldName() + verb + old.said(b)
+		says = append(says, c.oldName()+verb+old.said(b))
 	}
-	return sentence(text)
+	return sentence(strings.Join(says, ", "))
 }
 
 // sentence ends a text that is one.
