@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -36,19 +35,6 @@ type Harness struct {
 	KillSupervisor func(t *testing.T, id string)
 	// Searched lists directories in which no secret may ever be found.
 	Searched func(t *testing.T) []string
-}
-
-// Build compiles the suite's program into a directory that every user can read,
-// and returns it. The caller removes it.
-func Build() (dir string, err error) {
-	dir, err = os.MkdirTemp("", "workloadtest-app-")
-	if err != nil {
-		return "", err
-	}
-	if err := os.Chmod(dir, 0o755); err != nil {
-		return dir, err
-	}
-	return dir, Compile("github.com/fairlead/fairlead/workload/workloadtest/app", filepath.Join(dir, "app"))
 }
 
 // Compile builds the program of an import path without cgo, for every user to run.
