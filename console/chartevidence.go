@@ -37,7 +37,7 @@ func (c course) evidence() panel {
 }
 
 // mostAlone is how many signals have a line of their own: those that have least.
-const mostAlone = 4
+const mostAlone = 3
 
 // alone adds what each signal says alone: figures, and faint lines of the safety of those
 // that have least. Its harm is not drawn, since a signal alone needs more than all together.
@@ -64,7 +64,7 @@ func (c course) alone(p *panel) {
 func newestValue(l chart.Line) float64 { return l.Points[len(l.Points)-1].Value }
 
 // mostFaint is about how many points a line in the background has.
-const mostFaint = 30
+const mostFaint = 60
 
 // some are so many samples, or a few more: the newest, and others as far apart as can be.
 func some(samples []client.Sample, most int) []client.Sample {
