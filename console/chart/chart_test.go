@@ -511,3 +511,21 @@ func TestALineHasNoDotAtALevelOfAnotherStyle(t *testing.T) {
 		t.Errorf("there is a dot: %s", got)
 	}
 }
+
+func TestALineThatStaysAboveItsLevelHasOneDot(t *testing.T) {
+	c := of(Line{Style: Safe, Points: line(1, 100, 200, 300).Points})
+	c.Y = Axis{Log: true, Low: 0.1, High: 1000}
+	c.Levels = []Level{{Value: 30, Style: Safe, Label: "safe"}}
+	if n := strings.Count(string(c.Inline("x")), "<circle"); n != 1 {
+		t.Errorf("%d dots for one time that the level is reached", n)
+	}
+}
+
+func TestALevelBeyondTheAxisIsNotDrawnAtItsEdge(t *testing.T) {
+	c := of(line(1, 2))
+	c.Y = Axis{High: 10}
+	c.Levels = []Level{{Value: 30, Style: Safe, Label: "safe at 30"}}
+	if got := string(c.Inline("x")); strings.Contains(got, "safe at 30") {
+		t.Errorf("it is drawn: %s", got)
+	}
+}
