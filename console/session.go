@@ -40,13 +40,15 @@ func (s *console) session(r *http.Request) (Session, bool) {
 	return s.Sessions.Find(token)
 }
 
-// tokenOf returns the token in a request's cookie, or "".
+// tokenOf returns the token in a request's cookie, or "". Of several it is the last: a
+// browser sends cookies of longer paths first, and ours is of the path "/". A script of an
+// application on another port can plant one of a longer path beside it.
 func tokenOf(r *http.Request) string {
-	cookie, err := r.Cookie(consolecookie.Of(r.Host))
-	if err != nil {
+	cookies := r.CookiesNamed(consolecookie.Of(r.Host))
+	if len(cookies) == 0 {
 		return ""
 	}
-	return cookie.Value
+	return cookies[len(cookies)-1].Value
 }
 
 // sessionCookie holds a session's token. A script cannot read it, and no other site's

@@ -9,7 +9,7 @@ import (
 // pages that are followed. What comes beyond waits for its turn, so that nobody keeps
 // the control plane busy for all others by opening many pages.
 const (
-	pagesAtOnce = 8
+	pagesAtOnce = 4
 	looksAtOnce = 2
 )
 

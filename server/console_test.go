@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -100,6 +101,33 @@ func TestForeignHostsAreRefused(t *testing.T) {
 		if p := b.get("/", "Host", own+":8090", "Cookie", cookie(own+":8090")); p.status != http.StatusOK {
 			t.Errorf("as %s: %d", own, p.status)
 		}
+	}
+}
+
+func TestACookieThatIsPlantedBesideOursIsPassedOver(t *testing.T) {
+	h := newHouse(t, t.TempDir(), "127.0.0.1:0")
+	ours, theirs := h.enter(""), h.enter("viewer")
+	token := func(b *browser) *http.Cookie {
+		u, err := url.Parse(b.base)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b.Jar.Cookies(u)[0]
+	}
+	planted, own := token(theirs), token(ours)
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, ours.base+"/", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Cookie", planted.Name+"="+planted.Value+"; "+own.Name+"="+own.Value) // the longer path comes first
+	resp, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	page, err := io.ReadAll(resp.Body)
+	if err != nil || !strings.Contains(string(page), "</b>, admin</span>") {
+		t.Errorf("the page is of another session: %v %s", err, page)
 	}
 }
 
