@@ -195,6 +195,37 @@ func TestASessionOutlivesARestartUntilItExpires(t *testing.T) {
 	}
 }
 
+func TestARestoredDatabaseBringsBackWhatItHeldUntilAllSessionsAreEnded(t *testing.T) {
+	g := newGate(t)
+	token := g.enter(fairlead.Admin, "")
+	rows, err := g.store.Rows(context.Background(), sessionRow, "")
+	if err != nil || len(rows) != 1 {
+		t.Fatal(rows, err)
+	}
+	if err := g.End(context.Background(), token); err != nil {
+		t.Fatal(err)
+	}
+	restored, err := sqlite.Open(t.TempDir(), sqlite.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { restored.Close() })
+	if err := record(context.Background(), restored, g.time, "console.opened", self, map[string]any{"text": "as it was"}, rows...); err != nil {
+		t.Fatal(err)
+	}
+	g.restart(restored)
+	if _, ok := g.Find(token); !ok {
+		t.Error("a session that the restored database holds is not good")
+	}
+	if n, err := g.EndAll(context.Background(), person(fairlead.Admin)); err != nil || n != 1 {
+		t.Errorf("%d ended, %v", n, err)
+	}
+	g.restart(restored)
+	if _, ok := g.Find(token); ok {
+		t.Error("it is good after all sessions were ended")
+	}
+}
+
 func TestALogoutEndsTheSessionAtOnceAndForGood(t *testing.T) {
 	g := newGate(t)
 	token, other := g.enter(fairlead.Admin, ""), g.enter(fairlead.Admin, "")
