@@ -95,7 +95,7 @@ const (
 
 // mostBanded is about how many points a line with a band has. What it shows is of all so
 // far, and changes little from one sample to the next.
-const mostBanded = 120
+const mostBanded = 100
 
 // coarse joins neighbouring samples of the same weight until few enough are left. What it
 // returns holds their times, weights and counts alone.
