@@ -50,6 +50,13 @@ func rollout(ctx context.Context, v visit) (view, error) {
 // and after the end of a rollout without any.
 func (p rolloutPage) charts() []part {
 	parts := charts(p.Rollout, p.course)
+	if p.Drawing {
+		for i := range parts {
+			parts[i].Data = nil
+		}
+		parts[0].Template, parts[0].Data = "rollout-drawing", p
+		return parts
+	}
 	if p.FirstTraffic.IsZero() || p.Over() && p.Canary.Requests+p.Stable.Requests == 0 {
 		for i := range parts {
 			parts[i].Data = nil
@@ -66,7 +73,30 @@ type rolloutPage struct {
 	Newest    string // id of the rollout that has come after it; "" where it is the newest
 	Instances []instance
 	Evidence  *evidence // nil before anything is judged
+	Drawing   bool      // the course is long and not read to its end yet
 	course    client.Course
+}
+
+// How long a page and a stream wait for a course. One that is not read by then is read on
+// by the next look: by the stream that follows the page, or when it is reloaded.
+const (
+	courseWithin       = 200 * time.Millisecond
+	streamCourseWithin = 2 * time.Second
+)
+
+// courseSoon returns a rollout's course, or that it is still being read.
+func courseSoon(ctx context.Context, v visit, id string) (c client.Course, reading bool, err error) {
+	patience := courseWithin
+	if v.live {
+		patience = streamCourseWithin
+	}
+	soon, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	c, err = v.api.Course(soon, id)
+	if err != nil && soon.Err() != nil && ctx.Err() == nil {
+		return client.Course{}, true, nil
+	}
+	return c, false, err
 }
 
 func lookAt(ctx context.Context, v visit) (rolloutPage, error) {
@@ -75,7 +105,7 @@ func lookAt(ctx context.Context, v visit) (rolloutPage, error) {
 		return rolloutPage{}, err
 	}
 	p := rolloutPage{Rollout: r, May: fairlead.Principal{Role: v.role}.May(fairlead.Operator)}
-	if p.course, err = v.api.Course(ctx, r.ID); err != nil {
+	if p.course, p.Drawing, err = courseSoon(ctx, v, r.ID); err != nil {
 		return p, err
 	}
 	app, err := v.api.App(ctx, r.App)
