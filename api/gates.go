@@ -73,15 +73,23 @@ func (s *server) standings(ctx context.Context, r rollout.Rollout, release fairl
 	return s.Gates.Stand(s.Now(), release, r.Site.Env, evidence, running), err
 }
 
+// lookLasts bounds how much later than its own time a decision is taken: a rollout is
+// decided as of when the look at the world began, and a gate may fail while it lasts.
+const lookLasts = 2 * time.Second
+
 // until replaces evidence that is newer than a rollout's decision by what there was then.
 func (s *server) until(ctx context.Context, r rollout.Rollout, evidence []readiness.Evidence) ([]readiness.Evidence, error) {
+	decided := r.Decided
+	if r.Outcome == rollout.Failed {
+		decided = decided.Add(lookLasts)
+	}
 	var then []readiness.Evidence
 	for _, e := range evidence {
-		if !e.Ended.After(r.Decided) {
+		if !e.Ended.After(decided) {
 			then = append(then, e)
 			continue
 		}
-		_, older, found, err := s.findEvidence(ctx, r.Site, readiness.Key(e.Digest, e.Env, e.Gate), time.Time{}, r.Decided)
+		_, older, found, err := s.findEvidence(ctx, r.Site, readiness.Key(e.Digest, e.Env, e.Gate), time.Time{}, decided)
 		if err != nil {
 			return nil, err
 		}

@@ -44,6 +44,7 @@ func (d turning) Rollback(ctx context.Context, site fairlead.Site, a rollout.Ask
 type scene struct {
 	t       testing.TB
 	api     http.Handler
+	config  Config
 	store   *sqlite.Store
 	engine  *rollout.Engine
 	signer  *readiness.Signer
@@ -88,7 +89,7 @@ func newScene(t testing.TB) *scene {
 	c.Identify = func(*http.Request) (fairlead.Principal, error) {
 		return fairlead.Principal{ID: ada, Role: fairlead.Operator}, nil
 	}
-	s.api = New(c)
+	s.api, s.config = New(c), c
 	return s
 }
 
@@ -232,6 +233,20 @@ func TestAGateShowsItsEvidenceAndTheEntryThatHoldsIt(t *testing.T) {
 		if g.Name != "accuracy" || g.State != "passed" || g.Entry == nil || *g.Entry != seq || g.Digest != s.release.Digest || !g.Expires.Equal(g.Ended.Add(time.Hour)) {
 			t.Errorf("the gate stands as %+v, want passed by entry %d", g, seq)
 		}
+	}
+}
+
+// TestAGateThatFailsDuringTheLookThatDecidesIsInTheRecord is about a few milliseconds: the
+// rollout is decided as of when the look began.
+func TestAGateThatFailsDuringTheLookThatDecidesIsInTheRecord(t *testing.T) {
+	s := newScene(t)
+	release := rollout.Rollout{ID: "ro-9", Site: fairlead.Site{App: "triage", Env: "production"}, Kind: rollout.Forward, From: 1, To: 2,
+		Phase: rollout.Ended, Outcome: rollout.Failed}
+	failed := s.prove(5*time.Second, false)
+	release.Decided = s.now.Add(-7 * time.Millisecond)
+	gates, err := (&server{Config: s.config}).gates(t.Context(), release)
+	if err != nil || len(gates) != 1 || gates[0].State != "failed" || gates[0].Entry == nil || *gates[0].Entry != failed {
+		t.Errorf("%v: the gates are %+v, want failed by entry %d", err, gates, failed)
 	}
 }
 
