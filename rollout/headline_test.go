@@ -145,6 +145,12 @@ func TestAHeadlineTellsTheStoryOfEachPhaseAndOutcome(t *testing.T) {
 			report.Signals = append(report.Signals, judge.SignalReport{Name: "quality", Kind: fairlead.KindScore,
 				Stable: judge.ArmSignal{AtRisk: 90, Mean: &old}, Canary: judge.ArmSignal{AtRisk: 10, Mean: &new}})
 		},
+		"With triage@3 tokens is 3,018 on average where it is 982 with triage@2; rolled back after 19 s; 63 requests were hurt.": func(s *State, report *judge.Report) {
+			harmful(s, "tokens p90")
+			old, new := 982.0, 3018.0
+			report.Signals = append(report.Signals, judge.SignalReport{Name: "tokens p90", Kind: fairlead.KindAmount,
+				Stable: judge.ArmSignal{AtRisk: 90, Mean: &old}, Canary: judge.ArmSignal{AtRisk: 10, Mean: &new}})
+		},
 		"12 % of the units of triage@3 had no solved, and 3.0 % of those of triage@2; rolled back after 19 s; 63 requests were hurt.": func(s *State, report *judge.Report) {
 			harmful(s, "solved")
 			report.Signals = append(report.Signals, judge.SignalReport{Name: "solved", Kind: fairlead.KindSuccess,

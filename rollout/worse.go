@@ -24,6 +24,7 @@ func (h headline) worse() string {
 		return fmt.Sprintf("%s of %s mirrored requests %s answered worse by %s, and %s by %s (%s)", counted(s.Canary.Hit), counted(s.Canary.AtRisk),
 			were(s.Canary.Hit), h.new(), counted(s.Stable.Hit), h.old(), name)
 	case s.Canary.Mean != nil && s.Stable.Mean != nil:
+		name = measured(s)
 		return fmt.Sprintf("with %s %s is %s on average where it is %s with %s", h.new(), name, quantity(*s.Canary.Mean), quantity(*s.Stable.Mean), h.old())
 	case s.Kind != "":
 		return fmt.Sprintf("%s of the units of %s%s, and %s of those of %s", figures.Percent(s.Canary.Rate), h.new(), reportedOf(s), figures.Percent(s.Stable.Rate), h.old())
@@ -39,6 +40,16 @@ func (h headline) signal(name string) (judge.SignalReport, bool) {
 		}
 	}
 	return judge.SignalReport{}, false
+}
+
+// measured is what the reports of a signal are of. An amount is judged by its quantiles,
+// "tokens p90", and its mean is that of all its reports.
+func measured(s judge.SignalReport) string {
+	if s.Kind != fairlead.KindAmount {
+		return s.Name
+	}
+	amount, _, _ := strings.Cut(s.Name, " ")
+	return amount
 }
 
 // slower says of the signals of latency what happened to a user who hit one.
