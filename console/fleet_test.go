@@ -21,7 +21,7 @@ func aFleet() []client.App {
 		}}},
 		{Name: "moving", Sites: []client.Site{{
 			App: "moving", Env: "production", Stable: 3, Wanted: map[int]int{3: 2, 4: 1}, Instances: []workload.Status{ready(3), ready(3), ready(4)},
-			Rollout: &client.Rollout{ID: "r2", From: 3, To: 4, Phase: "stepping", Step: 2, Weight: 2500, Weights: steps, Headline: "moving@4 has 25 % of the traffic."},
+			Rollout: &client.Rollout{ID: "r2", From: 3, To: 4, Phase: "stepping", Step: 2, StepBegan: noon, Weight: 2500, Weights: steps, Headline: "moving@4 has 25 % of the traffic."},
 			Traffic: &client.Traffic{PerSecond: 1204, Failed: 0.048, P99: 311},
 		}}},
 		{Name: "held", Sites: []client.Site{{

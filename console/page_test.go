@@ -36,6 +36,21 @@ func TestAPageHasItsLandmarksAndNothingInline(t *testing.T) {
 	}
 }
 
+// admins know one session, whose person is called as its role.
+type admins struct{ people }
+
+func (admins) Find(token string) (Session, bool) {
+	s, ok := people{}.Find(token)
+	s.Who.Role, s.Name = fairlead.Admin, "admin"
+	return s, ok
+}
+
+func TestANameThatIsTheRoleStandsOnce(t *testing.T) {
+	a := newAsking(t, aRollout(nil), admins{})
+	_, page := get(t, a.web, "/rollouts/ro-3")
+	has(t, page, `<b>admin</b></span>`)
+}
+
 func TestAPageLoadsWhatItNames(t *testing.T) {
 	server := openConsole(t, map[string]any{"/v1/version": about, "/v1/apps": []client.App{}})
 	_, page := get(t, server, "/")

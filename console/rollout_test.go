@@ -108,6 +108,21 @@ func TestARolloutsPageInEachPhase(t *testing.T) {
 			r.Phase, r.Step, r.Weight, r.FirstTraffic, r.StepBegan, r.LeftSecs = "gating", 0, 0, time.Time{}, time.Time{}, nil
 			r.Stable, r.Canary, r.Gates[0].State = client.Arm{}, client.Arm{}, "running"
 		}, []string{"waits for its gates", "none yet", "Runs for"}, []string{"Requests of both", "NaN", "ro-evidence-head"}},
+		"starting": {func(r *client.Rollout, _ *client.Report) {
+			r.Phase, r.Step, r.Weight, r.FirstTraffic, r.StepBegan, r.LeftSecs = "starting", 1, 0, time.Time{}, time.Time{}, nil
+		}, []string{"starts its instances"}, []string{`aria-current="step"`, "<dt>Step</dt>"}},
+		"copies": {func(r *client.Rollout, _ *client.Report) { r.Weights, r.Weight = []fairlead.Weight{0, 5000, 9500}, 0 },
+			[]string{`aria-current="step">copies<`, "canary: copies, 50 %, 95 %"}, nil},
+		"adaptive": {func(r *client.Rollout, _ *client.Report) {
+			r.Policy.Adaptive, r.Policy.Steps = &fairlead.Adaptive{First: 5, Most: 50}, nil
+		}, []string{"canary, adaptive: from 5 % to at most 50 % as the evidence grows, then 95 %"}, nil},
+		"blue-green": {func(r *client.Rollout, _ *client.Report) {
+			r.Strategy, r.Weights = fairlead.BlueGreen, []fairlead.Weight{9500, 9500}
+		}, []string{"blue-green: all at once, 95 %<"}, nil},
+		"rolled back by a guard": {func(r *client.Rollout, _ *client.Report) {
+			ended(r, client.RolledBack)
+			r.Verdict = fairlead.Verdict{Finding: fairlead.Inconclusive}
+		}, []string{"the evidence did not decide"}, []string{">open<"}},
 		"paused": {func(r *client.Rollout, _ *client.Report) {
 			r.Held, r.Can = "paused", []string{"resume", "abort", "rollback"}
 		},

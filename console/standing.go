@@ -61,7 +61,7 @@ func tone(r client.Rollout) string {
 }
 
 // stepsOf are a rollout's steps for drawing: what each gives, and whether it is done, now
-// or next. Of one that ended early, the step it was in is where it ended, and the later ones
+// or next. While the instances for the first step start, it is still to come. Of one that ended early, the step it was in is where it ended, and the later ones
 // are unreached: nothing comes next.
 func stepsOf(r client.Rollout) []step {
 	steps := make([]step, len(r.Weights))
@@ -71,7 +71,7 @@ func stepsOf(r client.Rollout) []step {
 		switch {
 		case over || i+1 < r.Step:
 			steps[i].State = "done"
-		case i+1 == r.Step && r.Outcome == "":
+		case i+1 == r.Step && r.Outcome == "" && !r.StepBegan.IsZero():
 			steps[i].State = "now"
 		case i+1 == r.Step && !r.StepBegan.IsZero():
 			steps[i].State = "ended"
@@ -86,4 +86,12 @@ func stepsOf(r client.Rollout) []step {
 type step struct {
 	Weight fairlead.Weight
 	State  string // done, now or next; after an early end also ended or unreached
+}
+
+// Label is what the step gives: a share, or nothing but copies of requests.
+func (s step) Label() string {
+	if s.Weight == 0 {
+		return "copies"
+	}
+	return s.Weight.String()
 }

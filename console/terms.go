@@ -2,6 +2,7 @@ package console
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/fairlead/fairlead"
@@ -56,11 +57,14 @@ func inconclusive(policy string) string {
 }
 
 func strategyWords(r client.Rollout) string {
+	if a := r.Policy.Adaptive; a != nil {
+		return fmt.Sprintf("canary, adaptive: from %s to at most %s as the evidence grows, then %s", a.First.Weight(), a.Most.Weight(), r.Weights[len(r.Weights)-1])
+	}
 	var shares []string
 	for _, w := range r.Weights {
-		shares = append(shares, w.String())
+		shares = append(shares, step{Weight: w}.Label())
 	}
-	steps := strings.Join(shares, ", ")
+	steps := strings.Join(slices.Compact(shares), ", ") // a holdback has the share of the step before
 	switch r.Strategy {
 	case fairlead.BlueGreen:
 		return "blue-green: all at once, " + steps

@@ -22,7 +22,7 @@ func (p rolloutPage) Tiles() []tile {
 		return p.ending()
 	}
 	tiles := []tile{{Name: "Phase", Text: phaseWords[p.Phase]}}
-	if n := len(p.Weights); n > 1 && p.Step > 0 {
+	if n := len(p.Weights); n > 1 && p.Step > 0 && !p.StepBegan.IsZero() {
 		tiles = append(tiles, tile{Name: "Step", Text: fmt.Sprintf("%d of %d", p.Step, n)})
 	}
 	switch {
@@ -81,6 +81,8 @@ func (p rolloutPage) verdict() tile {
 	case p.Evidence == nil && p.FirstTraffic.IsZero():
 		t.Text = "none: it took no traffic"
 	case p.Evidence == nil:
+	case p.Verdict.Finding == fairlead.Inconclusive && p.Over():
+		t.Text, t.Sub = "none", "the evidence did not decide"
 	case p.Verdict.Finding == fairlead.Inconclusive:
 		t.Text = "open"
 	default:

@@ -78,6 +78,7 @@ func TestNothingComesNextOnceARolloutHasEnded(t *testing.T) {
 		r    client.Rollout
 		want string
 	}{
+		{client.Rollout{Step: 1}, "next next next"}, // its instances start
 		{client.Rollout{Step: 2, StepBegan: noon}, "done now next"},
 		{client.Rollout{Step: 2, StepBegan: noon, Outcome: client.RolledBack}, "done ended unreached"},
 		{client.Rollout{Outcome: client.Failed}, "unreached unreached unreached"},
