@@ -35,7 +35,9 @@ func (c course) failures() panel {
 		{Name: "old", Style: chart.Old, Band: true, Points: old.points(some(c.Samples, mostBanded), 1)},
 		{Name: "new", Style: chart.New, Band: true, Points: new.points(some(c.Samples, mostBanded), 1)},
 	}
-	p.chart.Says = c.both(new, old)
+	if p.chart.Says = c.both(new, old); p.chart.Says == "" && c.Canary.Requests == 0 {
+		p.chart.Says = p.chart.Empty + "."
+	}
 	p.note = "Lines: share of the units so far. Dots: share of the requests at each moment. " + c.bands()
 	return p
 }

@@ -3,6 +3,7 @@ package console
 import (
 	"fmt"
 	"html/template"
+	"slices"
 	"strings"
 	"time"
 
@@ -55,10 +56,18 @@ func panels(r client.Rollout, c client.Course) map[string]panel {
 	if about.streams() {
 		out["first"] = about.first()
 	}
+	if about.compared() || about.mirrored() {
+		out["evidence"] = about.evidence()
+	}
 	if about.compared() {
-		out["evidence"], out["split"] = about.evidence(), about.split()
+		out["split"] = about.split()
 	}
 	return out
+}
+
+// mirrored reports whether copies of requests were judged: evidence that needs no traffic.
+func (c course) mirrored() bool {
+	return c.Policy.Mirror != nil && slices.ContainsFunc(c.Samples, func(s client.Sample) bool { return s.Harm != 0 })
 }
 
 // compared reports whether both releases have traffic, or will have.

@@ -393,3 +393,20 @@ func BenchmarkChartParts(b *testing.B) {
 	}
 	b.ReportMetric(float64(size), "bytes")
 }
+
+func TestCopiesOfRequestsAreEvidenceWithoutTraffic(t *testing.T) {
+	r := aRollout(nil)
+	r.Canary = client.Arm{}
+	c := client.Course{Samples: []client.Sample{{From: courseStart, At: courseStart.Add(time.Second), Harm: 3, Safety: 1, Stable: client.ArmSample{Requests: 9}}}}
+	if _, drawn := panels(r, c)["evidence"]; drawn {
+		t.Error("without traffic and copies there is a chart of evidence")
+	}
+	r.Policy.Mirror = &fairlead.Mirror{Share: 50}
+	shown := panels(r, c)
+	if _, drawn := shown["evidence"]; !drawn {
+		t.Error("the evidence of copies is not drawn")
+	}
+	if says := shown["failures"].chart.Says; says != "No traffic on the new release yet." {
+		t.Errorf("the chart of failures says %q", says)
+	}
+}

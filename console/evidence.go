@@ -183,7 +183,7 @@ func figureOf(v float64) string {
 // shareCheck says whether the new release's share of the units is as its weight says.
 func shareCheck(s client.ShareCheck, w fairlead.Weight) string {
 	all := s.StableUnits + s.CanaryUnits
-	if all == 0 {
+	if all == 0 || w == 0 && s.CanaryUnits == 0 && !s.Mismatch { // in a step of copies no client is to meet it
 		return ""
 	}
 	share := figures.Percent(float64(s.CanaryUnits) / float64(all))
@@ -204,8 +204,8 @@ func notesOf(report client.Report, r client.Rollout) []string {
 	if report.Afresh != "" {
 		say("Safety was proven afresh: %s.", report.Afresh)
 	}
-	if report.Shared && report.Blocked == "" {
-		say("Both releases fail far more than before: a shared incident.")
+	if report.Shared && (report.Blocked == "" || r.Outcome != "") {
+		say("Both releases fail far more than before: a shared incident, or the new release breaks what both use.")
 	}
 	if report.Gaps > 0 {
 		say("%s of observations: what was lost is no evidence of safety.", figures.Plural(uint64(report.Gaps), "loss", "losses"))

@@ -113,6 +113,10 @@ func TestARolloutsPageInEachPhase(t *testing.T) {
 		}, []string{"starts its instances"}, []string{`aria-current="step"`, "<dt>Step</dt>"}},
 		"copies": {func(r *client.Rollout, _ *client.Report) { r.Weights, r.Weight = []fairlead.Weight{0, 5000, 9500}, 0 },
 			[]string{`aria-current="step">copies<`, "canary: copies, 50 %, 95 %"}, nil},
+		"a shared incident while it is watched": {func(r *client.Rollout, report *client.Report) {
+			r.Phase, r.Outcome, r.Weight, r.Decided, r.LeftSecs = "watching", client.Promoted, 9500, noon, nil
+			report.Shared, report.Blocked = true, "both releases fail far more than before"
+		}, []string{"Both releases fail far more than before: a shared incident"}, []string{"Safe cannot be concluded"}},
 		"adaptive": {func(r *client.Rollout, _ *client.Report) {
 			r.Policy.Adaptive, r.Policy.Steps = &fairlead.Adaptive{First: 5, Most: 50}, nil
 		}, []string{"canary, adaptive: from 5 % to at most 50 % as the evidence grows, then 95 %"}, nil},

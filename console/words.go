@@ -35,6 +35,7 @@ func words() template.FuncMap {
 		"badge":    badge,            // tone words -> a sign and words; tones: safe, harm, held, move, quiet
 		"arm":      arm,              // "old" or "new", and words -> with the arm's mark
 		"copy":     copyButton,       // text label -> a button that copies, where there is JavaScript
+		"tight":    tight,            // a text without a line break between a number and its unit
 		"visible":  visible,          // foreign text, with signs for what could not be seen
 	}
 }

@@ -221,13 +221,13 @@ func (b *tab) says(script string) bool {
 // text is what is shown of the first element that a selector names, or "".
 func (b *tab) text(selector string) string {
 	b.Helper()
-	return ask[string](b, fmt.Sprintf(`(document.querySelector(%q)?.innerText ?? "")`, selector))
+	return ask[string](b, fmt.Sprintf(`(document.querySelector(%q)?.innerText ?? "").replaceAll("\u00a0", " ")`, selector))
 }
 
 // shows waits until an element shows a text.
 func (b *tab) shows(selector, text string) {
 	b.Helper()
-	b.holds(fmt.Sprintf("shows %q in %s", text, selector), fmt.Sprintf(`!!document.querySelector(%q)?.innerText.includes(%q)`, selector, text))
+	b.holds(fmt.Sprintf("shows %q in %s", text, selector), fmt.Sprintf(`!!document.querySelector(%q)?.innerText.replaceAll("\u00a0", " ").includes(%q)`, selector, text))
 }
 
 // click presses the mouse on the first element that a selector names.

@@ -27,7 +27,7 @@ const pageFigures = `(() => {
   const row = (arm) => [...document.querySelectorAll(".ro-arms tbody tr")].find((r) => r.querySelector("th").innerText.includes(arm));
   const cell = (arm, label) => digits(row(arm)?.querySelector('td[data-label="' + label + '"]'));
   const [newer, older] = document.querySelector("main").dataset.arms?.split(" ") ?? [%q, %q];
-  return {Headline: document.querySelector("#ro-headline .lede").innerText.trim(), Weight: document.querySelector("#ro-status .ro-big").innerText.trim(),
+  return {Headline: document.querySelector("#ro-headline .lede").innerText.replaceAll("\u00a0", " ").trim(), Weight: document.querySelector("#ro-status .ro-big").innerText.trim(),
     NewRequests: cell(newer, "Requests"), NewFailed: cell(newer, "Failed"), OldRequests: cell(older, "Requests"), OldFail: cell(older, "Failed")};
 })()`
 
