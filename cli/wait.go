@@ -46,8 +46,20 @@ func (inv *invocation) wait(ctx context.Context, c *client.Client, r client.Roll
 	if terminal == nil && !inv.json() {
 		fmt.Fprintln(inv.std.Out, progress.Summary(last))
 	}
+	inv.figures(last)
 	inv.hintNext(last, site)
 	return last, nil
+}
+
+// figures tells an end in its figures, where there were two releases to compare.
+func (inv *invocation) figures(r client.Rollout) {
+	compared := r.From > 0 && r.Kind != "rollback" && (r.Outcome == client.Promoted || r.Outcome == client.RolledBack)
+	if inv.json() || !compared || r.Headline == "" {
+		return
+	}
+	for _, line := range progress.Wrap(progress.Clean(r.Headline), 80) {
+		fmt.Fprintln(inv.std.Out, line)
+	}
 }
 
 // hintNext says what a person can look at after an end that was not wanted.
