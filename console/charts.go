@@ -156,7 +156,7 @@ var markLooks = map[string]chart.Mark{
 func (c course) weightAfter(at time.Time) string {
 	for _, s := range c.Samples {
 		if s.At.After(at) {
-			return s.Weight.String()
+			return step{Weight: s.Weight}.Label()
 		}
 	}
 	return ""

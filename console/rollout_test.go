@@ -127,6 +127,10 @@ func TestARolloutsPageInEachPhase(t *testing.T) {
 			ended(r, client.RolledBack)
 			r.Verdict = fairlead.Verdict{Finding: fairlead.Inconclusive}
 		}, []string{"the evidence did not decide"}, []string{">open<"}},
+		"promoted, and worse later": {func(r *client.Rollout, _ *client.Report) {
+			ended(r, client.Promoted)
+			r.Verdict = fairlead.Verdict{Finding: fairlead.Inconclusive}
+		}, []string{"when its watch ended"}, []string{"did not decide"}},
 		"paused": {func(r *client.Rollout, _ *client.Report) {
 			r.Held, r.Can = "paused", []string{"resume", "abort", "rollback"}
 		},

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/fairlead/fairlead"
+	"github.com/fairlead/fairlead/api/client"
 	"github.com/fairlead/fairlead/internal/figures"
 )
 
@@ -81,6 +82,8 @@ func (p rolloutPage) verdict() tile {
 	case p.Evidence == nil && p.FirstTraffic.IsZero():
 		t.Text = "none: it took no traffic"
 	case p.Evidence == nil:
+	case p.Verdict.Finding == fairlead.Inconclusive && p.Over() && p.Outcome == client.Promoted:
+		t.Text, t.Sub = "open", "when its watch ended"
 	case p.Verdict.Finding == fairlead.Inconclusive && p.Over():
 		t.Text, t.Sub = "none", "the evidence did not decide"
 	case p.Verdict.Finding == fairlead.Inconclusive:
