@@ -155,8 +155,12 @@ var markLooks = map[string]chart.Mark{
 // weightAfter is the weight that was ordered when something was decided.
 func (c course) weightAfter(at time.Time) string {
 	for _, s := range c.Samples {
-		if s.At.After(at) {
+		switch {
+		case !s.At.After(at):
+		case c.Policy.Mirror != nil:
 			return step{Weight: s.Weight}.Label()
+		default:
+			return s.Weight.String()
 		}
 	}
 	return ""

@@ -406,6 +406,9 @@ func TestCopiesOfRequestsAreEvidenceWithoutTraffic(t *testing.T) {
 	if _, drawn := shown["evidence"]; !drawn {
 		t.Error("the evidence of copies is not drawn")
 	}
+	if label := (course{r, c}).weightAfter(courseStart); label != "copies" {
+		t.Errorf("the step of copies is marked %q", label)
+	}
 	if says := shown["failures"].chart.Says; says != "No traffic on the new release yet." {
 		t.Errorf("the chart of failures says %q", says)
 	}
