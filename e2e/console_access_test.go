@@ -95,32 +95,38 @@ func textOf(v *accessibility.Value) string {
 	return s
 }
 
-// stop is where the focus rests on its way through a page.
+// stop is where the focus rests on its way through a page, and how that lies to the stop
+// before it, of which all is read at one moment: a page that is followed changes.
 type stop struct {
 	Path   string
-	Index  int // of the element in the document; -1 for none
+	Before string // path of the stop before, "" for none that is still there
+	None   bool   // nothing has the focus
+	First  bool   // it is where the way began
+	Same   bool   // it is the stop before
+	Back   bool   // the stop before comes later in the document
+	Above  bool   // it stands above the stop before
 	Ring   bool
 	Hidden bool
-	Left   float64
-	Right  float64
-	Top    float64
-	Bottom float64
 }
 
 // What has the focus is scrolled to in the next frames, on a busy machine a little later.
 const focusNow = `(async () => {
   const e = document.activeElement;
-  if (!e || e === document.body || e === document.documentElement) return {Path: "", Index: -1};
+  if (!e || e === document.body || e === document.documentElement) return {None: true};
   const seen = () => { const b = e.getBoundingClientRect(); return b.bottom > 0 && b.top < innerHeight; };
   for (let n = 0; n < 60 && !seen(); n++) await new Promise((resolve) => setTimeout(resolve, 16));
   const style = getComputedStyle(e), box = e.getBoundingClientRect();
   const ring = (style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 1) || style.boxShadow !== "none";
   const top = document.elementFromPoint(Math.min(box.right - 1, Math.max(box.left + 1, (box.left + box.right) / 2)), (box.top + box.bottom) / 2);
-  const at = document.scrollingElement;
-  const name = e.localName + (e.id ? "#" + e.id : "") + " \"" + (e.innerText ?? "").trim().slice(0, 30) + "\"";
-  return {Path: name, Index: [...document.querySelectorAll("*")].indexOf(e), Ring: ring,
-    Hidden: !top || !(e.contains(top) || top.contains(e)) && !e.labels?.length,
-    Left: box.left, Right: box.right, Top: box.top + at.scrollTop, Bottom: box.bottom + at.scrollTop};
+  const name = (e) => e.localName + (e.id ? "#" + e.id : "") + " \"" + (e.innerText ?? "").trim().slice(0, 30) + "\"";
+  const was = globalThis.walk.before, first = globalThis.walk.first ??= e;
+  globalThis.walk.before = e;
+  const stop = {Path: name(e), First: was !== undefined && e === first, Same: e === was, Ring: ring,
+    Hidden: !top || !(e.contains(top) || top.contains(e)) && !e.labels?.length};
+  if (!was?.isConnected) return stop;
+  const over = was.getBoundingClientRect();
+  return {...stop, Before: name(was), Back: (was.compareDocumentPosition(e) & Node.DOCUMENT_POSITION_PRECEDING) > 0,
+    Above: box.bottom <= over.top && box.left < over.right};
 })()`
 
 // maxStops is more than any page has; fieldStops is more than a field has of its own, such
@@ -134,37 +140,29 @@ const (
 // expects it: the focus cannot be seen, jumps back, or never leaves.
 func (b *tab) walk() []barrier {
 	b.Helper()
-	ask[bool](b, `(document.activeElement?.blur(), scrollTo(0, 0), document.getSelection().removeAllRanges(), true)`)
+	ask[bool](b, `(globalThis.walk = {}, document.activeElement?.blur(), scrollTo(0, 0), document.getSelection().removeAllRanges(), true)`)
 	var found []barrier
-	var before, first stop
+	var now stop
 	still := 0
-	for n := range maxStops {
+	for range maxStops {
 		b.press(kb.Tab)
-		now := ask[stop](b, focusNow)
-		if n == 0 {
-			first = now
-		}
-		if now.Index == before.Index && n > 0 {
-			still++
-		} else {
-			still = 0
-		}
-		if still > fieldStops {
-			return append(found, barrier{"trap", now.Path, "the focus does not leave it"})
-		}
-		if still > 0 {
+		now = ask[stop](b, focusNow)
+		if now.Same {
+			if still++; still > fieldStops {
+				return append(found, barrier{"trap", now.Path, "the focus does not leave it"})
+			}
 			continue
 		}
-		if now.Index == -1 || n > 0 && now.Index == first.Index {
+		still = 0
+		if now.None || now.First {
 			return found
 		}
-		found = append(found, now.faults(before, n == 0)...)
-		before = now
+		found = append(found, now.faults()...)
 	}
-	return append(found, barrier{"trap", before.Path, fmt.Sprintf("after %d steps the focus is not through", maxStops)})
+	return append(found, barrier{"trap", now.Path, fmt.Sprintf("after %d steps the focus is not through", maxStops)})
 }
 
-func (s stop) faults(before stop, first bool) []barrier {
+func (s stop) faults() []barrier {
 	var found []barrier
 	if !s.Ring {
 		found = append(found, barrier{"focus", s.Path, "nothing shows that it has the focus"})
@@ -172,11 +170,11 @@ func (s stop) faults(before stop, first bool) []barrier {
 	if s.Hidden {
 		found = append(found, barrier{"focus", s.Path, "it is covered while it has the focus"})
 	}
-	if !first && s.Index < before.Index {
-		found = append(found, barrier{"order", s.Path, "the focus goes back to it from " + before.Path})
+	if s.Back {
+		found = append(found, barrier{"order", s.Path, "the focus goes back to it from " + s.Before})
 	}
-	if !first && s.Bottom <= before.Top && s.Left < before.Right {
-		found = append(found, barrier{"order", s.Path, "it stands above " + before.Path + ", which has the focus before it"})
+	if s.Above {
+		found = append(found, barrier{"order", s.Path, "it stands above " + s.Before + ", which has the focus before it"})
 	}
 	return found
 }
