@@ -106,11 +106,6 @@ func Compare(before, after Side) Difference {
 	return d
 }
 
-// Empty reports whether nothing changed.
-func (d Difference) Empty() bool {
-	return !slices.ContainsFunc(d.Parts, func(p PartChange) bool { return p.Change != Same })
-}
-
 func listed[T any](all []T, more int) ([]T, int) {
 	n := min(len(all), maxListed)
 	return all[:n], more + len(all) - n
