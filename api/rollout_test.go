@@ -172,7 +172,7 @@ func TestARolloutIsToldOnTheWireWithItsFigures(t *testing.T) {
 func TestWhoActsAndWhyIsInTheLedgerSealed(t *testing.T) {
 	s := newScene(t)
 	const why = "wrong answers in German"
-	code, r, _ := s.act("abort", client.Act{Reason: why, Rollout: s.id})
+	code, r, _ := s.act("abort", client.Act{Reason: "\r\n" + why + " ", Rollout: s.id}) // as a held Enter key and a hasty hand write it
 	if code != http.StatusOK || r.Outcome != client.Aborted || !strings.Contains(strings.Join(r.Story, "\n"), why) {
 		t.Fatalf("status %d: %+v", code, r)
 	}
@@ -194,6 +194,18 @@ func TestWhoActsAndWhyIsInTheLedgerSealed(t *testing.T) {
 		if bytes.Contains(row.Value, []byte("German")) || bytes.Contains(last.Data, []byte("German")) {
 			t.Error("the reason is in the ledger in the clear")
 		}
+	}
+}
+
+func TestAReasonOfNothingButSpaceIsNone(t *testing.T) {
+	s := newScene(t)
+	code, r, _ := s.act("pause", client.Act{Reason: " \r\n", Rollout: s.id})
+	if told := strings.Join(r.Story, "\n"); code != http.StatusOK || strings.Contains(told, "\r") || strings.Contains(told, "reason") {
+		t.Errorf("status %d, the story is %q", code, told)
+	}
+	found, err := s.engine.Find(t.Context(), s.id)
+	if notes := found.Rollout.Notes; err != nil || notes[len(notes)-1].Why != "" {
+		t.Errorf("the record keeps a reason: %v", err)
 	}
 }
 

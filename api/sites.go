@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"slices"
+	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -71,8 +72,9 @@ func (s *server) act(ctx context.Context, in *actInput) (client.Rollout, error) 
 	return s.rollout(ctx, r.ID)
 }
 
-// sealReason makes a person's reason storable, as theirs.
+// sealReason makes a person's reason storable, as theirs. One of nothing but space is none.
 func (s *server) sealReason(ctx context.Context, reason string, by fairlead.Principal) (fairlead.Sealed, error) {
+	reason = strings.TrimSpace(reason)
 	if reason == "" {
 		return "", nil
 	}

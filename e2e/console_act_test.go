@@ -94,6 +94,7 @@ func TestEachActionIsDoneFromThePageByMouseAndKeyboardInTheBrowser(t *testing.T)
 func (w *world) recorded(name, action, reason string) {
 	w.Helper()
 	all := w.entries()
+	var others []string
 	for _, e := range all[max(0, len(all)-40):] {
 		proven, err := w.api().Proven(context.Background(), e.Seq)
 		if err != nil {
@@ -105,6 +106,9 @@ func (w *world) recorded(name, action, reason string) {
 			}
 			return
 		}
+		if proven.Reason != "" {
+			others = append(others, fmt.Sprintf("%s of %s: %q", e.Kind, e.Time, proven.Reason))
+		}
 	}
-	w.Errorf("no entry of %s has the reason %q", action, reason)
+	w.Errorf("no entry of %s has the reason %q, but the newest have %s", action, reason, others)
 }
