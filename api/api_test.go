@@ -131,17 +131,6 @@ func TestAViewerMayNotShutDown(t *testing.T) {
 	}
 }
 
-func TestEveryCodeHasAStatus(t *testing.T) {
-	for _, code := range []fairlead.Code{
-		fairlead.Invalid, fairlead.NotFound, fairlead.Conflict, fairlead.Unauthorized, fairlead.Forbidden,
-		fairlead.Unavailable, fairlead.Unsupported, fairlead.Corrupt, fairlead.Internal,
-	} {
-		if status[code] < 400 {
-			t.Errorf("code %s has status %d", code, status[code])
-		}
-	}
-}
-
 func TestTheDescriptionIsOpenAPI(t *testing.T) {
 	w := ask(newTestAPI(t, fairlead.Admin), http.MethodGet, "/openapi.json", nil)
 	var doc struct {

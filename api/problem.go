@@ -26,19 +26,6 @@ func (p *problem) ContentType(string) string { return "application/problem+json"
 // MarshalJSON writes the fields of RFC 9457 and ours.
 func (p *problem) MarshalJSON() ([]byte, error) { return json.Marshal(p.Problem) }
 
-// status is where codes become HTTP statuses, once.
-var status = map[fairlead.Code]int{
-	fairlead.Invalid:      http.StatusBadRequest,
-	fairlead.NotFound:     http.StatusNotFound,
-	fairlead.Conflict:     http.StatusConflict,
-	fairlead.Unauthorized: http.StatusUnauthorized,
-	fairlead.Forbidden:    http.StatusForbidden,
-	fairlead.Unavailable:  http.StatusServiceUnavailable,
-	fairlead.Unsupported:  http.StatusNotImplemented,
-	fairlead.Corrupt:      http.StatusInternalServerError,
-	fairlead.Internal:     http.StatusInternalServerError,
-}
-
 // asProblem puts an error on the wire: why apart from what was tried, so that a
 // caller can name it in words of its own.
 func asProblem(err error) *problem {
@@ -50,8 +37,9 @@ func asProblem(err error) *problem {
 	if disk.Full(err) {
 		code, hint = fairlead.Unavailable, disk.FullHint
 	}
+	status := client.StatusOf(code)
 	return &problem{client.Problem{
-		Type: "about:blank", Title: http.StatusText(status[code]), Status: status[code],
+		Type: "about:blank", Title: http.StatusText(status), Status: status,
 		Detail: why.Error(), Code: code, Op: op, Hint: hint,
 	}}
 }

@@ -146,7 +146,7 @@ func (s *console) act(w http.ResponseWriter, r *http.Request, session Session, a
 		client.Act{Reason: again.Reason, Rollout: id, To: again.To})
 	if err != nil {
 		again.Problem = err
-		s.askAct(w, r, session, again, statusOf(err))
+		s.askAct(w, r, session, again, client.StatusOf(fairlead.CodeOf(err)))
 		return
 	}
 	http.Redirect(w, r, rolloutPath(done.ID)+"?done="+a.Name, http.StatusSeeOther)

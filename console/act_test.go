@@ -50,7 +50,7 @@ func newAsking(t *testing.T, r client.Rollout, sessions Sessions) *asking {
 			a.times++
 			answer = a.rollout
 			if a.refuse != nil {
-				w.WriteHeader(statusOf(a.refuse))
+				w.WriteHeader(client.StatusOf(fairlead.CodeOf(a.refuse)))
 				answer = client.Problem{Detail: a.refuse.Error(), Code: fairlead.CodeOf(a.refuse), Hint: fairlead.HintOf(a.refuse)}
 			}
 		}

@@ -7,6 +7,7 @@ import (
 	"runtime/debug"
 
 	"github.com/fairlead/fairlead"
+	"github.com/fairlead/fairlead/api/client"
 )
 
 // problem is what a page of an error says.
@@ -21,7 +22,7 @@ type problem struct {
 // fail answers with an error as a page, for whoever asked.
 func (s *console) fail(w http.ResponseWriter, r *http.Request, err error) {
 	session, _ := s.session(r)
-	p := problem{Status: statusOf(err), Text: err.Error(), Hint: fairlead.HintOf(err)}
+	p := problem{Status: client.StatusOf(fairlead.CodeOf(err)), Text: err.Error(), Hint: fairlead.HintOf(err)}
 	p.Fleet = session.Who.ID != "" && r.URL.Path != "/"
 	if p.Status >= http.StatusInternalServerError {
 		if r.Method == http.MethodGet {
@@ -57,25 +58,6 @@ func (s *console) surviving(next http.Handler) http.Handler {
 		}()
 		next.ServeHTTP(w, r)
 	})
-}
-
-// statusOf is the HTTP status of an error's code.
-func statusOf(err error) int {
-	switch fairlead.CodeOf(err) {
-	case fairlead.NotFound:
-		return http.StatusNotFound
-	case fairlead.Forbidden:
-		return http.StatusForbidden
-	case fairlead.Invalid:
-		return http.StatusBadRequest
-	case fairlead.Conflict:
-		return http.StatusConflict
-	case fairlead.Unauthorized:
-		return http.StatusUnauthorized
-	case fairlead.Unavailable:
-		return http.StatusServiceUnavailable
-	}
-	return http.StatusInternalServerError
 }
 
 // titleOf is the heading of a status, for a person who does not know the number.

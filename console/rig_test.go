@@ -47,7 +47,7 @@ func openConsole(t testing.TB, answers map[string]any) *httptest.Server {
 		w.Header().Set("Content-Type", "application/json")
 		if err, wrong := answer.(error); wrong {
 			w.Header().Set("Content-Type", "application/problem+json")
-			w.WriteHeader(statusOf(err))
+			w.WriteHeader(client.StatusOf(fairlead.CodeOf(err)))
 			answer = map[string]any{"detail": err.Error(), "code": fairlead.CodeOf(err), "hint": fairlead.HintOf(err)}
 		}
 		_ = json.NewEncoder(w).Encode(answer)

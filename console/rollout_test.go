@@ -95,15 +95,42 @@ func TestARolloutsPageSaysItAllInWords(t *testing.T) {
 	}
 }
 
-func TestARolloutsPageInEachPhase(t *testing.T) {
-	ended := func(r *client.Rollout, o client.Outcome) {
-		r.Phase, r.Outcome, r.Weight, r.Decided, r.LeftSecs, r.Can = "ended", o, 0, noon.Add(20*time.Second), nil, nil
+// told is a rollout, and what its page says and does not say of it.
+type told struct {
+	change  func(*client.Rollout, *client.Report)
+	has     []string
+	without []string
+}
+
+// ended takes a rollout to its end.
+func ended(r *client.Rollout, o client.Outcome) {
+	r.Phase, r.Outcome, r.Weight, r.Decided, r.LeftSecs, r.Can = "ended", o, 0, noon.Add(20*time.Second), nil, nil
+}
+
+// pages says that each rollout's page is as its case has it.
+func pages(t *testing.T, cases map[string]told) {
+	t.Helper()
+	for name, c := range cases {
+		server := openConsole(t, answersOf(aRollout(c.change)))
+		code, page := get(t, server, "/rollouts/ro-3")
+		if code != http.StatusOK {
+			t.Errorf("%s: status %d", name, code)
+		}
+		for _, text := range c.has {
+			if !strings.Contains(page, text) {
+				t.Errorf("%s: the page does not say %q", name, text)
+			}
+		}
+		for _, text := range append(c.without, "NaN", "%!", "ZgotmplZ") {
+			if strings.Contains(page, text) {
+				t.Errorf("%s: the page says %q", name, text)
+			}
+		}
 	}
-	for name, c := range map[string]struct {
-		change  func(*client.Rollout, *client.Report)
-		has     []string
-		without []string
-	}{
+}
+
+func TestThePageOfARolloutThatMoves(t *testing.T) {
+	pages(t, map[string]told{
 		"waiting for gates": {func(r *client.Rollout, _ *client.Report) {
 			r.Phase, r.Step, r.Weight, r.FirstTraffic, r.StepBegan, r.LeftSecs = "gating", 0, 0, time.Time{}, time.Time{}, nil
 			r.Stable, r.Canary, r.Gates[0].State = client.Arm{}, client.Arm{}, "running"
@@ -113,24 +140,12 @@ func TestARolloutsPageInEachPhase(t *testing.T) {
 		}, []string{"starts its instances"}, []string{`aria-current="step"`, "<dt>Step</dt>"}},
 		"copies": {func(r *client.Rollout, _ *client.Report) { r.Weights, r.Weight = []fairlead.Weight{0, 5000, 9500}, 0 },
 			[]string{`aria-current="step">copies<`, "canary: copies, 50 %, 95 %"}, nil},
-		"a shared incident while it is watched": {func(r *client.Rollout, report *client.Report) {
-			r.Phase, r.Outcome, r.Weight, r.Decided, r.LeftSecs = "watching", client.Promoted, 9500, noon, nil
-			report.Shared, report.Blocked = true, "both releases fail far more than before"
-		}, []string{"Both releases fail far more than before: a shared incident"}, []string{"Safe cannot be concluded"}},
 		"adaptive": {func(r *client.Rollout, _ *client.Report) {
 			r.Policy.Adaptive, r.Policy.Steps = &fairlead.Adaptive{First: 5, Most: 50}, nil
 		}, []string{"canary, adaptive: from 5 % to at most 50 % as the evidence grows, then 95 %"}, nil},
 		"blue-green": {func(r *client.Rollout, _ *client.Report) {
 			r.Strategy, r.Weights = fairlead.BlueGreen, []fairlead.Weight{9500, 9500}
 		}, []string{"blue-green: all at once, 95 %<"}, nil},
-		"rolled back by a guard": {func(r *client.Rollout, _ *client.Report) {
-			ended(r, client.RolledBack)
-			r.Verdict = fairlead.Verdict{Finding: fairlead.Inconclusive}
-		}, []string{"the evidence did not decide"}, []string{">open<"}},
-		"promoted, and worse later": {func(r *client.Rollout, _ *client.Report) {
-			ended(r, client.Promoted)
-			r.Verdict = fairlead.Verdict{Finding: fairlead.Inconclusive}
-		}, []string{"when its watch ended"}, []string{"did not decide"}},
 		"paused": {func(r *client.Rollout, _ *client.Report) {
 			r.Held, r.Can = "paused", []string{"resume", "abort", "rollback"}
 		},
@@ -143,6 +158,23 @@ func TestARolloutsPageInEachPhase(t *testing.T) {
 			r.Guards = []client.Guard{{Name: "queue", Text: "12, where at most 10 is good", Bad: 2}}
 			r.Waits = "guard queue: 12, where at most 10 is good"
 		}, []string{"no guarantee", "2 bad looks", "waits for guard queue"}, nil},
+	})
+}
+
+func TestThePageOfARolloutThatIsDecided(t *testing.T) {
+	pages(t, map[string]told{
+		"a shared incident while it is watched": {func(r *client.Rollout, report *client.Report) {
+			r.Phase, r.Outcome, r.Weight, r.Decided, r.LeftSecs = "watching", client.Promoted, 9500, noon, nil
+			report.Shared, report.Blocked = true, "both releases fail far more than before"
+		}, []string{"Both releases fail far more than before: a shared incident"}, []string{"Safe cannot be concluded"}},
+		"rolled back by a guard": {func(r *client.Rollout, _ *client.Report) {
+			ended(r, client.RolledBack)
+			r.Verdict = fairlead.Verdict{Finding: fairlead.Inconclusive}
+		}, []string{"the evidence did not decide"}, []string{">open<"}},
+		"promoted, and worse later": {func(r *client.Rollout, _ *client.Report) {
+			ended(r, client.Promoted)
+			r.Verdict = fairlead.Verdict{Finding: fairlead.Inconclusive}
+		}, []string{"when its watch ended"}, []string{"did not decide"}},
 		"promoted and watched": {func(r *client.Rollout, _ *client.Report) {
 			r.Phase, r.Outcome, r.Weight, r.Decided, r.LeftSecs = "watching", client.Promoted, 9500, noon, nil
 		}, []string{"promoted, watched", "Watch ends", "95 %"}, []string{"Decided after"}},
@@ -169,23 +201,7 @@ func TestARolloutsPageInEachPhase(t *testing.T) {
 			ended(r, client.Promoted)
 			r.Kind, r.From, r.To, r.Weights, r.Weight, r.Evidence, r.Gates = "rollback", 3, 2, []fairlead.Weight{10000}, 10000, json.RawMessage("null"), nil
 		}, []string{"a way back to a release that had the traffic before", "from when it was asked for"}, []string{"ro-gates-head", "A good release"}},
-	} {
-		server := openConsole(t, answersOf(aRollout(c.change)))
-		code, page := get(t, server, "/rollouts/ro-3")
-		if code != http.StatusOK {
-			t.Errorf("%s: status %d", name, code)
-		}
-		for _, text := range c.has {
-			if !strings.Contains(page, text) {
-				t.Errorf("%s: the page does not say %q", name, text)
-			}
-		}
-		for _, text := range append(c.without, "NaN", "%!", "ZgotmplZ") {
-			if strings.Contains(page, text) {
-				t.Errorf("%s: the page says %q", name, text)
-			}
-		}
-	}
+	})
 }
 
 func TestAnOlderRolloutLeadsToTheNewestOne(t *testing.T) {

@@ -54,13 +54,33 @@ func harmful(s *State, signal string) {
 	s.Rollout.Verdict = fairlead.Verdict{Finding: fairlead.Harmful, Signal: signal, E: 410, Needed: 300}
 }
 
-func TestAHeadlineTellsTheStoryOfEachPhaseAndOutcome(t *testing.T) {
-	type change = func(s *State, report *judge.Report)
-	before := func(s *State) {
-		s.Rollout.FirstTraffic, s.Rollout.Weight, s.Rollout.Step, s.Tally = time.Time{}, 0, 0, Tally{}
+// change makes a case of told's rollout.
+type change = func(s *State, report *judge.Report)
+
+// before takes told's rollout back to before its traffic.
+func before(s *State) {
+	s.Rollout.FirstTraffic, s.Rollout.Weight, s.Rollout.Step, s.Tally = time.Time{}, 0, 0, Tally{}
+}
+
+func held(why string) change { return func(s *State, _ *judge.Report) { s.Rollout.Held = why } }
+
+// headlines says that each change of told's rollout has its headline.
+func headlines(t *testing.T, cases map[string]change) {
+	t.Helper()
+	for want, change := range cases {
+		s := told(change)
+		got := Headline(s, epochStart.Add(10*time.Minute+20*time.Second))
+		if got != want {
+			t.Errorf("got  %s\nwant %s", got, want)
+		}
+		if strings.Contains(got, "NaN") || strings.Contains(got, "Inf") {
+			t.Errorf("no number: %s", got)
+		}
 	}
-	held := func(why string) change { return func(s *State, _ *judge.Report) { s.Rollout.Held = why } }
-	for want, change := range map[string]change{
+}
+
+func TestAHeadlineTellsWhatARolloutBeforeItsTrafficWaitsFor(t *testing.T) {
+	headlines(t, map[string]change{
 		"triage@3 waits until every gate holds; it takes no traffic yet.": func(s *State, _ *judge.Report) { before(s); s.Rollout.Phase = Gating },
 		"triage@1 waits until every gate holds; it is the first release in production.": func(s *State, _ *judge.Report) {
 			before(s)
@@ -80,6 +100,11 @@ func TestAHeadlineTellsTheStoryOfEachPhaseAndOutcome(t *testing.T) {
 			before(s)
 			decided(s, Aborted, "stopped by a person before triage@3 took traffic")
 		},
+	})
+}
+
+func TestAHeadlineTellsHowBothReleasesDo(t *testing.T) {
+	headlines(t, map[string]change{
 		"triage@3 has 10 % of the traffic, and no request has come to it yet; about 70 s to the next verdict.":         func(s *State, _ *judge.Report) { s.Tally = Tally{} },
 		"triage@3 has 10 % of the traffic and fails 0.4 % where triage@2 fails 0.5 %; about 70 s to the next verdict.": func(*State, *judge.Report) {},
 		"triage@3 has 10 % of the traffic and fails 0 % where triage@2 fails 0.5 %; no verdict is in sight yet.": func(s *State, report *judge.Report) {
@@ -105,6 +130,11 @@ func TestAHeadlineTellsTheStoryOfEachPhaseAndOutcome(t *testing.T) {
 			s.Rollout.Strategy.Mirror, s.Rollout.Weight, s.Rollout.Weights[0] = &fairlead.Mirror{Share: 20}, 0, 0
 			s.Tally.Canary = ArmTally{}
 		},
+	})
+}
+
+func TestAHeadlineTellsOfAPromotion(t *testing.T) {
+	headlines(t, map[string]change{
 		"triage@3 was promoted after 19 s with 95 % of the traffic and fails 0.4 % where triage@2 fails 0.5 %; it is watched for another 20 min.": func(s *State, _ *judge.Report) {
 			decided(s, Promoted, "triage@3 is promoted")
 			s.Rollout.Phase, s.Rollout.Weight, s.Rollout.Decided = Watching, 9500, epochStart.Add(20*time.Second)
@@ -126,6 +156,11 @@ func TestAHeadlineTellsTheStoryOfEachPhaseAndOutcome(t *testing.T) {
 			decided(s, Promoted, "live already")
 			s.Rollout.From = 3
 		},
+	})
+}
+
+func TestAHeadlineTellsWhichSignalWasWorse(t *testing.T) {
+	headlines(t, map[string]change{
 		"triage@3 fails 4.8 % where triage@2 fails 0.5 %; rolled back after 19 s; 63 requests were hurt.": func(s *State, _ *judge.Report) { harmful(s, "failures") },
 		"triage@3 fails 4.8 % where triage@2 fails 0.5 %; rolled back after 19 s, and its traffic is going back; 63 requests were hurt.": func(s *State, _ *judge.Report) {
 			harmful(s, "failures")
@@ -162,6 +197,11 @@ func TestAHeadlineTellsTheStoryOfEachPhaseAndOutcome(t *testing.T) {
 			report.Signals = append(report.Signals, judge.SignalReport{Name: "failures (mirrored)", Mirrored: true,
 				Stable: judge.ArmSignal{AtRisk: 9000, Hit: 3}, Canary: judge.ArmSignal{AtRisk: 9000, Hit: 1212}})
 		},
+	})
+}
+
+func TestAHeadlineTellsWhoElseEndedIt(t *testing.T) {
+	headlines(t, map[string]change{
 		"triage@3 does not stay up: exit status 1, 5 times; rolled back after 19 s; 63 requests were hurt.": func(s *State, _ *judge.Report) {
 			decided(s, RolledBack, "triage@3 does not stay up: exit status 1, 5 times")
 		},
@@ -176,6 +216,11 @@ func TestAHeadlineTellsTheStoryOfEachPhaseAndOutcome(t *testing.T) {
 			decided(s, Aborted, stoppedByPerson)
 			s.Rollout.FirstTraffic, s.Tally.Canary = s.Rollout.Decided, ArmTally{}
 		},
+	})
+}
+
+func TestAHeadlineTellsOfTheWayBack(t *testing.T) {
+	headlines(t, map[string]change{
 		"triage@2 gets all traffic back from triage@3 when its instances are ready.": func(s *State, _ *judge.Report) {
 			before(s)
 			s.Rollout.Kind, s.Rollout.From, s.Rollout.To, s.Rollout.Phase = Back, 3, 2, Starting
@@ -184,18 +229,12 @@ func TestAHeadlineTellsTheStoryOfEachPhaseAndOutcome(t *testing.T) {
 			decided(s, Promoted, "triage@2 has all traffic again")
 			s.Rollout.Kind, s.Rollout.From, s.Rollout.To = Back, 3, 2
 		},
-	} {
-		s := told(change)
-		got := Headline(s, epochStart.Add(10*time.Minute+20*time.Second))
-		if got != want {
-			t.Errorf("got  %s\nwant %s", got, want)
-		}
-		if strings.Contains(got, "NaN") || strings.Contains(got, "Inf") {
-			t.Errorf("no number: %s", got)
-		}
-	}
+	})
+}
+
+func TestWhereNothingWasRolledOutThereIsNoHeadline(t *testing.T) {
 	if got := Headline(State{}, epochStart); got != "" {
-		t.Errorf("nothing was rolled out, and the headline is %q", got)
+		t.Errorf("the headline is %q", got)
 	}
 }
 
