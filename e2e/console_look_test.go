@@ -42,9 +42,13 @@ func (b *tab) scheme(name string) {
 	})
 }
 
-// scripts turns JavaScript on or off.
+// scripts turns JavaScript on or off. It is turned off on an empty page: Chromium breaks
+// off what runs, so that a live page stops in the midst of an update, with an error.
 func (b *tab) scripts(on bool) {
 	b.Helper()
+	if !on {
+		b.open("about:blank")
+	}
 	b.call("turn scripts on or off", func(ctx context.Context) error {
 		_, err := chromedp.Call(ctx, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: !on})
 		return err
