@@ -23,7 +23,7 @@ type Metadata struct {
 // AppSpec is what the app is made of, how it runs, and where.
 type AppSpec struct {
 	Artifact     Artifact          `json:"artifact"`               // what is released
-	Command      []string          `json:"command"`                // program and arguments, relative to the artifact; no shell
+	Command      []string          `json:"command,omitempty"`      // program and arguments, relative to the artifact; no shell (default: the image's)
 	Port         int               `json:"port,omitempty"`         // TCP port the app listens on inside its own network, also in $PORT (default 8080)
 	Env          map[string]string `json:"env,omitempty"`          // environment variables; never secrets
 	Readiness    *Check            `json:"readiness,omitempty"`    // may it take traffic (default GET / answers below 500)
@@ -37,6 +37,8 @@ type AppSpec struct {
 	Secrets      []SecretRef       `json:"secrets,omitempty"`      // secrets delivered as files under $FAIRLEAD_SECRETS
 	Resources    Resources         `json:"resources,omitempty"`    // limits of one instance
 	Network      Network           `json:"network,omitempty"`      // what an instance may reach
+	Volumes      []Volume          `json:"volumes,omitempty"`      // storage that outlives instances
+	Loosen       *Loosen           `json:"loosen,omitempty"`       // what containers may do beyond the default
 	Gates        []Gate            `json:"gates,omitempty"`        // what must be proven before traffic
 	Assignment   Assignment        `json:"assignment,omitempty"`   // what is assigned to a release as one
 	Signals      []SignalSpec      `json:"signals,omitempty"`      // what the app, graders or users report of its answers
@@ -44,11 +46,16 @@ type AppSpec struct {
 	Environments []Environment     `json:"environments,omitempty"` // in order of promotion (default: production)
 }
 
-// Artifact is what is released: exactly one of Directory, Image and Git is set.
+// Artifact is what is released: exactly one of Directory, Git, Image, Dockerfile and
+// Archive is set. The last three run in containers.
 type Artifact struct {
-	Directory string     `json:"directory,omitempty"` // a directory, relative to the App file
-	Image     string     `json:"image,omitempty"`     // an OCI image by digest (needs a container runtime)
-	Git       *GitSource `json:"from,omitempty"`      // built from a Git commit
+	Directory   string     `json:"directory,omitempty"`   // a directory, relative to the App file
+	Git         *GitSource `json:"from,omitempty"`        // built from a Git commit
+	Image       string     `json:"image,omitempty"`       // a container image by tag or digest; a tag is pinned when it is deployed
+	Dockerfile  string     `json:"dockerfile,omitempty"`  // a container image built from this file, relative to the App file
+	Context     string     `json:"context,omitempty"`     // directory that the Dockerfile copies from (default: the Dockerfile's own)
+	Archive     string     `json:"archive,omitempty"`     // a container image in an OCI or Docker archive, relative to the App file
+	Credentials string     `json:"credentials,omitempty"` // secret that holds "user:password" or a Docker config for the registry (default: the Docker configuration)
 }
 
 // GitSource makes the artifact from a Git ref, so that a release begins at a commit.
@@ -79,6 +86,7 @@ type SecretRef struct {
 type Resources struct {
 	CPU    string `json:"cpu,omitempty"`    // cores such as "500m" or "2" (default: no limit)
 	Memory string `json:"memory,omitempty"` // bytes such as "256Mi" (default: no limit)
+	GPU    *GPU   `json:"gpu,omitempty"`    // graphics processors (default: none)
 }
 
 // Network lists what an instance may reach beyond the loopback of its own environment.

@@ -26,16 +26,21 @@ var rank = map[string]int{
 // edges lists every other import allowed between folders, and why.
 // Each new line is a design decision: add it in its own commit.
 var edges = map[string]string{
-	"readiness -> workload":                   "a gate is a job of the runtime's contract",
-	"rollout -> ledger":                       "a decision's entry commits to its inputs in the ledger's form",
-	"rollout -> gateway":                      "snapshots are how a rollout shifts traffic",
-	"rollout -> workload":                     "instances are what a rollout starts and stops",
-	"console -> api":                          "pages show what the API answers, through its own client",
-	"cli -> api":                              "the command line speaks through the API's own client",
-	"internal/atomicfile -> internal/disk":    "an atomic file is on a disk, which may be a simulated one",
-	"internal/dialpass -> internal/unixsock":  "both are plumbing of long socket paths",
-	"sim/corpus/validity -> sim/corpus/live":  "the promises are checked on the live path as the corpus drives it",
-	"internal/keyfile -> internal/atomicfile": "a key is made durably, once",
+	"readiness -> workload":                                  "a gate is a job of the runtime's contract",
+	"rollout -> ledger":                                      "a decision's entry commits to its inputs in the ledger's form",
+	"rollout -> gateway":                                     "snapshots are how a rollout shifts traffic",
+	"rollout -> workload":                                    "instances are what a rollout starts and stops",
+	"workload/local -> workload/shim":                        "a sandbox is a kind of body that a shim keeps",
+	"workload/local -> workload/reach":                       "a sandbox reaches out only by rule",
+	"workload/shim -> workload/reach":                        "what an instance may reach is checked before it starts",
+	"workload/local/doctor -> workload/shim":                 "an attacker is a job under a shim",
+	"workload/local/doctor/attack/testshim -> workload/shim": "a shim for tests",
+	"console -> api":                                         "pages show what the API answers, through its own client",
+	"cli -> api":                                             "the command line speaks through the API's own client",
+	"internal/atomicfile -> internal/disk":                   "an atomic file is on a disk, which may be a simulated one",
+	"internal/dialpass -> internal/unixsock":                 "both are plumbing of long socket paths",
+	"sim/corpus/validity -> sim/corpus/live":                 "the promises are checked on the live path as the corpus drives it",
+	"internal/keyfile -> internal/atomicfile":                "a key is made durably, once",
 }
 
 // confined lists third-party trees and the only folder that may import them.

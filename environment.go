@@ -21,6 +21,7 @@ const (
 	Canary    = "canary"    // beside the old release, with growing shares of the traffic
 	BlueGreen = "blueGreen" // all at once, less a holdback that stays on the old release
 	Rolling   = "rolling"   // in place of the old instances, a few at a time
+	Replace   = "replace"   // the old instances end before the new ones start; requests wait meanwhile
 )
 
 // What to do when neither safety nor harm is proven in a step's time.
@@ -33,7 +34,7 @@ const (
 
 // Strategy is how a release enters an environment and what it must prove.
 type Strategy struct {
-	Type           string    `json:"type,omitempty"`           // canary, blueGreen or rolling (default canary)
+	Type           string    `json:"type,omitempty"`           // canary, blueGreen, rolling or replace (default canary)
 	Alpha          float64   `json:"alpha,omitempty"`          // highest probability of rolling back a release that is no worse (default 1/300)
 	Beta           float64   `json:"beta,omitempty"`           // highest probability of promoting one worse than the margins (default 1/20)
 	Tolerance      float64   `json:"tolerance,omitempty"`      // odds ratio up to which a release counts as no worse (default 1)
@@ -43,6 +44,7 @@ type Strategy struct {
 	Warmup         Duration  `json:"warmup,omitempty"`         // time in each step in which latency is not judged (default 5s)
 	MinStep        Duration  `json:"minStep,omitempty"`        // shortest time at a step (default 5s); choose more than late reports take
 	MaxStep        Duration  `json:"maxStep,omitempty"`        // longest time at a step before it is inconclusive (default 1h)
+	Shrink         bool      `json:"shrink,omitempty"`         // the old release gives up instances to make room for the new one's
 	OnInconclusive string    `json:"onInconclusive,omitempty"` // hold, widen, rollback or promote (default hold)
 	RollbackWindow Duration  `json:"rollbackWindow,omitempty"` // time after promotion in which judging goes on (default 30m)
 	Holdback       *Percent  `json:"holdback,omitempty"`       // share that stays on the old release in the window (default 5)

@@ -21,7 +21,8 @@ type Release struct {
 
 // Content is what a release's digest covers.
 type Content struct {
-	Artifact   Digest                       `json:"artifact"` // of the tree's manifest
+	Artifact   Digest                       `json:"artifact"`        // of the tree's manifest; of an image: its configuration and the named files
+	Image      *Image                       `json:"image,omitempty"` // of one that runs in containers
 	Command    []string                     `json:"command"`
 	Port       int                          `json:"port"`
 	Env        map[string]string            `json:"env,omitempty"`
@@ -35,6 +36,8 @@ type Content struct {
 	Secrets    map[string]map[string]int    `json:"secrets,omitempty"` // environment -> secret name -> version
 	Resources  Resources                    `json:"resources"`
 	Network    Network                      `json:"network"`
+	Volumes    []Volume                     `json:"volumes,omitempty"`
+	Loosen     *Loosen                      `json:"loosen,omitempty"`
 	Gates      []Gate                       `json:"gates,omitempty"`
 	Assignment Assignment                   `json:"assignment"`
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/fairlead/fairlead"
 	"github.com/fairlead/fairlead/workload"
 	"github.com/fairlead/fairlead/workload/local"
+	"github.com/fairlead/fairlead/workload/shim"
 )
 
 const (
@@ -27,7 +28,7 @@ func measureInstance(ctx context.Context, l *lab) ([]figure, error) {
 	if err := l.layRelease(dir, 0); err != nil {
 		return nil, err
 	}
-	runtime, err := local.New(local.Config{Root: filepath.Join(l.temp, "runtime"), Shim: l.program, Log: slog.New(slog.DiscardHandler)})
+	runtime, err := shim.New(shim.Config{Root: filepath.Join(l.temp, "runtime"), Shim: l.program, Log: slog.New(slog.DiscardHandler), Kinds: shim.Kinds{Sandbox: local.Sandbox{}}})
 	if err != nil {
 		return nil, err
 	}
@@ -78,7 +79,7 @@ func timeBare(ctx context.Context, dir string) (time.Duration, error) {
 }
 
 // timeInstance starts an instance, waits until it is ready, and removes it.
-func timeInstance(ctx context.Context, runtime *local.Runtime, dir string, i int) (time.Duration, error) {
+func timeInstance(ctx context.Context, runtime *shim.Runtime, dir string, i int) (time.Duration, error) {
 	order := func(n int) fairlead.Order { return fairlead.Order{Term: 1, Seq: uint64(3*i + n)} }
 	spec := workload.Spec{
 		ID: fmt.Sprintf("bench-%d-%d", os.Getpid(), i), Site: fairlead.Site{App: "bench", Env: "production"}, Release: 1, Dir: dir,

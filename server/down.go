@@ -12,7 +12,7 @@ import (
 	"github.com/fairlead/fairlead"
 	"github.com/fairlead/fairlead/artifact"
 	"github.com/fairlead/fairlead/store/sqlite"
-	"github.com/fairlead/fairlead/workload/local"
+	"github.com/fairlead/fairlead/workload/shim"
 )
 
 // Ended is what Down found running and ended.
@@ -41,7 +41,7 @@ func Down(ctx context.Context, c Config, unrecorded bool) (ended Ended, err erro
 		return ended, err
 	}
 	defer func() { err = errors.Join(err, held.Close()) }()
-	if s.runtime, err = local.New(local.Config{Root: s.run(), Shim: s.Program, Log: s.Log}); err != nil {
+	if s.runtime, err = shim.New(shim.Config{Root: s.run(), Shim: s.Program, Log: s.Log, Kinds: Kinds()}); err != nil {
 		return ended, err
 	}
 	defer s.runtime.Close()

@@ -16,7 +16,7 @@ import (
 	"github.com/fairlead/fairlead/gateway"
 	"github.com/fairlead/fairlead/store/sqlite"
 	"github.com/fairlead/fairlead/workload"
-	"github.com/fairlead/fairlead/workload/local"
+	"github.com/fairlead/fairlead/workload/shim"
 )
 
 // gatewayService is the id of the gateway's service.
@@ -29,11 +29,11 @@ const gatewayEvery = time.Second
 // gatewayKeeper starts the gateway's service, adopts one that runs, and starts it
 // again when its shim died too. It is used by one goroutine at a time.
 type gatewayKeeper struct {
-	runtime *local.Runtime
+	runtime *shim.Runtime
 	store   *sqlite.Store
 	now     func() time.Time
 	log     *slog.Logger
-	service local.Service
+	service shim.Service
 	term    uint64
 	seq     uint64
 	address string // that takes traffic, host:port
@@ -41,7 +41,7 @@ type gatewayKeeper struct {
 }
 
 func (s *control) newGatewayKeeper() *gatewayKeeper {
-	return &gatewayKeeper{runtime: s.runtime, store: s.store, now: s.clock.Now, log: s.Log, term: s.term, service: local.Service{
+	return &gatewayKeeper{runtime: s.runtime, store: s.store, now: s.clock.Now, log: s.Log, term: s.term, service: shim.Service{
 		ID: gatewayService, Command: []string{s.Program, "gateway", "--dir", s.paths.gateway()},
 		Dir: s.State, Listeners: []string{"tcp " + s.Listen}, Notify: true,
 	}}
@@ -62,7 +62,7 @@ const readyWithin = 10 * time.Second
 const failures = 2
 
 // ready waits until the gateway that was started serves.
-func (k *gatewayKeeper) ready(ctx context.Context) (status local.ServiceStatus, found bool, err error) {
+func (k *gatewayKeeper) ready(ctx context.Context) (status shim.ServiceStatus, found bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, readyWithin)
 	defer cancel()
 	for {
@@ -146,14 +146,14 @@ func (k *gatewayKeeper) unbound(err error) error {
 		WithHint("choose another address, such as: fairlead up --listen 127.0.0.1:0, which takes a free port")
 }
 
-func (k *gatewayKeeper) find(ctx context.Context) (local.ServiceStatus, bool, error) {
+func (k *gatewayKeeper) find(ctx context.Context) (shim.ServiceStatus, bool, error) {
 	services, err := k.runtime.Services(ctx)
 	for _, status := range services {
 		if status.ID == gatewayService {
 			return status, true, err
 		}
 	}
-	return local.ServiceStatus{}, false, err
+	return shim.ServiceStatus{}, false, err
 }
 
 // fits reports whether an address is the one that was asked for, or one of those
@@ -189,7 +189,7 @@ func (k *gatewayKeeper) keep(ctx context.Context) {
 }
 
 // recordRestart puts into the ledger that the gateway is started again, before it is.
-func (k *gatewayKeeper) recordRestart(ctx context.Context, was local.ServiceStatus) error {
+func (k *gatewayKeeper) recordRestart(ctx context.Context, was shim.ServiceStatus) error {
 	return record(ctx, k.store, k.now(), "server.gatewayRestarted", self, map[string]any{
 		"text": "the gateway's shim had ended: " + was.LastExit + "; it is started again", "address": k.address,
 	})

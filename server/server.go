@@ -21,7 +21,7 @@ import (
 	"github.com/fairlead/fairlead/rollout/guard"
 	"github.com/fairlead/fairlead/secret"
 	"github.com/fairlead/fairlead/store/sqlite"
-	"github.com/fairlead/fairlead/workload/local"
+	"github.com/fairlead/fairlead/workload/shim"
 )
 
 // control is a running control plane.
@@ -36,7 +36,7 @@ type control struct {
 	store    *sqlite.Store
 	trees    *artifact.Store
 	vault    *secret.Vault
-	runtime  *local.Runtime
+	runtime  *shim.Runtime
 	traffic  *gateway.Client
 	releases *release.Maker
 	gates    gates
@@ -107,7 +107,7 @@ func (s *control) open(ctx context.Context) error {
 
 // assemble makes every part but the gateway.
 func (s *control) assemble(ctx context.Context) (err error) {
-	s.runtime, err = local.New(local.Config{Root: s.run(), Shim: s.Program, Log: s.Log, Plain: s.AllowUnsandboxed})
+	s.runtime, err = shim.New(shim.Config{Root: s.run(), Shim: s.Program, Log: s.Log, Plain: s.AllowUnsandboxed, Kinds: Kinds()})
 	if err != nil {
 		return err
 	}

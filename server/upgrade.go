@@ -11,7 +11,7 @@ import (
 
 	"github.com/fairlead/fairlead/gateway"
 	"github.com/fairlead/fairlead/workload"
-	"github.com/fairlead/fairlead/workload/local"
+	"github.com/fairlead/fairlead/workload/shim"
 )
 
 // leaveWithin is how long a gateway that was replaced may take to end its requests
@@ -41,7 +41,7 @@ func (k *gatewayKeeper) upgrade(ctx context.Context) error {
 
 // runsThis reports whether the gateway's process runs from this build, and would when
 // its shim starts it again.
-func (k *gatewayKeeper) runsThis(status local.ServiceStatus) bool {
+func (k *gatewayKeeper) runsThis(status shim.ServiceStatus) bool {
 	ours := k.service.Command[0]
 	running, err := sameProgram(fmt.Sprintf("/proc/%d/exe", status.Pid), ours)
 	if err != nil {

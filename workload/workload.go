@@ -22,8 +22,9 @@ type Spec struct {
 	ID        string             `json:"id"` // unique for ever, at most 80 bytes of [a-z0-9-]
 	Site      fairlead.Site      `json:"site"`
 	Release   int                `json:"release"`
-	Digest    fairlead.Digest    `json:"digest"` // the release's
-	Dir       string             `json:"dir"`    // the materialised artifact, absolute, read-only
+	Digest    fairlead.Digest    `json:"digest"`          // the release's
+	Dir       string             `json:"dir,omitempty"`   // the materialised artifact, absolute, read-only; or
+	Image     *Image             `json:"image,omitempty"` // what a container is made of
 	Command   []string           `json:"command"`
 	Env       map[string]string  `json:"env,omitempty"`
 	Port      int                `json:"port"` // in the instance's own network
@@ -31,6 +32,9 @@ type Spec struct {
 	Health    *fairlead.Check    `json:"health,omitempty"`
 	Resources fairlead.Resources `json:"resources"`
 	Network   fairlead.Network   `json:"network"`
+	Volumes   []Volume           `json:"volumes,omitempty"`
+	Devices   []Device           `json:"devices,omitempty"`
+	Loosen    *fairlead.Loosen   `json:"loosen,omitempty"` // of a container
 	Sandbox   string             `json:"sandbox"`          // fairlead.SandboxRequired or SandboxPreferred
 	Ordered   time.Time          `json:"ordered,omitzero"` // by the clock of who starts it; the status says it as Started
 }
@@ -106,8 +110,9 @@ type Runtime interface {
 // build.
 type Job struct {
 	ID        string             `json:"id"`
-	Dir       string             `json:"dir"`      // absolute
-	Writable  bool               `json:"writable"` // may it write to Dir (a build) or not (a gate)
+	Dir       string             `json:"dir,omitempty"`   // absolute; of a container: what it sees as its working directory, or nothing
+	Image     *Image             `json:"image,omitempty"` // what a container is made of, instead of the machine's files
+	Writable  bool               `json:"writable"`        // may it write to Dir (a build) or not (a gate)
 	Command   []string           `json:"command"`
 	Env       map[string]string  `json:"env,omitempty"`
 	Timeout   time.Duration      `json:"timeout"`

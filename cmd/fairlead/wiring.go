@@ -17,6 +17,7 @@ import (
 	"github.com/fairlead/fairlead/workload/local"
 	"github.com/fairlead/fairlead/workload/local/doctor"
 	"github.com/fairlead/fairlead/workload/local/doctor/attack"
+	"github.com/fairlead/fairlead/workload/shim"
 )
 
 // processes are the other programs in this binary, which Fairlead starts itself.
@@ -26,7 +27,7 @@ func processes() map[string]func([]string) int {
 		return func(args []string) int { return local.Main(name, args) }
 	}
 	return map[string]func([]string) int{
-		local.ShimName: sandboxed(local.ShimName),
+		shim.Name:      func(args []string) int { return shim.Main(args, server.Kinds()) },
 		local.InitName: sandboxed(local.InitName),
 		local.ExecName: sandboxed(local.ExecName),
 		attack.Name:    attack.Main,

@@ -54,7 +54,7 @@ func limited() bool { return os.Getuid() == 0 && !plain() }
 
 func examine(t *testing.T) workload.Diagnosis {
 	t.Helper()
-	d, err := doctor.Run(t.Context(), shim())
+	d, err := doctor.Run(t.Context(), shimProgram())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,7 +69,7 @@ func TestNoAttackGetsOutOfTheSandbox(t *testing.T) {
 	d := examine(t)
 	tried := map[string]int{}
 	for _, c := range d.Checks {
-		limit := c.Name == local.MemoryLimit || c.Name == local.CPULimit
+		limit := c.Name == workload.MemoryLimit || c.Name == workload.CPULimit
 		if !c.Enforced && (limited() || !limit) {
 			t.Errorf("%s is not enforced: %s", c.Name, c.Detail)
 		}
@@ -93,7 +93,7 @@ func everyAttackIsAboutAProtection(t *testing.T, d workload.Diagnosis) {
 	names := map[string]int{}
 	for _, c := range d.Checks {
 		names[c.Name]++
-		if c.Name != local.Landlock && len(c.Attempts) == 0 {
+		if c.Name != workload.Landlock && len(c.Attempts) == 0 {
 			t.Errorf("nothing was tried against %s", c.Name)
 		}
 	}
@@ -110,7 +110,7 @@ func everyAttackIsAboutAProtection(t *testing.T, d workload.Diagnosis) {
 }
 
 // cannotLeaveOut are protections without which there is no sandbox to attack from.
-var cannotLeaveOut = []string{local.UserNamespace, local.PidNamespace, local.SecretsInMemory}
+var cannotLeaveOut = []string{workload.UserNamespace, workload.PidNamespace, workload.SecretsInMemory}
 
 // shown says whether the attack can be shown to succeed here once what stops it is
 // left out.
@@ -122,16 +122,16 @@ func shown(a attack.Attack) bool {
 		return false // something else stops it too, or it is not for a gate
 	case a.Name == attack.ShimSocket, a.Name == attack.NeighboursSecret:
 		return false // there is no other instance in these tests
-	case a.Against[0] == local.CPULimit:
+	case a.Against[0] == workload.CPULimit:
 		return false // how much a job gets depends on what else runs
-	case a.Against[0] == local.NoNewPrivileges, a.Name == "inherit a descriptor of the shim":
+	case a.Against[0] == workload.NoNewPrivileges, a.Name == "inherit a descriptor of the shim":
 		return os.Getuid() == 0 // only root has what there is to gain
 	case a.Name == "inherit a variable of the shim":
 		return false // it has none
-	case a.Against[0] == local.NoCoreDumps:
+	case a.Against[0] == workload.NoCoreDumps:
 		var limit unix.Rlimit
 		return unix.Getrlimit(unix.RLIMIT_CORE, &limit) == nil && limit.Max > 1<<16
-	case a.Against[0] == local.FileLimit:
+	case a.Against[0] == workload.FileLimit:
 		return raiseFiles() == nil
 	}
 	return true
@@ -139,7 +139,7 @@ func shown(a attack.Attack) bool {
 
 // raiseFiles lets the processes of this test open more files than an app may.
 func raiseFiles() error {
-	const most = local.MostFiles + 1024
+	const most = workload.MostFiles + 1024
 	return unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: most, Max: most})
 }
 
@@ -147,7 +147,7 @@ func raiseFiles() error {
 // returns what came of them.
 func attempt(t *testing.T, only, without []string) map[string]workload.Attempt {
 	t.Helper()
-	stage, err := doctor.NewStage(shim())
+	stage, err := doctor.NewStage(shimProgram())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -156,13 +156,12 @@ func attempt(t *testing.T, only, without []string) map[string]workload.Attempt {
 			t.Error(err)
 		}
 	}()
-	r := open(t, stage.Run())
-	r.LeaveOut(without...)
+	r := openWith(t, stage.Run(), local.Sandbox{Without: without})
 	job, err := stage.Job(attack.Gate, only...)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if slices.Contains(without, local.ScratchLimit) { // what it takes would count as its memory
+	if slices.Contains(without, workload.ScratchLimit) { // what it takes would count as its memory
 		job.Resources = fairlead.Resources{}
 	}
 	result := run(t, r, job)
@@ -218,7 +217,7 @@ func TestLandlockAloneKeepsFilesFromBeingRead(t *testing.T) {
 		"read a file of the state directory", "write to a file of the state directory", "read another instance's artifact",
 		"follow a link out of the artifact", "climb out with ..", "open disks, memory and terminals", "write to a file of its own artifact",
 	}
-	without := attempt(t, names, []string{local.MountNamespace})
+	without := attempt(t, names, []string{workload.MountNamespace})
 	for _, name := range names {
 		if got := without[name]; got.Outcome != workload.Stopped {
 			t.Errorf("%s: %s, %s", name, got.Outcome, got.Happened)
@@ -241,7 +240,7 @@ func TestWithoutNamespacesTheDoctorSaysSo(t *testing.T) {
 		if namespace && (c.Enforced || c.Hint == "" || !c.Required) {
 			t.Errorf("%+v", c)
 		}
-		if rest := []string{local.Landlock, local.Seccomp, local.NoCoreDumps, local.CleanStart, local.UnreadableInit, local.NoCapabilities, local.NoNewPrivileges, local.FileLimit}; slices.Contains(rest, c.Name) && !c.Enforced {
+		if rest := []string{workload.Landlock, workload.Seccomp, workload.NoCoreDumps, workload.CleanStart, workload.UnreadableInit, workload.NoCapabilities, workload.NoNewPrivileges, workload.FileLimit}; slices.Contains(rest, c.Name) && !c.Enforced {
 			t.Errorf("%s: %s", c.Name, c.Detail)
 		}
 		for _, a := range c.Attempts {
@@ -259,7 +258,7 @@ func TestWithoutNamespacesTheDoctorSaysSo(t *testing.T) {
 
 func TestTheAttackerDoesNothingWithoutADoctor(t *testing.T) {
 	for _, arguments := range [][]string{{attack.Name}, {attack.Name, "run"}, {attack.Name, "run", ""}, {attack.Name, "run", "guess"}, {attack.Name, "eat", "guess", "1000000000"}} {
-		output, err := exec.Command(shim(), arguments...).CombinedOutput()
+		output, err := exec.Command(shimProgram(), arguments...).CombinedOutput()
 		var exit *exec.ExitError
 		if !errors.As(err, &exit) || exit.ExitCode() != 3 || strings.Contains(string(output), "{") {
 			t.Errorf("%v: %v, %s", arguments, err, output)
@@ -269,7 +268,7 @@ func TestTheAttackerDoesNothingWithoutADoctor(t *testing.T) {
 
 func TestOutsideASandboxTheAttackerMakesNothing(t *testing.T) {
 	alone(t)
-	stage, err := doctor.NewStage(shim())
+	stage, err := doctor.NewStage(shimProgram())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"hash/fnv"
-	"io"
 	"os"
 	"os/exec"
 	"slices"
@@ -17,6 +15,8 @@ import (
 
 	"github.com/fairlead/fairlead"
 	"github.com/fairlead/fairlead/workload"
+	"github.com/fairlead/fairlead/workload/reach"
+	"github.com/fairlead/fairlead/workload/shim"
 )
 
 // box is a sandbox as its owner, a shim or a job's runtime, sees it: a shim-init
@@ -24,12 +24,12 @@ import (
 type box struct {
 	protections []workload.Protection // those that hold for every start
 	setup       setup
-	events      chan event // closed when the shim-init has ended
+	events      chan shim.Event // closed when the shim-init has ended
 
 	command *exec.Cmd
 	ended   <-chan struct{} // closed when the shim-init is reaped
 	channel *channel
-	carrier *carrier
+	carrier *reach.Carrier
 }
 
 // boxPlan is what a box is made from.
@@ -48,14 +48,6 @@ type boxPlan struct {
 	adjust   func(*setup) error // completes the setup for the means chosen: its environment and port
 }
 
-// refusal is the error of a sandbox that cannot be had though it must.
-type refusal struct {
-	reason      string
-	protections []workload.Protection
-}
-
-func (r *refusal) Error() string { return r.reason }
-
 // The ways to make a sandbox, the best first.
 type means int
 
@@ -66,7 +58,7 @@ const (
 )
 
 // openBox makes a sandbox by the best means there is. What it lacks is in the
-// box's protections, or in a *refusal when the plan cannot do without.
+// box's protections, or in a *shim.Refusal when the plan cannot do without.
 func openBox(ctx context.Context, plan boxPlan) (*box, error) {
 	ways := []means{ownUser, oneUser, plain}
 	if os.Geteuid() != 0 {
@@ -77,10 +69,10 @@ func openBox(ctx context.Context, plan boxPlan) (*box, error) {
 		if way == plain {
 			lacking := namespaceProtections(false, why.Error())
 			if plan.required {
-				return nil, &refusal{lackingText(lacking), lacking}
+				return nil, &shim.Refusal{Reason: lackingText(lacking), Protections: lacking}
 			}
 			if !plan.plain {
-				return nil, &refusal{"no namespaces can be had here, so an instance could act as the user of Fairlead: " + why.Error(), lacking}
+				return nil, &shim.Refusal{Reason: "no namespaces can be had here, so an instance could act as the user of Fairlead: " + why.Error(), Protections: lacking}
 			}
 		}
 		b, err := tryBox(ctx, plan, way, why)
@@ -102,12 +94,12 @@ func (b *box) demand(plan boxPlan) error {
 		return nil
 	}
 	b.close()
-	return &refusal{lackingText(lacking), b.protections}
+	return &shim.Refusal{Reason: lackingText(lacking), Protections: b.protections}
 }
 
 func namespaceProtections(enforced bool, detail string) []workload.Protection {
 	var all []workload.Protection
-	for _, name := range []string{UserNamespace, MountNamespace, PidNamespace, NetworkNamespace, IPCNamespace, UTSNamespace} {
+	for _, name := range []string{workload.UserNamespace, workload.MountNamespace, workload.PidNamespace, workload.NetworkNamespace, workload.IPCNamespace, workload.UTSNamespace} {
 		all = append(all, workload.Protection{Name: name, Enforced: enforced, Detail: detail})
 	}
 	return all
@@ -115,22 +107,22 @@ func namespaceProtections(enforced bool, detail string) []workload.Protection {
 
 // tryBox makes a sandbox by one means.
 func tryBox(ctx context.Context, plan boxPlan, way means, why error) (*box, error) {
-	b := &box{setup: plan.setup, events: make(chan event)}
+	b := &box{setup: plan.setup, events: make(chan shim.Event)}
 	b.setup.Namespaces = way != plain
 	b.setup.UID = map[means]int{ownUser: 1000, oneUser: 0, plain: os.Getuid()}[way]
-	b.setup.Processes = MostProcesses
+	b.setup.Processes = workload.MostProcesses
 	b.setup.SecretDir = secretsDir
 	if way == plain {
 		b.setup.Processes = 0 // it would count all of the user's processes
 		b.setup.SecretDir = plan.scratch
 	}
-	if slices.ContainsFunc(plan.cgroup.results, func(p workload.Protection) bool { return p.Name == ProcessLimit && p.Enforced }) {
+	if slices.ContainsFunc(plan.cgroup.results, func(p workload.Protection) bool { return p.Name == workload.ProcessLimit && p.Enforced }) {
 		b.setup.Processes = 0 // the cgroup counts them
 	}
 	b.setup.Required = requiredNames(plan.required)
 	b.setup.Cgroups = len(plan.cgroup.entered)
 	b.setup.Without = plan.without
-	if b.setup.leavesOut(ProcessLimit) {
+	if b.setup.leavesOut(workload.ProcessLimit) {
 		b.setup.Processes = 0
 	}
 	if err := errors.Join(os.MkdirAll(b.setup.Stage, 0o700), plan.adjust(&b.setup)); err != nil {
@@ -154,7 +146,7 @@ func (b *box) describe(plan boxPlan, way means, why error) {
 	switch way {
 	case ownUser:
 		b.protections = namespaceProtections(true, "")
-		b.protections[0].Detail = fmt.Sprintf("runs as user %d of the machine", TenantUser(plan.tenant))
+		b.protections[0].Detail = fmt.Sprintf("runs as user %d of the machine", workload.TenantUser(plan.tenant))
 	case oneUser:
 		b.protections = namespaceProtections(true, "")
 		b.protections[0].Detail = "runs as the user of Fairlead, without its rights"
@@ -162,18 +154,18 @@ func (b *box) describe(plan boxPlan, way means, why error) {
 		b.protections = namespaceProtections(false, why.Error())
 	}
 	for _, p := range plan.cgroup.results {
-		if p.Name == ProcessLimit && !p.Enforced && b.setup.Processes > 0 {
+		if p.Name == workload.ProcessLimit && !p.Enforced && b.setup.Processes > 0 {
 			continue // RLIMIT_NPROC takes its place, and is reported by the start
 		}
 		b.protections = append(b.protections, p)
 	}
-	memory := workload.Protection{Name: SecretsInMemory, Enforced: true, Detail: "ramfs, never swapped"}
+	memory := workload.Protection{Name: workload.SecretsInMemory, Enforced: true, Detail: "ramfs, never swapped"}
 	if way == plain {
-		memory = workload.Protection{Name: SecretsInMemory, Detail: "tmpfs of the machine, which may be swapped"}
+		memory = workload.Protection{Name: workload.SecretsInMemory, Detail: "tmpfs of the machine, which may be swapped"}
 	}
-	scratch := workload.Protection{Name: ScratchLimit, Enforced: true, Detail: fmt.Sprintf("%d MiB in /tmp, %d MiB in /dev/shm", b.setup.tempSize()>>20, shmSize>>20)}
+	scratch := workload.Protection{Name: workload.ScratchLimit, Enforced: true, Detail: fmt.Sprintf("%d MiB in /tmp, %d MiB in /dev/shm", b.setup.tempSize()>>20, workload.ShmSize>>20)}
 	if way == plain {
-		scratch = workload.Protection{Name: ScratchLimit, Detail: "temporary files are on a disk of the machine"}
+		scratch = workload.Protection{Name: workload.ScratchLimit, Detail: "temporary files are on a disk of the machine"}
 	}
 	b.protections = append(b.protections, memory, scratch)
 	for i, p := range b.protections {
@@ -186,14 +178,6 @@ func (b *box) describe(plan boxPlan, way means, why error) {
 // leftOut is the detail of a protection that a test leaves out.
 const leftOut = "left out"
 
-// TenantUser returns the user id outside under which a tenant's instances run: one
-// of a hundred thousand that no account has.
-func TenantUser(tenant string) int {
-	hash := fnv.New32a()
-	io.WriteString(hash, tenant)
-	return 200_000 + int(hash.Sum32()%100_000)
-}
-
 // attributes are those of a shim-init's process.
 func attributes(plan boxPlan, way means) *syscall.SysProcAttr {
 	a := &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL}
@@ -201,7 +185,7 @@ func attributes(plan boxPlan, way means) *syscall.SysProcAttr {
 		return a
 	}
 	a.Cloneflags = unix.CLONE_NEWUSER | unix.CLONE_NEWNS | unix.CLONE_NEWPID
-	for name, flag := range map[string]uintptr{NetworkNamespace: unix.CLONE_NEWNET, IPCNamespace: unix.CLONE_NEWIPC, UTSNamespace: unix.CLONE_NEWUTS} {
+	for name, flag := range map[string]uintptr{workload.NetworkNamespace: unix.CLONE_NEWNET, workload.IPCNamespace: unix.CLONE_NEWIPC, workload.UTSNamespace: unix.CLONE_NEWUTS} {
 		if !slices.Contains(plan.without, name) {
 			a.Cloneflags |= flag
 		}
@@ -209,7 +193,7 @@ func attributes(plan boxPlan, way means) *syscall.SysProcAttr {
 	a.UidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getuid(), Size: 1}}
 	a.GidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getgid(), Size: 1}}
 	if way == ownUser {
-		user := TenantUser(plan.tenant)
+		user := workload.TenantUser(plan.tenant)
 		a.UidMappings = append(a.UidMappings, syscall.SysProcIDMap{ContainerID: 1000, HostID: user, Size: 1})
 		a.GidMappings = append(a.GidMappings, syscall.SysProcIDMap{ContainerID: 1000, HostID: user, Size: 1})
 		a.GidMappingsEnableSetgroups = true
@@ -241,12 +225,12 @@ func (b *box) launch(plan boxPlan, way means) error {
 		SysProcAttr: attributes(plan, way),
 	}
 	if way == ownUser { // the app opens /dev/stdout by name
-		user := TenantUser(plan.tenant)
+		user := workload.TenantUser(plan.tenant)
 		if err := errors.Join(plan.out.Chown(user, user), plan.err.Chown(user, user)); err != nil {
 			return errors.Join(err, channel.conn.Close())
 		}
 	}
-	if b.ended, err = startKept(b.command); err != nil {
+	if b.ended, err = shim.StartKept(b.command); err != nil {
 		return errors.Join(noNamespaces(err), channel.conn.Close())
 	}
 	b.channel = channel
@@ -278,23 +262,23 @@ func noNamespaces(err error) error {
 func (b *box) await(ctx context.Context) error {
 	b.channel.conn.SetReadDeadline(time.Now().Add(setupTime))
 	stop := context.AfterFunc(ctx, func() { b.channel.conn.SetReadDeadline(time.Unix(1, 0)) })
-	var ready event
-	files, err := b.channel.receive(&ready)
+	var first shim.Event
+	files, err := b.channel.receive(&first)
 	stop()
 	b.channel.conn.SetReadDeadline(time.Time{})
 	switch {
 	case err != nil:
 		return fmt.Errorf("set up the sandbox: %w", err)
-	case ready.Kind != "ready":
+	case first.Kind != ready:
 		closeAll(files)
-		return errors.New(ready.Error)
+		return errors.New(first.Error)
 	}
-	b.protections = append(b.protections, ready.Protections...)
+	b.protections = append(b.protections, first.Protections...)
 	targets := make([]string, len(b.setup.Reach))
 	for i, rule := range b.setup.Reach {
 		targets[i] = rule.Target
 	}
-	b.carrier, err = carry(files, targets)
+	b.carrier, err = reach.Carry(files, targets)
 	return err
 }
 
@@ -302,12 +286,13 @@ func (b *box) await(ctx context.Context) error {
 func (b *box) listen() {
 	defer close(b.events)
 	for {
-		var e event
+		var e shim.Event
 		files, err := b.channel.receive(&e)
 		if err != nil {
 			return
 		}
 		closeAll(files)
+		e.Protections = b.merge(e.Protections)
 		b.events <- e
 	}
 }
@@ -337,7 +322,7 @@ func (b *box) close() {
 		continue
 	}
 	if b.carrier != nil {
-		b.carrier.close()
+		b.carrier.Close()
 	}
 }
 

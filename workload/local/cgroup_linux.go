@@ -121,7 +121,7 @@ func delegated(dir, controller string) bool {
 
 // newCgroup makes the cgroups called name below chosen and sets the limits. What
 // could not be had is in its results, never an error.
-func newCgroup(chosen map[string]hierarchy, name string, asked fairlead.Resources, l limits) *cgroup {
+func newCgroup(chosen map[string]hierarchy, name string, asked fairlead.Resources, l workload.Limits) *cgroup {
 	c := &cgroup{}
 	settings := []struct {
 		protection, controller string
@@ -129,14 +129,14 @@ func newCgroup(chosen map[string]hierarchy, name string, asked fairlead.Resource
 		text                   string
 		files                  map[int][][2]string // by version
 	}{
-		{MemoryLimit, "memory", l.memory > 0, asked.Memory, map[int][][2]string{
-			1: {{"memory.limit_in_bytes", fmt.Sprint(l.memory)}, {"?memory.memsw.limit_in_bytes", fmt.Sprint(l.memory)}},
-			2: {{"memory.max", fmt.Sprint(l.memory)}, {"?memory.swap.max", "0"}}}},
-		{CPULimit, "cpu", l.milliCPU > 0, asked.CPU, map[int][][2]string{
-			1: {{"cpu.cfs_period_us", "100000"}, {"cpu.cfs_quota_us", fmt.Sprint(max(1000, l.milliCPU*100))}},
-			2: {{"cpu.max", fmt.Sprintf("%d 100000", max(1000, l.milliCPU*100))}}}},
-		{ProcessLimit, "pids", true, fmt.Sprint(MostProcesses), map[int][][2]string{
-			1: {{"pids.max", fmt.Sprint(MostProcesses)}}, 2: {{"pids.max", fmt.Sprint(MostProcesses)}}}},
+		{workload.MemoryLimit, "memory", l.Memory > 0, asked.Memory, map[int][][2]string{
+			1: {{"memory.limit_in_bytes", fmt.Sprint(l.Memory)}, {"?memory.memsw.limit_in_bytes", fmt.Sprint(l.Memory)}},
+			2: {{"memory.max", fmt.Sprint(l.Memory)}, {"?memory.swap.max", "0"}}}},
+		{workload.CPULimit, "cpu", l.MilliCPU > 0, asked.CPU, map[int][][2]string{
+			1: {{"cpu.cfs_period_us", "100000"}, {"cpu.cfs_quota_us", fmt.Sprint(max(1000, l.MilliCPU*100))}},
+			2: {{"cpu.max", fmt.Sprintf("%d 100000", max(1000, l.MilliCPU*100))}}}},
+		{workload.ProcessLimit, "pids", true, fmt.Sprint(workload.MostProcesses), map[int][][2]string{
+			1: {{"pids.max", fmt.Sprint(workload.MostProcesses)}}, 2: {{"pids.max", fmt.Sprint(workload.MostProcesses)}}}},
 	}
 	for _, setting := range settings {
 		if !setting.asked {

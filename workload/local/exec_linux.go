@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/fairlead/fairlead/workload"
+	"github.com/fairlead/fairlead/workload/shim"
 )
 
 // execStream is the descriptor on which a shim-exec is told what to become, and
@@ -21,7 +22,7 @@ import (
 const execStream = 3
 
 // execMain takes every right from its own thread and becomes the app. The kernel
-// keeps credentials, Landlock domains and seccomp filters by thread, and execve
+// keeps credentials, workload.Landlock domains and seccomp filters by thread, and execve
 // keeps those of the thread that calls it, so all of it happens on one thread.
 func execMain() error {
 	runtime.LockOSThread()
@@ -34,19 +35,19 @@ func execMain() error {
 	report := json.NewEncoder(stream)
 	protections, err := confine(s)
 	if err != nil {
-		return report.Encode(event{Error: "start: " + err.Error()})
+		return report.Encode(shim.Event{Error: "start: " + err.Error()})
 	}
 	lacking := slices.DeleteFunc(slices.Clone(protections), func(p workload.Protection) bool {
 		return p.Enforced || !slices.Contains(s.Required, p.Name)
 	})
 	if len(lacking) > 0 {
-		return report.Encode(event{Kind: "refused", Error: lackingText(lacking), Protections: protections})
+		return report.Encode(shim.Event{Kind: shim.Refused, Error: lackingText(lacking), Protections: protections})
 	}
-	if err := report.Encode(event{Protections: protections}); err != nil {
+	if err := report.Encode(shim.Event{Protections: protections}); err != nil {
 		return err
 	}
 	err = become(s.Command, s.Env)
-	return report.Encode(event{Error: err.Error()})
+	return report.Encode(shim.Event{Error: err.Error()})
 }
 
 // lackingText says which protections are missing, and why.
@@ -67,7 +68,7 @@ func confine(s setup) ([]workload.Protection, error) {
 		}
 	}
 	dir := s.Dir
-	if s.Namespaces && !s.leavesOut(MountNamespace) {
+	if s.Namespaces && !s.leavesOut(workload.MountNamespace) {
 		dir = appDir
 	}
 	if err := os.Chdir(dir); err != nil {
@@ -82,13 +83,13 @@ func confine(s setup) ([]workload.Protection, error) {
 		}
 		protections = append(protections, outcome(name, detail, restrict()))
 	}
-	take(CleanStart, "no descriptor or variable of the shim", func() error {
+	take(workload.CleanStart, "no descriptor or variable of the shim", func() error {
 		return unix.CloseRange(execStream, ^uint(0)>>1, unix.CLOSE_RANGE_CLOEXEC)
 	})
-	take(NoCoreDumps, "RLIMIT_CORE 1", func() error { return setLimit(unix.RLIMIT_CORE, mostCore) })
-	take(FileLimit, fmt.Sprintf("RLIMIT_NOFILE %d", mostFiles()), limitFiles)
+	take(workload.NoCoreDumps, "RLIMIT_CORE 1", func() error { return setLimit(unix.RLIMIT_CORE, mostCore) })
+	take(workload.FileLimit, fmt.Sprintf("RLIMIT_NOFILE %d", mostFiles()), limitFiles)
 	if s.Processes > 0 {
-		take(ProcessLimit, fmt.Sprintf("RLIMIT_NPROC %d", s.Processes), func() error { return setLimit(unix.RLIMIT_NPROC, uint64(s.Processes)) })
+		take(workload.ProcessLimit, fmt.Sprintf("RLIMIT_NPROC %d", s.Processes), func() error { return setLimit(unix.RLIMIT_NPROC, uint64(s.Processes)) })
 	}
 	if err := dropRights(s, take); err != nil {
 		return nil, err
@@ -98,26 +99,26 @@ func confine(s setup) ([]workload.Protection, error) {
 			return nil, fmt.Errorf("prctl parent death signal: %w", err)
 		}
 	}
-	take(NoNewPrivileges, "", func() error { return unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) })
+	take(workload.NoNewPrivileges, "", func() error { return unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) })
 	detail, err := "", error(nil)
-	if !s.leavesOut(Landlock) {
+	if !s.leavesOut(workload.Landlock) {
 		detail, err = restrictFiles(s, dir)
 	}
-	take(Landlock, detail, func() error { return err })
-	take(Seccomp, "deny list", filterSyscalls)
+	take(workload.Landlock, detail, func() error { return err })
+	take(workload.Seccomp, "deny list", filterSyscalls)
 	return protections, nil
 }
 
 // dropRights makes this thread the app's user, without capabilities.
 func dropRights(s setup, take func(name, detail string, restrict func() error)) error {
 	var bounding error
-	if !s.leavesOut(NoCapabilities) {
+	if !s.leavesOut(workload.NoCapabilities) {
 		bounding = dropBounding()
 	}
 	if err := changeUser(s.UID, s.Namespaces); err != nil {
 		return err
 	}
-	take(NoCapabilities, "none", func() error { return errors.Join(bounding, dropCapabilities()) })
+	take(workload.NoCapabilities, "none", func() error { return errors.Join(bounding, dropCapabilities()) })
 	return nil
 }
 
@@ -127,13 +128,13 @@ func dropRights(s setup, take func(name, detail string, restrict func() error)) 
 const mostCore = 1
 
 // mostFiles is how many files a process may open here: the machine may allow less
-// than MostFiles.
+// than workload.MostFiles.
 func mostFiles() uint64 {
 	var limit unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
-		return MostFiles
+		return workload.MostFiles
 	}
-	return min(limit.Max, MostFiles)
+	return min(limit.Max, workload.MostFiles)
 }
 
 // limitFiles lowers the limit of open files; it never raises one.
@@ -142,7 +143,7 @@ func limitFiles() error {
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
 		return err
 	}
-	limit.Max = min(limit.Max, MostFiles)
+	limit.Max = min(limit.Max, workload.MostFiles)
 	limit.Cur = min(limit.Cur, limit.Max)
 	return unix.Setrlimit(unix.RLIMIT_NOFILE, &limit)
 }

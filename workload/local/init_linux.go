@@ -20,6 +20,8 @@ import (
 
 	"github.com/fairlead/fairlead/internal/dialpass"
 	"github.com/fairlead/fairlead/workload"
+	"github.com/fairlead/fairlead/workload/reach"
+	"github.com/fairlead/fairlead/workload/shim"
 )
 
 // initProcess is a shim-init: the first process of a sandbox. It lives until its
@@ -32,7 +34,7 @@ type initProcess struct {
 	mu     sync.Mutex // held from an app's fork until it is reported
 	app    int        // pid of the app, 0 when none runs
 	ran    bool       // an app was started before
-	ofApp  event      // what is known of its end before it ends: an error of shim-exec
+	ofApp  shim.Event // what is known of its end before it ends: an error of shim-exec
 	forked chan struct{}
 }
 
@@ -52,13 +54,13 @@ func initMain() error {
 	}
 	listeners, err := p.build()
 	if err != nil {
-		return p.send(event{Kind: "failed", Error: err.Error()})
+		return p.send(shim.Event{Kind: shim.Failed, Error: err.Error()})
 	}
 	passed := make([]int, len(listeners))
 	for i, file := range listeners {
 		passed[i] = int(file.Fd())
 	}
-	if err := p.channel.send(event{Kind: "ready", Protections: p.unreadable()}, passed...); err != nil {
+	if err := p.channel.send(shim.Event{Kind: ready, Protections: p.unreadable()}, passed...); err != nil {
 		return err
 	}
 	closeAll(listeners)
@@ -68,7 +70,7 @@ func initMain() error {
 // build makes the sandbox around this process, and the listeners of the reach
 // rules, one for each.
 func (p *initProcess) build() ([]*os.File, error) {
-	if !p.setup.leavesOut(UnreadableInit) {
+	if !p.setup.leavesOut(workload.UnreadableInit) {
 		if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
 			return nil, fmt.Errorf("prctl dumpable: %w", err)
 		}
@@ -79,24 +81,24 @@ func (p *initProcess) build() ([]*os.File, error) {
 		}
 		return nil, writeSecrets(p.setup.SecretDir, p.setup.Secrets, os.Getuid())
 	}
-	if !p.setup.leavesOut(UTSNamespace) {
+	if !p.setup.leavesOut(workload.UTSNamespace) {
 		if err := unix.Sethostname([]byte(p.setup.Name)); err != nil {
 			return nil, fmt.Errorf("set host name: %w", err)
 		}
 	}
-	if !p.setup.leavesOut(NetworkNamespace) {
+	if !p.setup.leavesOut(workload.NetworkNamespace) {
 		os.WriteFile("/proc/sys/net/ipv4/ip_unprivileged_port_start", []byte("0"), 0) // without it ports below 1024 cannot be bound
-		if err := loopbackUp(); err != nil {
+		if err := reach.LoopbackUp(); err != nil {
 			return nil, err
 		}
 	}
-	if p.setup.leavesOut(MountNamespace) { // it still has one, so that a mount in it is its own
+	if p.setup.leavesOut(workload.MountNamespace) { // it still has one, so that a mount in it is its own
 		return nil, unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, "")
 	}
 	if err := enterRoot(p.setup); err != nil {
 		return nil, err
 	}
-	return listenInside(p.setup.Reach)
+	return reach.Listen(p.setup.Reach)
 }
 
 // unreadable says whether other processes are kept from this one's memory,
@@ -106,10 +108,10 @@ func (p *initProcess) unreadable() []workload.Protection {
 	if err == nil && dumpable != 0 {
 		err = errors.New("it is dumpable")
 	}
-	return []workload.Protection{outcome(UnreadableInit, "not dumpable", err)}
+	return []workload.Protection{outcome(workload.UnreadableInit, "not dumpable", err)}
 }
 
-func (p *initProcess) send(e event) error {
+func (p *initProcess) send(e shim.Event) error {
 	p.sending.Lock()
 	defer p.sending.Unlock()
 	return p.channel.send(e)
@@ -170,7 +172,7 @@ func (p *initProcess) start() error {
 	defer p.mu.Unlock()
 	if p.ran {
 		if err := renewScratch(p.setup); err != nil {
-			return p.send(event{Kind: "exited", Error: "start: " + err.Error()})
+			return p.send(shim.Event{Kind: shim.Exited, Error: "start: " + err.Error()})
 		}
 	}
 	p.ran = true
@@ -195,11 +197,11 @@ func (p *initProcess) start() error {
 	null.Close()
 	if err != nil {
 		p.app = 0
-		return p.send(event{Kind: "exited", Error: "start: " + err.Error()})
+		return p.send(shim.Event{Kind: shim.Exited, Error: "start: " + err.Error()})
 	}
-	p.ofApp = event{}
+	p.ofApp = shim.Event{}
 	report := p.converse(ours)
-	if report.Kind != "started" {
+	if report.Kind != shim.Started {
 		p.ofApp = report
 	}
 	select {
@@ -211,22 +213,22 @@ func (p *initProcess) start() error {
 
 // converse tells the shim-exec at the other end of stream what to do and hears
 // what became of it: it hangs up when it has become the app.
-func (p *initProcess) converse(stream *os.File) event {
+func (p *initProcess) converse(stream *os.File) shim.Event {
 	stream.SetDeadline(time.Now().Add(setupTime / 2))
 	plan := p.setup
 	plan.Secrets = nil
-	report := event{Kind: "failed"}
+	report := shim.Event{Kind: shim.Failed}
 	if err := json.NewEncoder(stream).Encode(plan); err != nil {
 		report.Error = "start: " + err.Error()
 		return report
 	}
 	decoder := json.NewDecoder(stream)
 	for {
-		var next event
+		var next shim.Event
 		err := decoder.Decode(&next)
 		switch {
 		case errors.Is(err, io.EOF) && report.Error == "" && report.Protections != nil:
-			report.Kind = "started"
+			report.Kind = shim.Started
 			return report
 		case err != nil && report.Error == "":
 			report.Error = "start: the app's process ended before it ran"
@@ -238,7 +240,7 @@ func (p *initProcess) converse(stream *os.File) event {
 		if next.Protections != nil {
 			report.Protections = next.Protections
 		}
-		if next.Kind == "refused" {
+		if next.Kind == shim.Refused {
 			report.Kind = next.Kind
 		}
 	}
@@ -271,7 +273,7 @@ func (p *initProcess) reapOne() {
 	}
 	p.app = 0
 	p.killRest()
-	end := event{Kind: "exited", Error: p.ofApp.Error, Code: status.ExitStatus()}
+	end := shim.Event{Kind: shim.Exited, Error: p.ofApp.Error, Code: status.ExitStatus()}
 	if status.Signaled() {
 		end.Code, end.Signal = -1, int(status.Signal())
 	}

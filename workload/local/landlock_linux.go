@@ -80,17 +80,17 @@ func netRules(s setup) []netRule {
 	return rules
 }
 
-// landlockABI returns the kernel's version of Landlock, or an error where it has
+// landlockABI returns the kernel's version of workload.Landlock, or an error where it has
 // none.
 func landlockABI() (int, error) {
 	abi, _, errno := unix.RawSyscall(unix.SYS_LANDLOCK_CREATE_RULESET, 0, 0, unix.LANDLOCK_CREATE_RULESET_VERSION)
 	if errno != 0 {
-		return 0, fmt.Errorf("the kernel has no Landlock: %w", errno)
+		return 0, fmt.Errorf("the kernel has no workload.Landlock: %w", errno)
 	}
 	return int(abi), nil
 }
 
-// handled returns the rights that Landlock of version abi can restrict.
+// handled returns the rights that workload.Landlock of version abi can restrict.
 func handled(abi int, net bool) unix.LandlockRulesetAttr {
 	all := unix.LandlockRulesetAttr{Handled_access_fs: unix.LANDLOCK_ACCESS_FS_MAKE_SYM<<1 - 1} // the 13 of ABI 1
 	if abi >= 2 {
@@ -114,7 +114,7 @@ func handled(abi int, net bool) unix.LandlockRulesetAttr {
 	return all
 }
 
-// restrictFiles puts the calling thread into a Landlock domain and says of which
+// restrictFiles puts the calling thread into a workload.Landlock domain and says of which
 // ABI it is.
 func restrictFiles(s setup, dir string) (string, error) {
 	abi, err := landlockABI()
@@ -147,7 +147,7 @@ func restrictFiles(s setup, dir string) (string, error) {
 	return landlockDetail(abi, net != nil), nil
 }
 
-// landlockDetail says what Landlock of version abi does, and which of the rights
+// landlockDetail says what workload.Landlock of version abi does, and which of the rights
 // that are asked for it is too old to restrict.
 func landlockDetail(abi int, net bool) string {
 	detail := fmt.Sprintf("ABI %d", abi)

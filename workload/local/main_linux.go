@@ -5,14 +5,12 @@ import (
 	"os"
 )
 
-// Main runs the process called name (ShimName, InitName or ExecName) with its
+// Main runs the process called name (InitName or ExecName) with its
 // arguments and returns its exit status. The program's main calls it before
 // anything else when its first argument is one of these names.
 func Main(name string, args []string) int {
 	var err error
 	switch name {
-	case ShimName:
-		err = shimMain(args)
 	case InitName:
 		err = initMain()
 	case ExecName:

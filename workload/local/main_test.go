@@ -14,6 +14,7 @@ import (
 
 	"github.com/fairlead/fairlead/workload"
 	"github.com/fairlead/fairlead/workload/local"
+	"github.com/fairlead/fairlead/workload/shim"
 	"github.com/fairlead/fairlead/workload/workloadtest"
 )
 
@@ -65,19 +66,24 @@ func build() (string, error) {
 		os.WriteFile(filepath.Join(dir, "owner"), fmt.Append(nil, os.Getpid()), 0o644),
 		os.Chmod(dir, 0o755), os.Mkdir(filepath.Join(dir, "app"), 0o755), os.Chmod(filepath.Join(dir, "app"), 0o755),
 		workloadtest.Compile(module+"local/doctor/attack/testshim", filepath.Join(dir, "shim")),
-		workloadtest.Compile(module+"local/testservice", filepath.Join(dir, "service")),
+		workloadtest.Compile(module+"shim/testservice", filepath.Join(dir, "service")),
 		workloadtest.Compile(module+"workloadtest/app", filepath.Join(dir, "app", "app")),
 	)
 }
 
-func shim() string   { return filepath.Join(os.Getenv(programsEnv), "shim") }
-func appDir() string { return filepath.Join(os.Getenv(programsEnv), "app") }
-func plain() bool    { return os.Getenv(plainEnv) != "" }
+func shimProgram() string { return filepath.Join(os.Getenv(programsEnv), "shim") }
+func appDir() string      { return filepath.Join(os.Getenv(programsEnv), "app") }
+func plain() bool         { return os.Getenv(plainEnv) != "" }
 
 // open opens a runtime over root until the test ends.
-func open(t *testing.T, root string) *local.Runtime {
+func open(t *testing.T, root string) *shim.Runtime {
 	t.Helper()
-	r, err := local.New(local.Config{Root: root, Shim: shim(), Plain: plain()})
+	return openWith(t, root, local.Sandbox{})
+}
+
+func openWith(t *testing.T, root string, sandbox local.Sandbox) *shim.Runtime {
+	t.Helper()
+	r, err := shim.New(shim.Config{Root: root, Shim: shimProgram(), Plain: plain(), Kinds: shim.Kinds{Sandbox: sandbox}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -206,11 +212,16 @@ func TestAllOfItButIsolationHoldsWithoutNamespaces(t *testing.T) {
 	again(t, "^Test(Conformance|Without)", attributes, plainEnv+"=1")
 }
 
+// shimPid returns the process of the shim whose home is given.
 func shimPid(t *testing.T, home string) int {
 	t.Helper()
-	pid, err := local.ShimPid(home)
-	if err != nil {
+	var state struct {
+		Shim struct {
+			Pid int `json:"pid"`
+		} `json:"shim"`
+	}
+	if err := shim.ReadNote(filepath.Join(home, "state.json"), &state); err != nil {
 		t.Fatal(err)
 	}
-	return pid
+	return state.Shim.Pid
 }

@@ -8,11 +8,11 @@ import (
 	"net"
 	"os"
 	"slices"
-	"syscall"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/fairlead/fairlead/workload"
+	"github.com/fairlead/fairlead/workload/reach"
 )
 
 // setup is what a shim tells its shim-init, once, over standard input: the
@@ -26,7 +26,7 @@ type setup struct {
 	Command    []string          `json:"command"`
 	Env        []string          `json:"env"`
 	Port       int               `json:"port"` // 0 for a job
-	Reach      []reachRule       `json:"reach"`
+	Reach      []reach.Rule      `json:"reach"`
 	UID        int               `json:"uid"` // the app's, inside: 0 or 1000
 	Required   []string          `json:"required"`
 	Processes  int               `json:"processes"` // RLIMIT_NPROC, 0 for none
@@ -42,9 +42,9 @@ func (s setup) leavesOut(name string) bool { return slices.Contains(s.Without, n
 // tempSize is how many bytes fit into /tmp.
 func (s setup) tempSize() int {
 	if s.Writable {
-		return BuildTempSize
+		return workload.BuildTempSize
 	}
-	return TempSize
+	return workload.TempSize
 }
 
 // Descriptors of a shim-init.
@@ -60,26 +60,9 @@ type command struct {
 	Signal int    `json:"signal,omitempty"`
 }
 
-// event is what a shim-init tells its shim.
-type event struct {
-	Kind        string                `json:"kind"` // "ready" (with the protections of the shim-init and a listener for each reach rule), "failed", "started", "refused", "exited"
-	Error       string                `json:"error,omitempty"`
-	Protections []workload.Protection `json:"protections,omitempty"`
-	Code        int                   `json:"code,omitempty"`
-	Signal      int                   `json:"signal,omitempty"`
-}
-
-// reason says why the app ended, as people read it.
-func (e event) reason() string {
-	switch {
-	case e.Error != "":
-		return e.Error
-	case e.Signal != 0:
-		return "signal: " + syscall.Signal(e.Signal).String()
-	default:
-		return fmt.Sprintf("exit status %d", e.Code)
-	}
-}
+// ready is the kind of a shim-init's first event: with its protections, and a
+// listener for each reach rule.
+const ready = "ready"
 
 // channel carries messages, each a packet, between a shim and its shim-init.
 // One goroutine may send while another receives.

@@ -4,81 +4,27 @@ package local
 
 import (
 	"context"
-	"io"
-	"time"
 
 	"github.com/fairlead/fairlead"
 	"github.com/fairlead/fairlead/workload"
+	"github.com/fairlead/fairlead/workload/shim"
 )
 
-// Runtime exists on Linux only; here every call is code unsupported.
-type Runtime struct{}
-
 func unsupported() error {
-	return fairlead.Errorf(fairlead.Unsupported, "local runtime", "instances run on Linux only").WithHint("run fairlead on Linux, or in a Linux virtual machine")
+	return fairlead.Errorf(fairlead.Unsupported, "make a sandbox", "sandboxes are made on Linux only").WithHint("run fairlead on Linux, or in a Linux virtual machine")
 }
-
-// New is unsupported here.
-func New(Config) (*Runtime, error) { return nil, unsupported() }
 
 // Main has no processes here.
 func Main(string, []string) int { return 1 }
 
-// Close does nothing.
-func (*Runtime) Close() error { return nil }
+// Check is unsupported here.
+func (Sandbox) Check(workload.Spec) error { return unsupported() }
 
-// Start is unsupported here.
-func (*Runtime) Start(context.Context, fairlead.Order, workload.Spec, workload.Secrets) error {
-	return unsupported()
-}
+// CheckJob is unsupported here.
+func (Sandbox) CheckJob(workload.Job) error { return unsupported() }
 
-// Stop is unsupported here.
-func (*Runtime) Stop(context.Context, fairlead.Order, string, time.Duration) error {
-	return unsupported()
-}
+// Open is unsupported here.
+func (Sandbox) Open(context.Context, shim.Plan) (shim.Body, error) { return nil, unsupported() }
 
-// Remove is unsupported here.
-func (*Runtime) Remove(context.Context, fairlead.Order, string) error { return unsupported() }
-
-// List is unsupported here.
-func (*Runtime) List(context.Context) ([]workload.Status, error) { return nil, unsupported() }
-
-// Logs is unsupported here.
-func (*Runtime) Logs(context.Context, string, workload.LogOptions, io.Writer) error {
-	return unsupported()
-}
-
-// RunJob is unsupported here.
-func (*Runtime) RunJob(context.Context, workload.Job) (workload.JobResult, error) {
-	return workload.JobResult{}, unsupported()
-}
-
-// StartService is unsupported here.
-func (*Runtime) StartService(context.Context, fairlead.Order, Service) error { return unsupported() }
-
-// ReplaceService is unsupported here.
-func (*Runtime) ReplaceService(context.Context, fairlead.Order, string, []string, map[string]string, time.Duration) error {
-	return unsupported()
-}
-
-// StopService is unsupported here.
-func (*Runtime) StopService(context.Context, fairlead.Order, string, time.Duration) error {
-	return unsupported()
-}
-
-// RemoveService is unsupported here.
-func (*Runtime) RemoveService(context.Context, fairlead.Order, string) error { return unsupported() }
-
-// Services is unsupported here.
-func (*Runtime) Services(context.Context) ([]ServiceStatus, error) { return nil, unsupported() }
-
-// ServiceLogs is unsupported here.
-func (*Runtime) ServiceLogs(context.Context, string, workload.LogOptions, io.Writer) error {
-	return unsupported()
-}
-
-// NewestTerm is unsupported here.
-func (*Runtime) NewestTerm() (uint64, error) { return 0, unsupported() }
-
-// BeginTerm is unsupported here.
-func (*Runtime) BeginTerm(uint64) error { return unsupported() }
+// Clear is unsupported here.
+func (Sandbox) Clear(context.Context, string) error { return unsupported() }

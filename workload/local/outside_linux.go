@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+
+	"github.com/fairlead/fairlead/workload/shim"
 )
 
 // outside.json names what an instance or job has outside its home, so that it can
@@ -17,20 +19,23 @@ type outside struct {
 	parents map[string]hierarchy
 }
 
+// leftovers is the file of a home that holds an outside.
+func leftovers(home string) string { return filepath.Join(home, "outside.json") }
+
 // noteOutside decides and records where things will be, before they are.
-func noteOutside(h home, id string) (outside, error) {
+func noteOutside(home, id string) (outside, error) {
 	o := outside{name: fmt.Sprintf("fairlead-%s-%d", id, os.Getpid()), parents: parents(mountedHierarchies())}
 	for _, parent := range o.parents {
 		o.Cgroups = append(o.Cgroups, filepath.Join(parent.dir, o.name))
 	}
 	o.Scratch = filepath.Join("/dev/shm", o.name)
-	return o, writeJSON(h.leftovers(), o)
+	return o, shim.WriteNote(leftovers(home), o)
 }
 
 // clearOutside removes what a dead shim left.
-func clearOutside(h home) error {
+func clearOutside(home string) error {
 	var o outside
-	err := readJSON(h.leftovers(), &o)
+	err := shim.ReadNote(leftovers(home), &o)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil
 	}

@@ -5,40 +5,17 @@ import (
 	"github.com/fairlead/fairlead/workload"
 )
 
-// Names of protections, as statuses and doctor print them.
-const (
-	UserNamespace    = "user namespace"
-	MountNamespace   = "mount namespace"
-	PidNamespace     = "pid namespace"
-	NetworkNamespace = "network namespace"
-	IPCNamespace     = "ipc namespace"
-	UTSNamespace     = "uts namespace"
-	Landlock         = "landlock"
-	Seccomp          = "seccomp"
-	NoNewPrivileges  = "no new privileges"
-	NoCapabilities   = "capabilities"
-	NoCoreDumps      = "no core dumps"
-	CleanStart       = "clean start"     // no descriptor and no variable of the shim
-	UnreadableInit   = "unreadable init" // the shim-init, which held the secrets, gives nothing away
-	MemoryLimit      = "memory limit"
-	CPULimit         = "cpu limit"
-	ProcessLimit     = "process limit"
-	FileLimit        = "file limit"
-	ScratchLimit     = "scratch limit"
-	SecretsInMemory  = "secrets in memory"
-)
-
 // Required reports whether sandbox: required cannot do without the protection
 // called name for an instance that asks for these resources. Limits are demanded
 // only where the resources ask for them.
 func Required(name string, asked fairlead.Resources) bool {
 	switch name {
-	case UserNamespace, MountNamespace, PidNamespace, NetworkNamespace, IPCNamespace, UTSNamespace,
-		CleanStart, Landlock, Seccomp, NoNewPrivileges, NoCoreDumps, NoCapabilities:
+	case workload.UserNamespace, workload.MountNamespace, workload.PidNamespace, workload.NetworkNamespace, workload.IPCNamespace, workload.UTSNamespace,
+		workload.CleanStart, workload.Landlock, workload.Seccomp, workload.NoNewPrivileges, workload.NoCoreDumps, workload.NoCapabilities:
 		return true
-	case MemoryLimit:
+	case workload.MemoryLimit:
 		return asked.Memory != ""
-	case CPULimit:
+	case workload.CPULimit:
 		return asked.CPU != ""
 	}
 	return false
@@ -59,5 +36,5 @@ func missing(protections []workload.Protection, asked fairlead.Resources) []work
 // atStart are the required protections that each start of an app takes for
 // itself.
 func atStart() []string {
-	return []string{CleanStart, Landlock, Seccomp, NoNewPrivileges, NoCoreDumps, NoCapabilities}
+	return []string{workload.CleanStart, workload.Landlock, workload.Seccomp, workload.NoNewPrivileges, workload.NoCoreDumps, workload.NoCapabilities}
 }

@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/fairlead/fairlead/workload"
 )
 
 // Where things are inside.
@@ -177,11 +179,11 @@ func makeScratch(s setup) error {
 	if err := mountNew(root+"/tmp", "tmpfs", flags, scratchOptions(s, s.tempSize())); err != nil {
 		return err
 	}
-	return mountNew(root+"/dev/shm", "tmpfs", unix.MS_NOEXEC, scratchOptions(s, shmSize))
+	return mountNew(root+"/dev/shm", "tmpfs", unix.MS_NOEXEC, scratchOptions(s, workload.ShmSize))
 }
 
 func scratchOptions(s setup, size int) string {
-	if s.leavesOut(ScratchLimit) {
+	if s.leavesOut(workload.ScratchLimit) {
 		return "mode=1777"
 	}
 	return fmt.Sprintf("mode=1777,size=%d,nr_inodes=%d", size, size>>10)
@@ -192,7 +194,7 @@ func scratchOptions(s setup, size int) string {
 // run is alive.
 func renewScratch(s setup) error {
 	switch {
-	case s.leavesOut(MountNamespace):
+	case s.leavesOut(workload.MountNamespace):
 		return nil
 	case !s.Namespaces:
 		return emptyDir(s.Stage)

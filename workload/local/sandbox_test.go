@@ -16,6 +16,7 @@ import (
 	"github.com/fairlead/fairlead"
 	"github.com/fairlead/fairlead/workload"
 	"github.com/fairlead/fairlead/workload/local"
+	"github.com/fairlead/fairlead/workload/shim"
 	"github.com/fairlead/fairlead/workload/workloadtest"
 )
 
@@ -24,7 +25,7 @@ func job(id string, command ...string) workload.Job {
 	return workload.Job{ID: id, Dir: appDir(), Command: command, Timeout: workloadtest.Patience, Sandbox: fairlead.SandboxRequired}
 }
 
-func run(t *testing.T, r *local.Runtime, j workload.Job) workload.JobResult {
+func run(t *testing.T, r *shim.Runtime, j workload.Job) workload.JobResult {
 	t.Helper()
 	result, err := r.RunJob(t.Context(), j)
 	if err != nil {
@@ -76,7 +77,7 @@ func TestWithoutNamespacesTheSandboxIsRefusedAndTheRestHolds(t *testing.T) {
 	if !strings.Contains(status.LastExit, "user namespace (") {
 		t.Errorf("it was refused with %q", status.LastExit)
 	}
-	careful, err := local.New(local.Config{Root: t.TempDir(), Shim: shim()})
+	careful, err := shim.New(shim.Config{Root: t.TempDir(), Shim: shimProgram(), Kinds: shim.Kinds{Sandbox: local.Sandbox{}}})
 	if err != nil {
 		t.Fatal(err)
 	}

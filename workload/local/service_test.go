@@ -20,16 +20,16 @@ import (
 	"github.com/fairlead/fairlead"
 	"github.com/fairlead/fairlead/internal/unixsock"
 	"github.com/fairlead/fairlead/workload"
-	"github.com/fairlead/fairlead/workload/local"
+	"github.com/fairlead/fairlead/workload/shim"
 	"github.com/fairlead/fairlead/workload/workloadtest"
 )
 
-func service(t *testing.T, name string) local.Service {
-	return local.Service{ID: "gateway", Command: []string{filepath.Join(os.Getenv(programsEnv), "service"), name},
+func service(t *testing.T, name string) shim.Service {
+	return shim.Service{ID: "gateway", Command: []string{filepath.Join(os.Getenv(programsEnv), "service"), name},
 		Env: map[string]string{"WORD": "hello"}, Dir: "/", Listeners: []string{"tcp 127.0.0.1:0"}, Notify: true}
 }
 
-func startService(t *testing.T, r *local.Runtime, s local.Service) {
+func startService(t *testing.T, r *shim.Runtime, s shim.Service) {
 	t.Helper()
 	t.Cleanup(func() {
 		ctx := context.Background()
@@ -43,9 +43,9 @@ func startService(t *testing.T, r *local.Runtime, s local.Service) {
 }
 
 // awaitService waits until the service is as want says.
-func awaitService(t *testing.T, r *local.Runtime, want func(local.ServiceStatus) bool) local.ServiceStatus {
+func awaitService(t *testing.T, r *shim.Runtime, want func(shim.ServiceStatus) bool) shim.ServiceStatus {
 	t.Helper()
-	var status local.ServiceStatus
+	var status shim.ServiceStatus
 	workloadtest.Eventually(t, func() (bool, string) {
 		all, err := r.Services(context.Background())
 		if err != nil || len(all) != 1 {
@@ -59,7 +59,7 @@ func awaitService(t *testing.T, r *local.Runtime, want func(local.ServiceStatus)
 	return status
 }
 
-func serves(s local.ServiceStatus) bool { return s.State == workload.Ready }
+func serves(s shim.ServiceStatus) bool { return s.State == workload.Ready }
 
 func get(address, path string) (string, error) {
 	client := http.Client{Timeout: workloadtest.Patience, Transport: &http.Transport{DisableKeepAlives: true}}
@@ -146,7 +146,7 @@ func TestAServiceIsStartedAgainOnItsListeners(t *testing.T) {
 	if answer, err := get(before.Listeners[0], "/"); answer != "one hello" || err != nil {
 		t.Errorf("it answered %q, %v", answer, err)
 	}
-	after := awaitService(t, r, func(s local.ServiceStatus) bool { return serves(s) && s.Restarts == 1 })
+	after := awaitService(t, r, func(s shim.ServiceStatus) bool { return serves(s) && s.Restarts == 1 })
 	if after.LastExit != "signal: killed" || after.Listeners[0] != before.Listeners[0] {
 		t.Errorf("it was %+v and is %+v", before, after)
 	}
@@ -184,7 +184,7 @@ func TestKillingAServicesShimKillsItsProcessAndFreesItsListeners(t *testing.T) {
 	}
 	conn.Close()
 	killShim(t, filepath.Join(root, "services", "gateway"))
-	awaitService(t, r, func(s local.ServiceStatus) bool { return s.State == workload.Exited && s.LastExit == "its shim died" })
+	awaitService(t, r, func(s shim.ServiceStatus) bool { return s.State == workload.Exited && s.LastExit == "its shim died" })
 	workloadtest.Eventually(t, func() (bool, string) {
 		err := syscall.Kill(status.Pid, 0)
 		return errors.Is(err, syscall.ESRCH), fmt.Sprintf("process %d is left: %v", status.Pid, err)
@@ -212,7 +212,7 @@ func TestAServiceWhoseShimHangsIsStoppedAllTheSame(t *testing.T) {
 	if err := r.StopService(t.Context(), workloadtest.Order(), "gateway", 0); err != nil {
 		t.Fatal(err)
 	}
-	awaitService(t, r, func(s local.ServiceStatus) bool { return s.State == workload.Exited && s.LastExit == "its shim died" })
+	awaitService(t, r, func(s shim.ServiceStatus) bool { return s.State == workload.Exited && s.LastExit == "its shim died" })
 	workloadtest.Eventually(t, func() (bool, string) {
 		err := syscall.Kill(status.Pid, 0)
 		return errors.Is(err, syscall.ESRCH), fmt.Sprintf("process %d is left: %v", status.Pid, err)

@@ -17,6 +17,7 @@ import (
 	"github.com/fairlead/fairlead/workload"
 	"github.com/fairlead/fairlead/workload/local"
 	"github.com/fairlead/fairlead/workload/local/doctor/attack"
+	"github.com/fairlead/fairlead/workload/shim"
 )
 
 // Run examines this machine. program is a binary whose main calls local.Main and
@@ -35,7 +36,7 @@ func Run(ctx context.Context, program string) (d workload.Diagnosis, err error) 
 		return d, err
 	}
 	defer func() { err = errors.Join(err, stage.Close()) }()
-	runtime, err := local.New(local.Config{Root: stage.Run(), Shim: program, Plain: true, Log: slog.New(slog.DiscardHandler)})
+	runtime, err := shim.New(shim.Config{Root: stage.Run(), Shim: program, Plain: true, Log: slog.New(slog.DiscardHandler), Kinds: shim.Kinds{Sandbox: local.Sandbox{}}})
 	if err != nil {
 		return d, err
 	}
@@ -54,7 +55,7 @@ func Run(ctx context.Context, program string) (d workload.Diagnosis, err error) 
 }
 
 // examine tries every kind of sandbox, beside an instance that is to be left alone.
-func examine(ctx context.Context, s *Stage, r *local.Runtime) (trials []trial, err error) {
+func examine(ctx context.Context, s *Stage, r *shim.Runtime) (trials []trial, err error) {
 	end, err := s.start(ctx, r, s.neighbour(), s.secret)
 	if err != nil {
 		return nil, err
@@ -76,7 +77,7 @@ func examine(ctx context.Context, s *Stage, r *local.Runtime) (trials []trial, e
 }
 
 // start starts an instance and returns how to end and forget it.
-func (s *Stage) start(ctx context.Context, r *local.Runtime, spec workload.Spec, secret []byte) (end func() error, err error) {
+func (s *Stage) start(ctx context.Context, r *shim.Runtime, spec workload.Spec, secret []byte) (end func() error, err error) {
 	seq := uint64(0)
 	order := func() fairlead.Order { seq++; return fairlead.Order{Term: 1, Seq: seq} }
 	last := context.WithoutCancel(ctx)
@@ -91,7 +92,7 @@ func (s *Stage) start(ctx context.Context, r *local.Runtime, spec workload.Spec,
 }
 
 // tryInstance has an instance attack, and looks what is left when it has ended.
-func (s *Stage) tryInstance(ctx context.Context, r *local.Runtime) (t trial, err error) {
+func (s *Stage) tryInstance(ctx context.Context, r *shim.Runtime) (t trial, err error) {
 	spec, err := s.instance()
 	if err != nil {
 		return t, err
@@ -110,7 +111,7 @@ func (s *Stage) tryInstance(ctx context.Context, r *local.Runtime) (t trial, err
 }
 
 // awaitInstance waits until an instance has attacked.
-func (s *Stage) awaitInstance(ctx context.Context, r *local.Runtime, id string) (trial, error) {
+func (s *Stage) awaitInstance(ctx context.Context, r *shim.Runtime, id string) (trial, error) {
 	t := trial{sandbox: attack.Instance}
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
@@ -145,7 +146,7 @@ func (s *Stage) awaitInstance(ctx context.Context, r *local.Runtime, id string) 
 }
 
 // tryJob has a job attack.
-func (s *Stage) tryJob(ctx context.Context, r *local.Runtime, kind string) (trial, error) {
+func (s *Stage) tryJob(ctx context.Context, r *shim.Runtime, kind string) (trial, error) {
 	t := trial{sandbox: kind}
 	job, err := s.Job(kind)
 	if err != nil {
@@ -200,7 +201,7 @@ func (s *Stage) survivors(t *trial) {
 // wrote, and in the arguments and variables of every process that may be looked at.
 func (s *Stage) searchSecret() workload.Attempt {
 	a := workload.Attempt{
-		Attack: "find a secret in files or arguments", Against: []string{local.SecretsInMemory},
+		Attack: "find a secret in files or arguments", Against: []string{workload.SecretsInMemory},
 		In: []string{attack.Instance}, Outcome: workload.Stopped, Happened: "it is in none",
 	}
 	var found string

@@ -11,7 +11,6 @@ import (
 	"testing"
 
 	"github.com/fairlead/fairlead/workload"
-	"github.com/fairlead/fairlead/workload/local"
 	"github.com/fairlead/fairlead/workload/local/doctor/attack"
 	"github.com/fairlead/fairlead/workload/workloadtest"
 )
@@ -27,20 +26,20 @@ func got(attack string, outcome workload.Outcome, against ...string) workload.At
 }
 
 func TestADiagnosisHoldsOnlyIfWhatIsRequiredIsEnforcedAndNothingGotPast(t *testing.T) {
-	stoppedRead := got("read", workload.Stopped, local.MountNamespace, local.Landlock)
-	read := got("read", workload.Succeeded, local.MountNamespace, local.Landlock)
-	eaten := got("eat", workload.Succeeded, local.MemoryLimit)
+	stoppedRead := got("read", workload.Stopped, workload.MountNamespace, workload.Landlock)
+	read := got("read", workload.Succeeded, workload.MountNamespace, workload.Landlock)
+	eaten := got("eat", workload.Succeeded, workload.MemoryLimit)
 	cases := map[string]struct {
 		protections []workload.Protection
 		attempts    []workload.Attempt
 		holds       bool
 		broken      string // protections that are not enforced
 	}{
-		"all is well":                     {[]workload.Protection{holds(local.MountNamespace), holds(local.Landlock)}, []workload.Attempt{stoppedRead}, true, ""},
-		"one that is required is missing": {[]workload.Protection{holds(local.MountNamespace), lacks(local.Landlock, "none")}, []workload.Attempt{stoppedRead}, false, local.Landlock},
-		"an attack got past both":         {[]workload.Protection{holds(local.MountNamespace), holds(local.Landlock)}, []workload.Attempt{read}, false, local.MountNamespace + " " + local.Landlock},
-		"a limit cannot be had":           {[]workload.Protection{holds(local.Landlock), lacks(local.MemoryLimit, "no cgroup")}, []workload.Attempt{eaten}, true, local.MemoryLimit},
-		"a limit is only said to hold":    {[]workload.Protection{holds(local.Landlock), holds(local.MemoryLimit)}, []workload.Attempt{eaten}, false, local.MemoryLimit},
+		"all is well":                     {[]workload.Protection{holds(workload.MountNamespace), holds(workload.Landlock)}, []workload.Attempt{stoppedRead}, true, ""},
+		"one that is required is missing": {[]workload.Protection{holds(workload.MountNamespace), lacks(workload.Landlock, "none")}, []workload.Attempt{stoppedRead}, false, workload.Landlock},
+		"an attack got past both":         {[]workload.Protection{holds(workload.MountNamespace), holds(workload.Landlock)}, []workload.Attempt{read}, false, workload.MountNamespace + " " + workload.Landlock},
+		"a limit cannot be had":           {[]workload.Protection{holds(workload.Landlock), lacks(workload.MemoryLimit, "no cgroup")}, []workload.Attempt{eaten}, true, workload.MemoryLimit},
+		"a limit is only said to hold":    {[]workload.Protection{holds(workload.Landlock), holds(workload.MemoryLimit)}, []workload.Attempt{eaten}, false, workload.MemoryLimit},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -59,8 +58,8 @@ func TestADiagnosisHoldsOnlyIfWhatIsRequiredIsEnforcedAndNothingGotPast(t *testi
 }
 
 func TestWhatOneSandboxLacksCountsForAll(t *testing.T) {
-	good := trial{"instance", []workload.Protection{holds(local.Seccomp)}, []workload.Attempt{got("call", workload.Stopped, local.Seccomp)}}
-	bad := trial{"build", []workload.Protection{lacks(local.Seccomp, "too old")}, []workload.Attempt{got("call", workload.Succeeded, local.Seccomp)}}
+	good := trial{"instance", []workload.Protection{holds(workload.Seccomp)}, []workload.Attempt{got("call", workload.Stopped, workload.Seccomp)}}
+	bad := trial{"build", []workload.Protection{lacks(workload.Seccomp, "too old")}, []workload.Attempt{got("call", workload.Succeeded, workload.Seccomp)}}
 	d := judge([]trial{good, good, bad})
 	c := d.Checks[0]
 	if d.Holds || c.Enforced || c.Detail != "not in a build: too old" || len(c.Attempts) != 2 {
@@ -94,7 +93,7 @@ func stage(t *testing.T) *Stage {
 func TestAProcessThatOutlivesItsSandboxIsFoundAndEnded(t *testing.T) {
 	s := stage(t)
 	look := func() workload.Attempt {
-		one := trial{"instance", nil, []workload.Attempt{got(attack.Outlive, workload.Stopped, local.PidNamespace)}}
+		one := trial{"instance", nil, []workload.Attempt{got(attack.Outlive, workload.Stopped, workload.PidNamespace)}}
 		s.survivors(&one)
 		return one.attempts[0]
 	}

@@ -5,23 +5,22 @@ import (
 	"strings"
 
 	"github.com/fairlead/fairlead/workload"
-	"github.com/fairlead/fairlead/workload/local"
 )
 
 // hint says what to do about a protection that is not enforced.
 func hint(c workload.Check) string {
 	switch c.Name {
-	case local.UserNamespace, local.MountNamespace, local.PidNamespace, local.NetworkNamespace, local.IPCNamespace, local.UTSNamespace:
+	case workload.UserNamespace, workload.MountNamespace, workload.PidNamespace, workload.NetworkNamespace, workload.IPCNamespace, workload.UTSNamespace:
 		return namespaceHint(sysctl)
-	case local.Landlock:
+	case workload.Landlock:
 		return "needs Linux 5.13 or newer with landlock in its lsm= list"
-	case local.MemoryLimit, local.CPULimit:
+	case workload.MemoryLimit, workload.CPULimit:
 		return "run as root, or with cgroup version 2 in one that is delegated: systemd-run --user --scope -p Delegate=yes fairlead up"
-	case local.SecretsInMemory:
+	case workload.SecretsInMemory:
 		return "comes with the mount namespace; until then encrypt the swap, or have none"
-	case local.ScratchLimit:
+	case workload.ScratchLimit:
 		return "comes with the mount namespace"
-	case local.ProcessLimit:
+	case workload.ProcessLimit:
 		return "comes with the user namespace, or as root with a cgroup"
 	}
 	return ""

@@ -11,7 +11,6 @@ import (
 
 	"github.com/fairlead/fairlead"
 	"github.com/fairlead/fairlead/workload"
-	"github.com/fairlead/fairlead/workload/local"
 	"github.com/fairlead/fairlead/workload/local/doctor/attack"
 )
 
@@ -94,9 +93,9 @@ func (s *Stage) prepare(kind, tenant string, variables []string) error {
 	order.Sandbox, order.Variables, order.Secret = kind, variables, secretName
 	order.Shim = filepath.Join(s.Run(), "instances", "doctor-"+neighbourFolder, "shim.sock")
 	order.MemoryLimit, order.MilliCPU = memoryLimit, milliCPU
-	order.MostProcesses, order.MostFiles, order.TempSize = local.MostProcesses, local.MostFiles, local.TempSize
+	order.MostProcesses, order.MostFiles, order.TempSize = workload.MostProcesses, workload.MostFiles, workload.TempSize
 	if kind == attack.Build {
-		order.TempSize = local.BuildTempSize
+		order.TempSize = workload.BuildTempSize
 	}
 	var err error
 	if order.Decoy, order.Address, err = s.decoy(tenant); err != nil {
@@ -110,7 +109,7 @@ func (s *Stage) prepare(kind, tenant string, variables []string) error {
 // and returns its pid and where its canary is.
 func (s *Stage) decoy(tenant string) (pid int, address uintptr, err error) {
 	if os.Getuid() == 0 {
-		user := uint32(local.TenantUser(tenant))
+		user := uint32(workload.TenantUser(tenant))
 		pid, address, err = s.startDecoy(&syscall.Credential{Uid: user, Gid: user})
 		if err == nil {
 			return pid, address, nil

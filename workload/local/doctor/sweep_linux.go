@@ -15,6 +15,7 @@ import (
 	"github.com/fairlead/fairlead"
 	"github.com/fairlead/fairlead/workload/local"
 	"github.com/fairlead/fairlead/workload/local/doctor/attack"
+	"github.com/fairlead/fairlead/workload/shim"
 )
 
 // stagePrefix begins the names of stages' directories, and of files in a home.
@@ -71,7 +72,7 @@ func sweepOne(ctx context.Context, dir, program string) error {
 // endInstances ends the instances of a doctor that is gone. Their runtime removes
 // its jobs itself.
 func endInstances(ctx context.Context, root, program string) error {
-	r, err := local.New(local.Config{Root: root, Shim: program, Log: slog.New(slog.DiscardHandler)})
+	r, err := shim.New(shim.Config{Root: root, Shim: program, Log: slog.New(slog.DiscardHandler), Kinds: shim.Kinds{Sandbox: local.Sandbox{}}})
 	if err != nil {
 		return err
 	}

@@ -10,16 +10,16 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/fairlead/fairlead/workload/local"
+	"github.com/fairlead/fairlead/workload"
 )
 
 // callAttacks make the system calls that the filter denies. Where a call can really
 // succeed without harm it is made so that it would.
 func callAttacks() []Attack {
-	filter := []string{local.Seccomp}
+	filter := []string{workload.Seccomp}
 	return []Attack{
 		{Name: "make a user namespace", Against: filter, try: makeUserNamespace},
-		{Name: "mount inside a user namespace", Against: []string{local.Seccomp, local.Landlock}, Changes: true, try: mountInside},
+		{Name: "mount inside a user namespace", Against: []string{workload.Seccomp, workload.Landlock}, Changes: true, try: mountInside},
 		{Name: "mount, unmount, pivot_root, chroot", Against: filter, Changes: true, try: func(*scene) result { return calls(mountCalls()) }},
 		{Name: "open a file by its handle", Against: filter, try: fileHandle},
 		{Name: "open a userfaultfd or an io_uring", Against: filter, try: newInterfaces},
@@ -30,7 +30,7 @@ func callAttacks() []Attack {
 		{Name: "turn off address randomisation", Against: filter, try: personality},
 		{Name: "run a program of 32 bits", Against: filter, try: runForeign},
 		{Name: "look into processes by other calls", Against: filter, try: func(*scene) result { return calls(lookCalls()) }},
-		{Name: "load modules, swap, reboot, set clocks", Against: []string{local.Seccomp, local.NoCapabilities}, Modes: true, Changes: true,
+		{Name: "load modules, swap, reboot, set clocks", Against: []string{workload.Seccomp, workload.NoCapabilities}, Modes: true, Changes: true,
 			try: func(*scene) result { return calls(adminCalls()) }},
 	}
 }

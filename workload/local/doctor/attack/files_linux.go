@@ -10,7 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/fairlead/fairlead/workload/local"
+	"github.com/fairlead/fairlead/workload"
 )
 
 // The names of the attacks that need another instance.
@@ -21,8 +21,8 @@ const (
 
 // fileAttacks try files outside the tree of the sandbox.
 func fileAttacks() []Attack {
-	tree := []string{local.MountNamespace, local.Landlock}
-	root := []string{local.MountNamespace}
+	tree := []string{workload.MountNamespace, workload.Landlock}
+	root := []string{workload.MountNamespace}
 	jobs := []string{Instance, Gate} // a build owns its directory
 	state := func(try func(path string) result, name string) func(*scene) result {
 		return func(s *scene) result { return try(filepath.Join(s.State, name)) }
@@ -62,7 +62,7 @@ func fileAttacks() []Attack {
 		{Name: "find a process outside in /proc", Against: root, Plain: tree, try: func(s *scene) result {
 			return read(fmt.Sprintf("/proc/%d/status", s.Decoy))
 		}},
-		{Name: "write to its own files in /proc", Against: []string{local.Landlock}, try: rewriteOwnProc},
+		{Name: "write to its own files in /proc", Against: []string{workload.Landlock}, try: rewriteOwnProc},
 	}
 }
 

@@ -16,7 +16,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/fairlead/fairlead/workload/local"
+	"github.com/fairlead/fairlead/workload"
 )
 
 // What an attack on a limit asks for beyond it, at most.
@@ -35,13 +35,13 @@ const Outlive = "outlive the stop as a daemon"
 // limitAttacks exhaust what is limited, a little beyond the limit and no more.
 func limitAttacks() []Attack {
 	return []Attack{
-		{Name: "fill /tmp beyond its size", Against: []string{local.ScratchLimit}, Changes: true, try: fillTemp},
-		{Name: "make more files in /tmp than it holds", Against: []string{local.ScratchLimit}, try: countInodes},
-		{Name: "open more files than the limit", Against: []string{local.FileLimit}, try: openMany},
-		{Name: "start more processes than the limit", Against: []string{local.ProcessLimit}, try: storm},
-		{Name: "use more processors than the limit", Against: []string{local.CPULimit}, try: useProcessors},
-		{Name: "use more memory than the limit", Against: []string{local.MemoryLimit}, try: useMemory},
-		{Name: Outlive, Against: []string{local.PidNamespace}, try: outlive},
+		{Name: "fill /tmp beyond its size", Against: []string{workload.ScratchLimit}, Changes: true, try: fillTemp},
+		{Name: "make more files in /tmp than it holds", Against: []string{workload.ScratchLimit}, try: countInodes},
+		{Name: "open more files than the limit", Against: []string{workload.FileLimit}, try: openMany},
+		{Name: "start more processes than the limit", Against: []string{workload.ProcessLimit}, try: storm},
+		{Name: "use more processors than the limit", Against: []string{workload.CPULimit}, try: useProcessors},
+		{Name: "use more memory than the limit", Against: []string{workload.MemoryLimit}, try: useMemory},
+		{Name: Outlive, Against: []string{workload.PidNamespace}, try: outlive},
 	}
 }
 

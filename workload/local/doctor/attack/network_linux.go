@@ -11,13 +11,13 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/fairlead/fairlead/internal/unixsock"
-	"github.com/fairlead/fairlead/workload/local"
+	"github.com/fairlead/fairlead/workload"
 )
 
 // networkAttacks try what is listening, named or shared on the machine.
 func networkAttacks() []Attack {
-	network := []string{local.NetworkNamespace}
-	ports := []string{local.NetworkNamespace, local.Landlock}
+	network := []string{workload.NetworkNamespace}
+	ports := []string{workload.NetworkNamespace, workload.Landlock}
 	return []Attack{
 		{Name: "connect to a port of the machine", Against: network, Plain: ports, try: func(s *scene) result {
 			return each(slices.DeleteFunc([]string{s.TCP, s.TCP6}, func(a string) bool { return a == "" }), func(address string) result { return connect("tcp", address) })
@@ -28,8 +28,8 @@ func networkAttacks() []Attack {
 		}},
 		{Name: "find an interface beside lo", Against: network, try: interfaces},
 		{Name: "connect to an abstract socket", Against: ports, try: func(s *scene) result { return connect("unix", s.Abstract) }},
-		{Name: "attach the machine's shared memory", Against: []string{local.IPCNamespace}, try: attachShared},
-		{Name: "learn the machine's name", Against: []string{local.UTSNamespace}, try: hostName},
+		{Name: "attach the machine's shared memory", Against: []string{workload.IPCNamespace}, try: attachShared},
+		{Name: "learn the machine's name", Against: []string{workload.UTSNamespace}, try: hostName},
 	}
 }
 

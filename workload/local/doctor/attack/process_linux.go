@@ -11,18 +11,18 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/fairlead/fairlead/workload/local"
+	"github.com/fairlead/fairlead/workload"
 )
 
 // processAttacks try processes of the machine and the first one of the sandbox.
 func processAttacks() []Attack {
-	outside := []string{local.PidNamespace, local.UserNamespace, local.Landlock, local.Seccomp}
-	places := []string{local.PidNamespace, local.UserNamespace, local.MountNamespace}
-	parent := []string{local.UnreadableInit, local.NoCapabilities, local.Landlock, local.MountNamespace}
-	traced := []string{local.UnreadableInit, local.NoCapabilities, local.Landlock, local.Seccomp}
-	plain := []string{local.Landlock, local.Seccomp}
+	outside := []string{workload.PidNamespace, workload.UserNamespace, workload.Landlock, workload.Seccomp}
+	places := []string{workload.PidNamespace, workload.UserNamespace, workload.MountNamespace}
+	parent := []string{workload.UnreadableInit, workload.NoCapabilities, workload.Landlock, workload.MountNamespace}
+	traced := []string{workload.UnreadableInit, workload.NoCapabilities, workload.Landlock, workload.Seccomp}
+	plain := []string{workload.Landlock, workload.Seccomp}
 	return []Attack{
-		{Name: "signal a process outside", Against: []string{local.PidNamespace, local.Landlock}, try: func(s *scene) result {
+		{Name: "signal a process outside", Against: []string{workload.PidNamespace, workload.Landlock}, try: func(s *scene) result {
 			return refused(unix.Kill(s.Decoy, 0), "it could be signalled")
 		}},
 		{Name: "trace a process outside", Against: outside, Plain: plain, try: func(s *scene) result { return trace(s, s.Decoy) }},
@@ -30,13 +30,13 @@ func processAttacks() []Attack {
 		{Name: "open environ, root, fd of one outside", Against: places, Plain: plain[:1], try: func(s *scene) result {
 			return each([]string{"environ", "root", "cwd", "fd"}, func(name string) result { return openProc(s.Decoy, name) })
 		}},
-		{Name: "open environ, mem, fd of its parent", Against: parent, Plain: []string{local.UnreadableInit, local.Landlock}, User: true, try: func(*scene) result {
+		{Name: "open environ, mem, fd of its parent", Against: parent, Plain: []string{workload.UnreadableInit, workload.Landlock}, User: true, try: func(*scene) result {
 			return each([]string{"environ", "mem", "fd", "root", "exe"}, func(name string) result { return openProc(parentPid(), name) })
 		}},
 		{Name: "trace its parent", Against: traced, Plain: plain, User: true, try: func(s *scene) result { return trace(s, os.Getppid()) }},
-		{Name: "trace and read a child of its own", Against: []string{local.Seccomp}, try: traceChild},
-		{Name: "inherit a descriptor of the shim", Against: []string{local.CleanStart}, try: inherited},
-		{Name: "inherit a variable of the shim", Against: []string{local.CleanStart}, try: variables},
+		{Name: "trace and read a child of its own", Against: []string{workload.Seccomp}, try: traceChild},
+		{Name: "inherit a descriptor of the shim", Against: []string{workload.CleanStart}, try: inherited},
+		{Name: "inherit a variable of the shim", Against: []string{workload.CleanStart}, try: variables},
 	}
 }
 

@@ -11,22 +11,22 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/fairlead/fairlead/workload/local"
+	"github.com/fairlead/fairlead/workload"
 )
 
 // rightAttacks try to gain rights, and to leave secrets where others find them.
 func rightAttacks() []Attack {
-	rights := []string{local.UserNamespace, local.NoCapabilities}
-	devices := []string{local.UserNamespace, local.Landlock, local.NoCapabilities}
+	rights := []string{workload.UserNamespace, workload.NoCapabilities}
+	devices := []string{workload.UserNamespace, workload.Landlock, workload.NoCapabilities}
 	return []Attack{
 		{Name: "raise its own priority", Against: rights, Plain: rights[1:], Modes: true, try: raisePriority},
 		{Name: "make a device", Against: devices, Plain: devices[1:], Changes: true, try: makeDevice},
-		{Name: "run a program that sets its group", Against: []string{local.NoNewPrivileges, local.MountNamespace}, In: []string{Instance, Gate}, try: runSetGroup},
-		{Name: "keep or take a capability", Against: []string{local.NoCapabilities}, try: capabilities},
-		{Name: "become another user", Against: []string{local.NoCapabilities}, Modes: true, try: becomeAnother},
-		{Name: "raise the limit of dumps and crash", Against: []string{local.NoCoreDumps, local.Seccomp}, Changes: true, try: crash},
-		{Name: "lower the limit of dumps to 0", Against: []string{local.Seccomp}, try: lowerCore},
-		{Name: "find its secret in swappable memory", Against: []string{local.SecretsInMemory}, In: []string{Instance}, try: secretOnDisk},
+		{Name: "run a program that sets its group", Against: []string{workload.NoNewPrivileges, workload.MountNamespace}, In: []string{Instance, Gate}, try: runSetGroup},
+		{Name: "keep or take a capability", Against: []string{workload.NoCapabilities}, try: capabilities},
+		{Name: "become another user", Against: []string{workload.NoCapabilities}, Modes: true, try: becomeAnother},
+		{Name: "raise the limit of dumps and crash", Against: []string{workload.NoCoreDumps, workload.Seccomp}, Changes: true, try: crash},
+		{Name: "lower the limit of dumps to 0", Against: []string{workload.Seccomp}, try: lowerCore},
+		{Name: "find its secret in swappable memory", Against: []string{workload.SecretsInMemory}, In: []string{Instance}, try: secretOnDisk},
 	}
 }
 
