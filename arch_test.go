@@ -49,6 +49,7 @@ var confined = map[string]string{
 	"sigs.k8s.io/controller-runtime/": "kube",
 	"sigs.k8s.io/gateway-api/":        "kube",
 	"modernc.org/":                    "store/sqlite",
+	"github.com/moby/":                "workload/container",
 }
 
 func TestArchitecture(t *testing.T) {

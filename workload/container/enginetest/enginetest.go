@@ -1,0 +1,121 @@
+// Package enginetest starts real container engines for tests: each with state of its
+// own, on a socket of its own, ended by the test.
+package enginetest
+
+import (
+	"bytes"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// Engine is an engine that a test started.
+type Engine struct {
+	Name string // docker or podman
+	Host string // unix:///...
+	dir  string
+	run  *exec.Cmd
+	said *bytes.Buffer
+}
+
+// Names are the engines that tests run with.
+var Names = []string{"docker", "podman"}
+
+// Start starts an engine by name, or skips the test where it is not installed or
+// this user may not start it. With $FAIRLEAD_ENGINES set, as in CI, what cannot be
+// started fails the test instead.
+func Start(t *testing.T, name string) *Engine {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "fl-engine-") // short: it holds sockets
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := &Engine{Name: name, dir: dir, Host: "unix://" + filepath.Join(dir, "engine.sock")}
+	t.Cleanup(func() {
+		if err := os.RemoveAll(dir); err != nil {
+			t.Errorf("remove the engine's state: %v", err)
+		}
+	})
+	if why := e.missing(); why != "" {
+		if os.Getenv("FAIRLEAD_ENGINES") != "" {
+			t.Fatal(why)
+		}
+		t.Skip(why)
+	}
+	e.Launch(t)
+	t.Cleanup(func() { e.Halt(t) })
+	return e
+}
+
+// missing says why the engine cannot be started here, or nothing.
+func (e *Engine) missing() string {
+	program := map[string]string{"docker": "dockerd", "podman": "podman"}[e.Name]
+	if os.Getuid() != 0 {
+		return "only root starts an engine in these tests"
+	}
+	if _, err := exec.LookPath(program); err != nil {
+		return fmt.Sprintf("%s is not installed", program)
+	}
+	return ""
+}
+
+func (e *Engine) command() *exec.Cmd {
+	in := func(name string) string { return filepath.Join(e.dir, name) }
+	if e.Name == "docker" {
+		return exec.Command("dockerd", "--data-root", in("data"), "--exec-root", in("exec"), "--pidfile", in("pid"), "-H", e.Host)
+	}
+	return exec.Command("podman", "--root", in("data"), "--runroot", in("run"), "--tmpdir", in("tmp"), "system", "service", "--time=0", e.Host)
+}
+
+// Launch starts the engine's process, again after Halt, and waits until it answers.
+func (e *Engine) Launch(t *testing.T) {
+	t.Helper()
+	e.said = &bytes.Buffer{}
+	e.run = e.command()
+	e.run.Stdout, e.run.Stderr = e.said, e.said
+	e.run.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
+	if err := e.run.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(50 * time.Millisecond) {
+		conn, err := net.Dial("unix", e.Socket())
+		if err == nil {
+			conn.Close()
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("%s does not answer: %v", e.Name, err)
+		}
+	}
+}
+
+// Socket is the path at which the engine listens.
+func (e *Engine) Socket() string { return filepath.Join(e.dir, "engine.sock") }
+
+// Halt ends the engine's process. What it runs ends with it, unless the engine lets
+// containers live on.
+func (e *Engine) Halt(t *testing.T) {
+	t.Helper()
+	if e.run == nil {
+		return
+	}
+	if err := e.run.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Error(err)
+	}
+	done := make(chan struct{})
+	go func() { e.run.Wait(); close(done) }()
+	select {
+	case <-done:
+	case <-time.After(30 * time.Second):
+		t.Errorf("%s did not end:\n%s", e.Name, e.said)
+		e.run.Process.Kill()
+		<-done
+	}
+	e.run = nil
+	syscall.Unmount(filepath.Join(e.dir, "data", "overlay"), syscall.MNT_DETACH) // Podman leaves it mounted; Docker has none
+}
