@@ -4,7 +4,7 @@ GO       ?= go
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null)
 export CGO_ENABLED = 0
 
-.PHONY: build demo test soak fire browser screenshots check race size bench bench-judge bench-judge-quick clean
+.PHONY: build demo test soak fire browser screenshots engines containers check race size bench bench-judge bench-judge-quick clean
 
 build:
 	$(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/fairlead ./cmd/fairlead
@@ -34,6 +34,16 @@ browser: build
 # Pictures of every page and state of the console, from real traffic, into docs/images.
 screenshots: build
 	FAIRLEAD_BROWSER=1 FAIRLEAD_PICTURES=$(CURDIR)/docs/images $(GO) test -count=1 -timeout 20m -v -run PicturesOfTheConsole ./e2e
+
+# A Docker and a Podman start here and run a container. Wants root, dockerd and podman.
+engines:
+	FAIRLEAD_ENGINES=1 $(GO) test -count=1 ./workload/container/enginetest
+
+# Everything that needs a real Docker and a real Podman, which the tests start and end
+# themselves; without one of them they fail. Wants root, dockerd and podman. Some ten minutes.
+containers: build
+	FAIRLEAD_ENGINES=1 $(GO) test -count=1 -timeout 15m -p 1 ./workload/container/... ./server ./cli
+	FAIRLEAD_ENGINES=1 $(GO) test -count=1 -timeout 15m -run InContainers ./e2e
 
 # Format, vet, staticcheck and the architecture.
 check:

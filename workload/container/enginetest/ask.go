@@ -1,0 +1,93 @@
+package enginetest
+
+import (
+	"archive/tar"
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// Client speaks HTTP to the engine, whatever host a URL names.
+func (e *Engine) Client() *http.Client {
+	return &http.Client{Timeout: 2 * time.Minute, Transport: &http.Transport{
+		DisableKeepAlives: true,
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, "unix", e.Socket())
+		},
+	}}
+}
+
+// Ask calls the engine's API past all code of Fairlead, such as GET
+// /containers/json, and decodes the answer into answer unless it is nil. Any answer
+// that is no success fails the test.
+func (e *Engine) Ask(t testing.TB, method, path string, body, answer any) {
+	t.Helper()
+	if err := e.ask(method, path, body, answer); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// ask sends a reader as a tar stream and anything else as JSON.
+func (e *Engine) ask(method, path string, body, answer any) error {
+	kind, sent := "application/x-tar", io.Reader(nil)
+	if reader, ok := body.(io.Reader); ok {
+		sent = reader
+	} else if body != nil {
+		text, err := json.Marshal(body)
+		if err != nil {
+			return err
+		}
+		kind, sent = "application/json", bytes.NewReader(text)
+	}
+	r, err := http.NewRequest(method, "http://engine/v1.40"+path, sent)
+	if err != nil {
+		return err
+	}
+	r.Header.Set("Content-Type", kind)
+	a, err := e.Client().Do(r)
+	if err != nil {
+		return fmt.Errorf("%s: %w", e.Name, err)
+	}
+	defer a.Body.Close()
+	text, err := io.ReadAll(a.Body)
+	if err != nil || a.StatusCode >= 300 {
+		return fmt.Errorf("%s answers %s %s with %s: %s (%v)", e.Name, method, path, a.Status, bytes.TrimSpace(text), err)
+	}
+	if answer == nil {
+		return nil
+	}
+	return json.Unmarshal(text, answer)
+}
+
+// Build has the engine build the image name from a directory with a Dockerfile, and
+// returns the image's id.
+func (e *Engine) Build(t testing.TB, name, dir string) string {
+	t.Helper()
+	var packed bytes.Buffer
+	pack := tar.NewWriter(&packed)
+	if err := pack.AddFS(os.DirFS(dir)); err != nil {
+		t.Fatal(err)
+	}
+	if err := pack.Close(); err != nil {
+		t.Fatal(err)
+	}
+	e.Ask(t, "POST", "/build?q=true&t="+name, &packed, nil)
+	var made struct{ ID string }
+	e.Ask(t, "GET", "/images/"+name+"/json", nil, &made) // a build that failed has answered with 200 too
+	return made.ID
+}
+
+// Said is what the engine's process has printed since it was launched.
+func (e *Engine) Said() string { return strings.TrimSpace(e.said.String()) }
+
+// Dir is where the engine keeps its state; it holds no symbolic links.
+func (e *Engine) Dir() string { return filepath.Clean(e.dir) }
