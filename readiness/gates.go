@@ -39,7 +39,7 @@ type Gates struct {
 	Store   Store
 	Jobs    Jobs
 	Outputs Outputs
-	Tree    func(ctx context.Context, artifact fairlead.Digest) (dir string, err error) // materialises
+	Place   func(ctx context.Context, r fairlead.Release) (dir string, image *workload.Image, err error) // puts its files in place: in a directory, or in an image
 	Signer  *Signer
 	Now     func() time.Time
 	Log     *slog.Logger
@@ -73,7 +73,7 @@ func (g *Gates) Prove(ctx context.Context, r fairlead.Release, env string) (Verd
 	if err != nil || before.Holds() {
 		return before, err
 	}
-	dir, err := g.Tree(ctx, r.Content.Artifact)
+	dir, image, err := g.Place(ctx, r)
 	if err != nil {
 		return Verdict{}, fmt.Errorf("prove %s: %w", r.Name(), err)
 	}
@@ -81,7 +81,7 @@ func (g *Gates) Prove(ctx context.Context, r fairlead.Release, env string) (Verd
 		if slices.Contains(before.Satisfied, gate.Name) {
 			continue
 		}
-		if err := g.run(ctx, r, env, gate, dir); err != nil {
+		if err := g.run(ctx, r, env, gate, dir, image); err != nil {
 			return Verdict{}, fmt.Errorf("gate %s of %s: %w", gate.Name, r.Name(), err)
 		}
 	}
@@ -89,8 +89,8 @@ func (g *Gates) Prove(ctx context.Context, r fairlead.Release, env string) (Verd
 }
 
 // run runs one gate between a recorded intent and its recorded outcome.
-func (g *Gates) run(ctx context.Context, r fairlead.Release, env string, gate fairlead.Gate, dir string) error {
-	job := newJob(r, env, gate, dir)
+func (g *Gates) run(ctx context.Context, r fairlead.Release, env string, gate fairlead.Gate, dir string, image *workload.Image) error {
+	job := newJob(r, env, gate, dir, image)
 	started := g.Now().UTC()
 	intent := fairlead.Intent{ID: job.ID, Action: runAction, Site: fairlead.Site{App: r.App, Env: env}, Target: gate.Name, Since: started}
 	if err := g.begin(ctx, intent, r); err != nil {
@@ -125,9 +125,9 @@ func (g *Gates) run(ctx context.Context, r fairlead.Release, env string, gate fa
 	return g.end(ctx, intent, r, evidence, result)
 }
 
-// newJob describes a gate's run: the release's tree, read-only, with the
+// newJob describes a gate's run: the release's tree, read-only, or its image, with the
 // environment variables, resources and network of its instances, but no secrets.
-func newJob(r fairlead.Release, env string, gate fairlead.Gate, dir string) workload.Job {
+func newJob(r fairlead.Release, env string, gate fairlead.Gate, dir string, image *workload.Image) workload.Job {
 	id := make([]byte, 8)
 	_, _ = rand.Read(id) // never fails (crypto/rand)
 	variables := map[string]string{}
@@ -146,7 +146,7 @@ func newJob(r fairlead.Release, env string, gate fairlead.Gate, dir string) work
 		"FAIRLEAD_RELEASE": string(r.Digest), "FAIRLEAD_RELEASE_NAME": r.Name(),
 	})
 	return workload.Job{
-		ID: "gate-" + hex.EncodeToString(id), Dir: dir, Command: gate.Command, Env: variables, Timeout: gate.Timeout.D(),
+		ID: "gate-" + hex.EncodeToString(id), Dir: dir, Image: image, Command: gate.Command, Env: variables, Timeout: gate.Timeout.D(),
 		Resources: r.Content.Resources, Network: r.Content.Network, Sandbox: sandbox,
 	}
 }

@@ -43,6 +43,7 @@ type Maker struct {
 	Secrets Secrets
 	Seal    Seal
 	Build   Build
+	Image   Images
 	Now     func() time.Time
 
 	numbering sync.Mutex // held from the choice of a number until its release is recorded
@@ -57,14 +58,22 @@ func (m *Maker) Make(ctx context.Context, app fairlead.App, tree fairlead.Digest
 		return r, false, fairlead.Errorf(fairlead.Forbidden, op, "this needs the role %s", fairlead.Operator)
 	}
 	var source *fairlead.Commit
-	if app.Spec.Artifact.Git != nil {
+	var image *Imaged
+	switch {
+	case InContainer(app.Spec.Artifact):
+		imaged, err := m.Image(ctx, app, tree)
+		if err != nil {
+			return r, false, fmt.Errorf("%s: %w", op, err)
+		}
+		image, tree = &imaged, imaged.Tree
+	case app.Spec.Artifact.Git != nil:
 		built, err := m.Build.run(ctx, *app.Spec.Artifact.Git, m.Seal)
 		if err != nil {
 			return r, false, fmt.Errorf("%s: %w", op, err)
 		}
 		tree, source = built.tree, &built.commit
 	}
-	content, err := m.content(ctx, app, tree)
+	content, err := m.content(ctx, app, tree, image)
 	if err != nil {
 		return r, false, fmt.Errorf("%s: %w", op, err)
 	}
@@ -81,11 +90,12 @@ func (m *Maker) Make(ctx context.Context, app fairlead.App, tree fairlead.Digest
 
 // content resolves what the file names. It fails when a named file is not in the
 // tree.
-func (m *Maker) content(ctx context.Context, app fairlead.App, tree fairlead.Digest) (fairlead.Content, error) {
+func (m *Maker) content(ctx context.Context, app fairlead.App, tree fairlead.Digest, image *Imaged) (fairlead.Content, error) {
 	s := app.Spec
-	if s.Artifact.Image != "" {
-		return fairlead.Content{}, fairlead.Errorf(fairlead.Unsupported, "", "spec.artifact.image needs a container runtime, which this server does not have").
-			WithHint("name a directory or a Git source under spec.artifact")
+	if image != nil {
+		if err := image.complete(&s); err != nil {
+			return fairlead.Content{}, err
+		}
 	}
 	named, err := m.named(ctx, s, tree)
 	if err != nil {
@@ -95,11 +105,15 @@ func (m *Maker) content(ctx context.Context, app fairlead.App, tree fairlead.Dig
 	if err != nil {
 		return fairlead.Content{}, err
 	}
-	return fairlead.Content{
+	content := fairlead.Content{
 		Artifact: tree, Command: s.Command, Port: s.Port, Env: s.Env, EnvIn: envIn(s.Environments), Readiness: *s.Readiness, Health: s.Health,
 		Drain: s.Drain, RunLimit: s.RunLimit, Timeout: s.Timeout, Files: named, Secrets: secrets,
-		Resources: s.Resources, Network: s.Network, Gates: s.Gates, Assignment: s.Assignment,
-	}, nil
+		Resources: s.Resources, Network: s.Network, Gates: s.Gates, Assignment: s.Assignment, Volumes: s.Volumes, Loosen: s.Loosen,
+	}
+	if image != nil {
+		content.Image = &image.Image
+	}
+	return content, nil
 }
 
 // envIn returns the variables of each environment, which are part of the release:
@@ -119,7 +133,7 @@ func (m *Maker) named(ctx context.Context, s fairlead.AppSpec, tree fairlead.Dig
 	if err != nil {
 		return nil, fmt.Errorf("read the artifact's files: %w", err)
 	}
-	if program := s.Command[0]; strings.Contains(program, "/") && !strings.HasPrefix(program, "/") {
+	if program := s.Command[0]; !InContainer(s.Artifact) && strings.Contains(program, "/") && !strings.HasPrefix(program, "/") {
 		if _, ok := files[path.Clean(program)]; !ok {
 			return nil, fairlead.Errorf(fairlead.Invalid, "", "spec.command begins with %q, which is not a file of the artifact", program).
 				WithHint("was it built? Paths are relative to the artifact's directory")

@@ -17,7 +17,8 @@ type Config struct {
 	API              string // address of the control API, host:port
 	Program          string // this binary, absolute: it is started again as gateway and shims
 	Version          string
-	AllowUnsandboxed bool // start instances where the kernel has no namespaces
+	AllowUnsandboxed bool   // start instances where the kernel has no namespaces
+	Engine           string // where the container engine listens, such as unix:///run/docker.sock; default: where container.Find finds one
 	Log              *slog.Logger
 	Ready            func(Addresses) // called once, when the API and the gateway take calls
 }

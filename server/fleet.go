@@ -21,6 +21,7 @@ type fleet struct {
 	now      func() time.Time
 	releases *release.Maker
 	trees    *artifact.Store
+	images   *images
 	deliver  func(ctx context.Context, env string, versions map[string]int) (map[string][]byte, error)
 }
 
@@ -34,7 +35,7 @@ func (f fleet) Start(ctx context.Context, order fairlead.Order, id string, p rol
 	if err != nil {
 		return err
 	}
-	dir, err := f.trees.Materialise(ctx, r.Content.Artifact)
+	where, err := f.images.place(ctx, r)
 	if err != nil {
 		return fmt.Errorf("put the artifact of %s in place: %w", r.Name(), err)
 	}
@@ -42,10 +43,10 @@ func (f fleet) Start(ctx context.Context, order fairlead.Order, id string, p rol
 	if err != nil {
 		return fmt.Errorf("secrets of %s: %w", r.Name(), err)
 	}
-	return f.Runtime.Start(ctx, order, f.spec(id, dir, r, env), secrets)
+	return f.Runtime.Start(ctx, order, f.spec(id, where, r, env), secrets)
 }
 
-func (f fleet) spec(id, dir string, r fairlead.Release, env fairlead.Environment) workload.Spec {
+func (f fleet) spec(id string, where place, r fairlead.Release, env fairlead.Environment) workload.Spec {
 	c := r.Content
 	variables := maps.Clone(c.Env)
 	if variables == nil {
@@ -54,7 +55,7 @@ func (f fleet) spec(id, dir string, r fairlead.Release, env fairlead.Environment
 	maps.Copy(variables, c.EnvIn[env.Name])
 	return workload.Spec{
 		ID: id, Site: fairlead.Site{App: r.App, Env: env.Name}, Release: r.Number, Digest: r.Digest,
-		Dir: dir, Command: c.Command, Env: variables, Port: c.Port, Readiness: c.Readiness, Health: c.Health,
+		Dir: where.dir, Image: where.image, Loosen: c.Loosen, Command: c.Command, Env: variables, Port: c.Port, Readiness: c.Readiness, Health: c.Health,
 		Resources: c.Resources, Network: c.Network, Sandbox: env.Sandbox, Ordered: f.now(),
 	}
 }

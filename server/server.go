@@ -36,6 +36,7 @@ type control struct {
 	store    *sqlite.Store
 	trees    *artifact.Store
 	vault    *secret.Vault
+	images   *images
 	runtime  *shim.Runtime
 	traffic  *gateway.Client
 	releases *release.Maker
@@ -82,6 +83,9 @@ func Run(ctx context.Context, c Config) (err error) {
 	if s.runtime != nil {
 		defer s.runtime.Close()
 	}
+	if s.images != nil {
+		defer func() { err = errors.Join(err, s.images.close()) }()
+	}
 	if err != nil {
 		return err
 	}
@@ -120,9 +124,10 @@ func (s *control) assemble(ctx context.Context) (err error) {
 	if err = s.openStores(ctx); err != nil {
 		return err
 	}
+	s.images = s.newImages()
 	s.traffic = gateway.NewClient(s.gatewaySocket())
 	s.releases = s.newMaker()
-	s.fleet = fleet{Runtime: s.runtime, now: s.clock.Now, releases: s.releases, trees: s.trees, deliver: s.vault.Deliver}
+	s.fleet = fleet{Runtime: s.runtime, now: s.clock.Now, releases: s.releases, trees: s.trees, images: s.images, deliver: s.vault.Deliver}
 	if err = s.endStrangers(ctx); err != nil {
 		return err
 	}
