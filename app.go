@@ -23,7 +23,7 @@ type Metadata struct {
 // AppSpec is what the app is made of, how it runs, and where.
 type AppSpec struct {
 	Artifact     Artifact          `json:"artifact"`               // what is released
-	Command      []string          `json:"command,omitempty"`      // program and arguments, relative to the artifact; no shell (default: the image's)
+	Command      []string          `json:"command,omitempty"`      // program and arguments, relative to the artifact; no shell; an image may have its own
 	Port         int               `json:"port,omitempty"`         // TCP port the app listens on inside its own network, also in $PORT (default 8080)
 	Env          map[string]string `json:"env,omitempty"`          // environment variables; never secrets
 	Readiness    *Check            `json:"readiness,omitempty"`    // may it take traffic (default GET / answers below 500)
@@ -51,12 +51,15 @@ type AppSpec struct {
 type Artifact struct {
 	Directory   string     `json:"directory,omitempty"`   // a directory, relative to the App file
 	Git         *GitSource `json:"from,omitempty"`        // built from a Git commit
-	Image       string     `json:"image,omitempty"`       // a container image by tag or digest; a tag is pinned when it is deployed
+	Image       string     `json:"image,omitempty"`       // a container image by tag or digest; a tag is pinned when it is deployed, and without either it is latest
 	Dockerfile  string     `json:"dockerfile,omitempty"`  // a container image built from this file, relative to the App file
 	Context     string     `json:"context,omitempty"`     // directory that the Dockerfile copies from (default: the Dockerfile's own)
 	Archive     string     `json:"archive,omitempty"`     // a container image in an OCI or Docker archive, relative to the App file
 	Credentials string     `json:"credentials,omitempty"` // secret that holds "user:password" or a Docker config for the registry (default: the Docker configuration)
 }
+
+// Container reports whether the artifact runs in containers.
+func (a Artifact) Container() bool { return a.Image != "" || a.Dockerfile != "" || a.Archive != "" }
 
 // GitSource makes the artifact from a Git ref, so that a release begins at a commit.
 type GitSource struct {

@@ -39,5 +39,5 @@ type Loosen struct {
 	Capabilities []string `json:"capabilities,omitempty"` // capabilities kept, such as NET_BIND_SERVICE
 	Privileges   bool     `json:"privileges,omitempty"`   // programs may gain rights by set-user-id files
 	Seccomp      bool     `json:"seccomp,omitempty"`      // no system call filter
-	Processes    int      `json:"processes,omitempty"`    // highest number of processes and threads (default 512)
+	Processes    int      `json:"processes,omitempty"`    // highest number of processes and threads (default: 512)
 }

@@ -34,7 +34,7 @@ const (
 
 // Strategy is how a release enters an environment and what it must prove.
 type Strategy struct {
-	Type           string    `json:"type,omitempty"`           // canary, blueGreen, rolling or replace (default canary)
+	Type           string    `json:"type,omitempty"`           // canary, blueGreen, rolling or replace (default canary); with a volume of one writer it is replace
 	Alpha          float64   `json:"alpha,omitempty"`          // highest probability of rolling back a release that is no worse (default 1/300)
 	Beta           float64   `json:"beta,omitempty"`           // highest probability of promoting one worse than the margins (default 1/20)
 	Tolerance      float64   `json:"tolerance,omitempty"`      // odds ratio up to which a release counts as no worse (default 1)

@@ -116,6 +116,8 @@ func (c *checking) text(s string, r rule, path string) {
 	switch {
 	case !utf8.ValidString(s):
 		c.problem(path, "is not UTF-8 text")
+	case s != "" && r.wrong != nil && r.wrong(s) != "":
+		c.problem(path, "%s", r.wrong(s))
 	case r.enum != nil:
 		for _, allowed := range r.enum {
 			if s == allowed {

@@ -99,6 +99,9 @@ func completeEnvironments(spec *fairlead.AppSpec) {
 		if env.Strategy.Signals == nil {
 			env.Strategy.Signals = spec.Signals
 		}
+		if _, one := OneWriter(spec.Volumes); one {
+			set(&env.Strategy.Type, fairlead.Replace)
+		}
 		completeStrategy(&env.Strategy)
 	}
 }
@@ -118,6 +121,9 @@ func completeStrategy(s *fairlead.Strategy) {
 	set(&s.RollbackWindow, minutes(30))
 	if s.Holdback == nil {
 		holdback := fairlead.Percent(5)
+		if s.Type == fairlead.Replace {
+			holdback = 0
+		}
 		s.Holdback = &holdback
 	}
 	completeGuards(s)

@@ -51,7 +51,7 @@ func TestGeneratedFilesAreCurrent(t *testing.T) {
 // descriptionsFile returns descriptions.go for the comments of the App's types.
 func descriptionsFile(t *testing.T) []byte {
 	comments := map[string]string{}
-	for _, file := range []string{"../app.go", "../environment.go", "../signal.go"} {
+	for _, file := range []string{"../app.go", "../environment.go", "../signal.go", "../container.go"} {
 		parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ParseComments)
 		if err != nil {
 			t.Fatal(err)
@@ -155,6 +155,9 @@ func sections() []section {
 		{"`spec.readiness`, `spec.health`", reflect.TypeFor[fairlead.Check]()},
 		{"`spec.secrets[]`", reflect.TypeFor[fairlead.SecretRef]()},
 		{"`spec.resources`", reflect.TypeFor[fairlead.Resources]()},
+		{"`spec.resources.gpu`", reflect.TypeFor[fairlead.GPU]()},
+		{"`spec.volumes[]`", reflect.TypeFor[fairlead.Volume]()},
+		{"`spec.loosen`", reflect.TypeFor[fairlead.Loosen]()},
 		{"`spec.network`", reflect.TypeFor[fairlead.Network]()},
 		{"`spec.gates[]`", reflect.TypeFor[fairlead.Gate]()},
 		{"`spec.assignment`", reflect.TypeFor[fairlead.Assignment]()},

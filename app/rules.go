@@ -22,6 +22,7 @@ type rule struct {
 	some    bool    // a list must have items
 	keys    string  // pattern of a map's names
 	keySays string
+	wrong   func(string) string // says what is wrong with text better than the pattern does; "" where it cannot
 }
 
 const (
@@ -33,20 +34,22 @@ const (
 	pathPattern     = `^/[^\s?#\x00-\x1f\x7f]*$`
 	textPattern     = `^[^\x00]+$`
 	relativePattern = `^[^/\x00-\x1f\x7f][^\x00-\x1f\x7f]*$`
-	imagePattern    = `^[a-z0-9][a-z0-9._:/-]{0,255}@sha256:[0-9a-f]{64}$`
 	repoPattern     = `^[^-\s\x00-\x1f\x7f][^\x00-\x1f\x7f]*$`
 	refPattern      = `^[^-\s\x00-\x1f\x7f][^\s\x00-\x1f\x7f]{0,254}$`
 	reachPattern    = `^(\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?):[1-9][0-9]{0,4}$`
 	httpPattern     = `^https?://[^\s?#]+$`
 	tokenPattern    = `^[A-Za-z0-9_-]{1,64}$`
+	volumePattern   = `^(/[A-Za-z0-9._@+-]+)+$`
 )
 
 // rules returns the rules by "Type.field".
 func rules() map[string]rule {
 	command := rule{some: true, items: 256, pattern: textPattern, says: "text that is not empty and without NUL", long: 32768}
+	besideFile := rule{pattern: relativePattern, says: "a path relative to the App file", long: 1024}
 	files := rule{items: 1000, pattern: relativePattern, says: "a path relative to the artifact", long: 1024}
 	variables := rule{items: 256, keys: variablePattern, keySays: "the name of an environment variable"}
 	name := rule{pattern: namePattern, says: nameSays}
+	secret := rule{pattern: secretPattern, says: "a name of at most 64 letters, digits, _, . and -"}
 	hour := time.Hour.Seconds()
 	return map[string]rule{
 		"App.apiVersion":          {enum: []string{fairlead.APIVersion}},
@@ -62,10 +65,15 @@ func rules() map[string]rule {
 		"AppSpec.prompt":          files,
 		"AppSpec.config":          files,
 		"AppSpec.secrets":         {items: 100},
+		"AppSpec.volumes":         {items: 32},
 		"AppSpec.gates":           {items: 100},
 		"AppSpec.environments":    {items: 20},
-		"Artifact.directory":      {pattern: relativePattern, says: "a path relative to the App file", long: 1024},
-		"Artifact.image":          {pattern: imagePattern, says: "an image by digest, such as registry.example/app@sha256:..."},
+		"Artifact.directory":      besideFile,
+		"Artifact.image":          {pattern: imagePattern, says: imageSays, long: longImage, wrong: wrongImage},
+		"Artifact.dockerfile":     besideFile,
+		"Artifact.context":        besideFile,
+		"Artifact.archive":        besideFile,
+		"Artifact.credentials":    secret,
 		"GitSource.git":           {pattern: repoPattern, says: "a path or a URL", long: 1024},
 		"GitSource.ref":           {pattern: refPattern, says: "a branch, a tag or a commit"},
 		"GitSource.build":         {items: 256, pattern: textPattern, says: command.says, long: command.long},
@@ -76,10 +84,19 @@ func rules() map[string]rule {
 		"Check.timeout":           {min: 0.001, max: hour},
 		"Check.failures":          {min: 1, max: 1000},
 		"Check.deadline":          {min: 0.001, max: 24 * hour},
-		"SecretRef.name":          {pattern: secretPattern, says: "a name of at most 64 letters, digits, _, . and -"},
+		"SecretRef.name":          secret,
 		"SecretRef.version":       {min: 1, max: math.MaxInt32},
 		"Resources.cpu":           {pattern: cpuPattern, says: `an amount of CPU such as "500m" or "2"`},
 		"Resources.memory":        {pattern: memoryPattern, says: `an amount of memory such as "256Mi"`},
+		"GPU.count":               {min: 1, max: 64},
+		"GPU.memory":              {pattern: memoryPattern, says: `an amount of memory such as "16Gi"`},
+		"GPU.share":               {min: 1, max: 100},
+		"GPU.vendor":              {enum: []string{"nvidia", "amd"}},
+		"Volume.name":             name,
+		"Volume.path":             {pattern: volumePattern, says: `an absolute path of letters, digits, ., _, @, + and -, such as "/data"`, long: 255},
+		"Volume.size":             {pattern: memoryPattern, says: `an amount of storage such as "10Gi"`},
+		"Loosen.capabilities":     {items: 64, enum: capabilities(), wrong: wrongCapability},
+		"Loosen.processes":        {min: 513, max: 65536},
 		"Network.reach":           {items: 100, pattern: reachPattern, says: `"host:port"`},
 		"Gate.name":               name,
 		"Gate.command":            command,
@@ -94,7 +111,7 @@ func rules() map[string]rule {
 		"Environment.replicas":    {min: 1, max: 100},
 		"Environment.sandbox":     {enum: []string{fairlead.SandboxRequired, fairlead.SandboxPreferred}},
 		"Environment.env":         variables,
-		"Strategy.type":           {enum: []string{fairlead.Canary, fairlead.BlueGreen, fairlead.Rolling}},
+		"Strategy.type":           {enum: []string{fairlead.Canary, fairlead.BlueGreen, fairlead.Rolling, fairlead.Replace}},
 		"Strategy.alpha":          {min: 0, max: 0.5, open: true},
 		"Strategy.beta":           {min: 0, max: 0.5, open: true},
 		"Strategy.tolerance":      {min: 1, max: 100},

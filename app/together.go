@@ -18,6 +18,9 @@ import (
 func (c *checking) app(app fairlead.App) {
 	spec := app.Spec
 	c.artifact(spec.Artifact)
+	if spec.Command == nil && !spec.Artifact.Container() {
+		c.problem("spec.command", "is required and not empty")
+	}
 	for _, list := range []struct {
 		name  string
 		paths []string
@@ -40,20 +43,32 @@ func (c *checking) app(app fairlead.App) {
 	c.signals("spec", spec.Signals)
 	c.environments(spec.Environments)
 	c.gates(spec)
+	c.volumes(spec)
+	c.loosen(spec)
 }
 
 func (c *checking) artifact(a fairlead.Artifact) {
 	sources := 0
-	for _, set := range []bool{a.Directory != "", a.Image != "", a.Git != nil} {
+	for _, set := range []bool{a.Directory != "", a.Git != nil, a.Image != "", a.Dockerfile != "", a.Archive != ""} {
 		if set {
 			sources++
 		}
 	}
 	if sources != 1 {
-		c.problem("spec.artifact", "want exactly one of directory, image and from, found %d", sources)
+		c.problem("spec.artifact", "want exactly one of directory, from, image, dockerfile and archive, found %d", sources)
 	}
-	if a.Directory != "" {
-		c.path("spec.artifact.directory", path.Clean(a.Directory))
+	if a.Context != "" && a.Dockerfile == "" {
+		c.problem("spec.artifact.context", "is what a dockerfile copies from; there is none")
+	}
+	if a.Credentials != "" && a.Image == "" && a.Dockerfile == "" {
+		c.problem("spec.artifact.credentials", "are for a registry, which only image and dockerfile ask")
+	}
+	for _, given := range []struct{ name, path string }{
+		{"directory", a.Directory}, {"dockerfile", a.Dockerfile}, {"context", a.Context}, {"archive", a.Archive},
+	} {
+		if given.path != "" {
+			c.path("spec.artifact."+given.name, path.Clean(given.path))
+		}
 	}
 	if a.Git != nil {
 		c.path("spec.artifact.from.directory", path.Clean(a.Git.Directory))
@@ -100,10 +115,28 @@ func (c *checking) resources(r fairlead.Resources) {
 			c.problem("spec.resources.cpu", "%v", err)
 		}
 	}
-	if r.Memory != "" && memoryForm.MatchString(r.Memory) {
-		if _, err := ParseMemory(r.Memory); err != nil {
-			c.problem("spec.resources.memory", "%v", err)
+	c.amount("spec.resources.memory", r.Memory, "memory")
+	if g := r.GPU; g != nil {
+		c.amount("spec.resources.gpu.memory", g.Memory, "memory")
+		asked := 0
+		for _, set := range []bool{g.Count != 0, g.Memory != "", g.Share != 0} {
+			if set {
+				asked++
+			}
 		}
+		if asked != 1 {
+			c.problem("spec.resources.gpu", "want exactly one of count, memory and share, found %d", asked)
+		}
+	}
+}
+
+// amount demands an amount of bytes that is above 0 and can be had.
+func (c *checking) amount(field, amount, of string) {
+	if !memoryForm.MatchString(amount) {
+		return // the field's own rule has said so
+	}
+	if _, err := ParseMemory(amount); err != nil {
+		c.problem(field, "%q is not an amount of %s such as \"256Mi\" or \"2Gi\"", clip(amount), of)
 	}
 }
 
@@ -202,14 +235,7 @@ func (c *checking) gates(spec fairlead.AppSpec) {
 }
 
 func (c *checking) strategy(field string, s fairlead.Strategy) {
-	if s.Type != fairlead.Canary {
-		if len(s.Steps) > 0 {
-			c.problem(field+".steps", "only a canary has steps; this is %s", clip(s.Type))
-		}
-		if s.Adaptive != nil {
-			c.problem(field+".adaptive", "only a canary has steps that adapt; this is %s", clip(s.Type))
-		}
-	}
+	c.fits(field, s)
 	if len(s.Steps) > 0 && s.Adaptive != nil {
 		c.problem(field+".adaptive", "steps and adaptive exclude each other")
 	}
@@ -231,6 +257,28 @@ func (c *checking) strategy(field string, s fairlead.Strategy) {
 	c.unique(field+".guards", "name", len(s.Guards), func(i int) string { return s.Guards[i].Name })
 	for i, guard := range s.Guards {
 		c.guard(fmt.Sprintf("%s.guards[%d]", field, i), guard)
+	}
+}
+
+// fits demands that a strategy has what its type can use, and no more.
+func (c *checking) fits(field string, s fairlead.Strategy) {
+	if len(s.Steps) > 0 && s.Type != fairlead.Canary {
+		c.problem(field+".steps", "only a canary has steps; this is %s", clip(s.Type))
+	}
+	if s.Adaptive != nil && s.Type != fairlead.Canary {
+		c.problem(field+".adaptive", "only a canary has steps that adapt; this is %s", clip(s.Type))
+	}
+	if s.Shrink && s.Type != fairlead.Canary && s.Type != fairlead.BlueGreen {
+		c.problem(field+".shrink", "makes room for a release beside the old one, in canary and blueGreen; this is %s", clip(s.Type))
+	}
+	if s.Type != fairlead.Replace {
+		return
+	}
+	if s.Mirror != nil {
+		c.problem(field+".mirror", "copies what the old release answers, and replace ends it first")
+	}
+	if s.Holdback != nil && *s.Holdback > 0 {
+		c.problem(field+".holdback", "keeps a share on the old release, and replace ends it first; leave it out")
 	}
 }
 
