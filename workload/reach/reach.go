@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/netip"
 	"strconv"
+	"strings"
 
 	"github.com/fairlead/fairlead"
 )
@@ -27,7 +28,9 @@ const mostReach = 64
 
 // Parse plans the addresses inside for network: an IP literal stands for
 // itself, localhost for 127.0.0.1, and each other name gets a loopback address of
-// its own from 127.77.0.0/16.
+// its own from 127.77.0.0/16. A name that ends in .localhost, such as the route of
+// another app, is the loopback of this machine outside (RFC 6761, section 6.3), on
+// which the gateway listens.
 func Parse(network fairlead.Network) ([]Rule, error) {
 	if len(network.Reach) > mostReach {
 		return nil, fairlead.Errorf(fairlead.Invalid, "", "%d addresses to reach; at most %d", len(network.Reach), mostReach)
@@ -56,13 +59,21 @@ func Parse(network fairlead.Network) ([]Rule, error) {
 			}
 			at = named[host]
 		}
-		rule := Rule{Host: host, At: at, Port: uint16(port), Target: target}
+		rule := Rule{Host: host, At: at, Port: uint16(port), Target: outside(host, text)}
 		if key := fmt.Sprint(at, port); !seen[key] {
 			seen[key] = true
 			rules = append(rules, rule)
 		}
 	}
 	return rules, nil
+}
+
+// outside is where connections to host:port are dialled.
+func outside(host, port string) string {
+	if strings.HasSuffix(host, ".localhost") {
+		host = "127.0.0.1"
+	}
+	return net.JoinHostPort(host, port)
 }
 
 // validHost reports whether s may stand in a hosts file: letters, digits, dots,

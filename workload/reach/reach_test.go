@@ -27,3 +27,16 @@ func TestEachNameToReachHasAnAddressOfItsOwn(t *testing.T) {
 		}
 	}
 }
+
+func TestTheRouteOfAnotherAppIsOnTheMachinesLoopback(t *testing.T) {
+	rules, err := Parse(fairlead.Network{Reach: []string{"api.localhost:8080", "api.example.com:443"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if at, target := rules[0].At.String(), rules[0].Target; at != "127.77.0.1" || target != "127.0.0.1:8080" {
+		t.Errorf("api.localhost is %s inside and %s outside, want an address of its own and 127.0.0.1:8080", at, target)
+	}
+	if rules[1].Target != "api.example.com:443" {
+		t.Errorf("api.example.com is %s outside, want itself", rules[1].Target)
+	}
+}
