@@ -1,6 +1,10 @@
 package workload
 
-import "github.com/fairlead/fairlead"
+import (
+	"path/filepath"
+
+	"github.com/fairlead/fairlead"
+)
 
 // Image is a container image as an engine of this machine holds it.
 type Image struct {
@@ -25,13 +29,17 @@ type Device struct {
 	ID     string            `json:"id"`               // stable over restarts of the machine, such as "GPU-5ad..." or "0000:03:00.0"
 	Vendor string            `json:"vendor"`           // nvidia or amd
 	Name   string            `json:"name"`             // such as "NVIDIA L4"
-	Nodes  []string          `json:"nodes"`            // device files, such as /dev/nvidia0
+	Root   string            `json:"root,omitempty"`   // directory below which this machine has Nodes; "" for /, tests have others
+	Nodes  []string          `json:"nodes"`            // device files as the instance sees them, such as /dev/nvidia0; see [Device.Source]
 	Mounts []Mount           `json:"mounts,omitempty"` // the vendor's libraries, read-only
 	Env    map[string]string `json:"env,omitempty"`    // by which its libraries find it
 	CDI    string            `json:"cdi,omitempty"`    // its qualified name for engines that know CDI, such as "nvidia.com/gpu=0"
 	Share  float64           `json:"share"`            // of the device that is this instance's; 1 is all of it
 	Memory int64             `json:"memory,omitempty"` // bytes of the device's memory that are this instance's; 0 where it has all
 }
+
+// Source is where this machine has the device file that an instance sees at node.
+func (d Device) Source(node string) string { return filepath.Join("/", d.Root, node) }
 
 // Mount is a file or directory of this machine that an instance sees, read-only.
 type Mount struct {
