@@ -1,0 +1,73 @@
+package room
+
+import (
+	"fmt"
+
+	"github.com/fairlead/fairlead"
+)
+
+// Need is what one instance asks for. Zero is no limit, or none of it.
+type Need struct {
+	MilliCPU int64         `json:"milliCPU,omitempty"`
+	Memory   int64         `json:"memory,omitempty"` // bytes
+	GPU      *fairlead.GPU `json:"gpu,omitempty"`
+}
+
+// Part is some instances of one release.
+type Part struct {
+	Site    fairlead.Site `json:"site"`
+	Release int           `json:"release"` // 0 for one that is not made yet
+	Count   int           `json:"count"`
+	Each    Need          `json:"each"`
+}
+
+// Name says which release it is of, such as "triage@3 in production".
+func (p Part) Name() string {
+	if p.Release == 0 {
+		return fmt.Sprintf("the new %s in %s", p.Site.App, p.Site.Env)
+	}
+	return fmt.Sprintf("%s@%d in %s", p.Site.App, p.Release, p.Site.Env)
+}
+
+// Stage is what a site runs at one time.
+type Stage []Part
+
+// Plan is what a site runs from now on. Its stages come one after the other, and of
+// each resource the largest counts.
+type Plan struct {
+	Site    fairlead.Site `json:"site"`
+	Stages  []Stage       `json:"stages"`
+	Volumes []Volume      `json:"volumes,omitempty"`
+}
+
+// Volume is storage that a site declares.
+type Volume struct {
+	Name string `json:"name"`
+	Size int64  `json:"size"` // bytes that it may hold
+	Used int64  `json:"used"` // bytes that it holds
+}
+
+// Hold is a part of a device that an instance has.
+type Hold struct {
+	Instance string        `json:"instance"`
+	Site     fairlead.Site `json:"site"`
+	Release  int           `json:"release"`
+	Device   string        `json:"device"` // its id
+	Share    float64       `json:"share"`  // of the device; 1 is all of it
+}
+
+// Taken is all that is promised on a machine.
+type Taken struct {
+	Plans []Plan `json:"plans"`
+	Holds []Hold `json:"holds,omitempty"`
+}
+
+// Ask is what a deploy needs beside all else. Its plan takes the place of the one
+// that its site has in Taken.
+type Ask struct {
+	Plan
+	Release int   // whose instances are asked for; 0 for one that is not made yet
+	Now     Stage // what runs at its site already: what asks for no more fits
+	Storage int64 // bytes of volumes that were not declared before
+	Image   int64 // bytes of an image that is not on this machine yet
+}
