@@ -32,6 +32,7 @@ var edges = map[string]string{
 	"rollout -> workload":                                    "instances are what a rollout starts and stops",
 	"workload/local -> workload/shim":                        "a sandbox is a kind of body that a shim keeps",
 	"workload/local -> workload/reach":                       "a sandbox reaches out only by rule",
+	"workload/container -> workload/shim":                    "a container is a kind of body that a shim keeps",
 	"workload/shim -> workload/reach":                        "what an instance may reach is checked before it starts",
 	"workload/local/doctor -> workload/shim":                 "an attacker is a job under a shim",
 	"workload/local/doctor/attack/testshim -> workload/shim": "a shim for tests",

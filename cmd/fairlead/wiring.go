@@ -14,6 +14,7 @@ import (
 	"github.com/fairlead/fairlead/store/sqlite"
 	"github.com/fairlead/fairlead/tour"
 	"github.com/fairlead/fairlead/workload"
+	"github.com/fairlead/fairlead/workload/container"
 	"github.com/fairlead/fairlead/workload/local"
 	"github.com/fairlead/fairlead/workload/local/doctor"
 	"github.com/fairlead/fairlead/workload/local/doctor/attack"
@@ -27,11 +28,12 @@ func processes() map[string]func([]string) int {
 		return func(args []string) int { return local.Main(name, args) }
 	}
 	return map[string]func([]string) int{
-		shim.Name:      func(args []string) int { return shim.Main(args, server.Kinds()) },
-		local.InitName: sandboxed(local.InitName),
-		local.ExecName: sandboxed(local.ExecName),
-		attack.Name:    attack.Main,
-		"gateway":      runGateway,
+		shim.Name:          func(args []string) int { return shim.Main(args, server.Kinds()) },
+		local.InitName:     sandboxed(local.InitName),
+		local.ExecName:     sandboxed(local.ExecName),
+		container.InitName: container.Init,
+		attack.Name:        attack.Main,
+		"gateway":          runGateway,
 	}
 }
 
