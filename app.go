@@ -24,7 +24,7 @@ type Metadata struct {
 type AppSpec struct {
 	Artifact     Artifact          `json:"artifact"`               // what is released
 	Command      []string          `json:"command,omitempty"`      // program and arguments, relative to the artifact; no shell; an image may have its own
-	Port         int               `json:"port,omitempty"`         // TCP port the app listens on inside its own network, also in $PORT (default 8080)
+	Port         int               `json:"port,omitempty"`         // TCP port the app listens on inside its own network, also in $PORT (default 8080); of an image the one that it exposes
 	Env          map[string]string `json:"env,omitempty"`          // environment variables; never secrets
 	Readiness    *Check            `json:"readiness,omitempty"`    // may it take traffic (default GET / answers below 500)
 	Health       *Check            `json:"health,omitempty"`       // is it alive; failing restarts it (default: none)

@@ -18,8 +18,8 @@ type Volume struct {
 	Name   string `json:"name"`
 	Path   string `json:"path"`             // absolute, where the app sees it
 	Size   string `json:"size"`             // bytes such as "10Gi"; accounted and measured
-	Fresh  bool   `json:"fresh,omitempty"`  // each release begins with an empty one (default: it survives releases)
-	Shared bool   `json:"shared,omitempty"` // several instances may write at once (default: one writer)
+	Fresh  bool   `json:"fresh,omitempty"`  // each release begins with an empty one; without it, it survives releases
+	Shared bool   `json:"shared,omitempty"` // several instances may write at once; without it, one writes and releases replace each other
 }
 
 // GPU is what an instance needs of graphics processors: whole devices by count, or a

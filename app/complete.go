@@ -11,7 +11,9 @@ import (
 // is, may be applied twice, and does not check anything.
 func Complete(app fairlead.App) fairlead.App {
 	spec := &app.Spec
-	set(&spec.Port, 8080)
+	if !spec.Artifact.Container() { // an image may say its own
+		set(&spec.Port, 8080)
+	}
 	set(&spec.Drain, seconds(30))
 	set(&spec.RunLimit, spec.Drain)
 	set(&spec.Timeout, seconds(30))

@@ -25,7 +25,7 @@ func descriptions() map[string]string {
 		"AppSpec.loosen":          "what containers may do beyond the default",
 		"AppSpec.model":           "files of the artifact that hold the model",
 		"AppSpec.network":         "what an instance may reach",
-		"AppSpec.port":            "TCP port the app listens on inside its own network, also in $PORT (default 8080)",
+		"AppSpec.port":            "TCP port the app listens on inside its own network, also in $PORT (default 8080); of an image the one that it exposes",
 		"AppSpec.prompt":          "files of the artifact that hold prompts",
 		"AppSpec.readiness":       "may it take traffic (default GET / answers below 500)",
 		"AppSpec.resources":       "limits of one instance",
@@ -143,9 +143,9 @@ func descriptions() map[string]string {
 		"Strategy.type":           "canary, blueGreen, rolling or replace (default canary); with a volume of one writer it is replace",
 		"Strategy.warmup":         "time in each step in which latency is not judged (default 5s)",
 		"Volume":                  "Volume is storage of an environment that outlives instances.",
-		"Volume.fresh":            "each release begins with an empty one (default: it survives releases)",
+		"Volume.fresh":            "each release begins with an empty one; without it, it survives releases",
 		"Volume.path":             "absolute, where the app sees it",
-		"Volume.shared":           "several instances may write at once (default: one writer)",
+		"Volume.shared":           "several instances may write at once; without it, one writes and releases replace each other",
 		"Volume.size":             "bytes such as \"10Gi\"; accounted and measured",
 	}
 }

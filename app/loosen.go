@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/fairlead/fairlead"
+	"github.com/fairlead/fairlead/internal/strictyaml"
 )
 
 // capabilities are those that a container may keep: what they allow stays inside
@@ -32,6 +33,8 @@ func wrongCapability(name string) string {
 		return fmt.Sprintf("%s reaches beyond the container to the whole machine; no container is given it", bare)
 	case slices.Contains(capabilities(), bare) && (prefixed || bare != name):
 		return fmt.Sprintf("write %s for %s", bare, name)
+	case !slices.Contains(capabilities(), name):
+		return fmt.Sprintf("%q is no capability that a container can keep%s", clip(name), strictyaml.DidYouMean(name, capabilities()))
 	}
 	return ""
 }

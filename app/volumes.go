@@ -3,11 +3,14 @@ package app
 import (
 	"fmt"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/fairlead/fairlead"
 )
+
+var volumeForm = regexp.MustCompile(volumePattern)
 
 // OneWriter returns the first of volumes that only one instance may write to and
 // that releases hand on, so that an old and a new release must never run at once.
@@ -26,7 +29,7 @@ func (c *checking) volumes(spec fairlead.AppSpec) {
 	for i, v := range spec.Volumes {
 		at := fmt.Sprintf("spec.volumes[%d]", i)
 		c.amount(at+".size", v.Size, "storage")
-		if c.has(at + ".path") {
+		if !volumeForm.MatchString(v.Path) {
 			continue // its form is wrong already
 		}
 		if clean := path.Clean(v.Path); clean != v.Path {
@@ -37,7 +40,7 @@ func (c *checking) volumes(spec fairlead.AppSpec) {
 			c.problem(at+".path", "%s", says)
 		}
 		for _, other := range spec.Volumes[:i] {
-			if within(v.Path, other.Path) || within(other.Path, v.Path) {
+			if volumeForm.MatchString(other.Path) && (within(v.Path, other.Path) || within(other.Path, v.Path)) {
 				c.problem(at+".path", "%q and %q of %s lie in each other; volumes stand side by side", clip(v.Path), clip(other.Path), clip(other.Name))
 			}
 		}
