@@ -24,13 +24,16 @@ type Line struct {
 }
 
 // Fit says whether what is asked for has room on m beside what is taken.
-func Fit(m Machine, taken Taken, ask Ask) Answer {
-	others := taken.without(ask.Site)
-	lines := []Line{m.fitCPU(others, ask), m.fitMemory(others, ask), m.fitStorage(others, ask), m.fitImage(ask), m.fitDevices(others, taken.Holds, ask)}
+func Fit(m Machine, taken []Plan, ask Ask) Answer {
+	others := without(taken, ask.Site)
+	lines := []Line{m.fitCPU(others, ask), m.fitMemory(others, ask), m.fitStorage(others, ask), m.fitImage(ask), fitDevices(others, ask)}
 	a := Answer{Fits: true, Unlimited: unlimited(append(others, ask.Plan))}
 	for _, line := range lines {
 		if line.Resource == "" {
 			continue // nothing is asked of it, or it is not known
+		}
+		if line.Resource == "memory" && len(a.Unlimited) > 0 {
+			line.Text += "; without a limit, and so counted as nothing: " + strings.Join(a.Unlimited, ", ")
 		}
 		a.Lines = append(a.Lines, line)
 		a.Fits = a.Fits && line.Fits
@@ -46,15 +49,12 @@ func (a Answer) Why() string {
 			why = append(why, line.Text)
 		}
 	}
-	if len(why) > 0 && len(a.Unlimited) > 0 {
-		why = append(why, "without a memory limit, and so counted as nothing: "+strings.Join(a.Unlimited, ", "))
-	}
 	return strings.Join(why, "; ")
 }
 
-func (t Taken) without(site fairlead.Site) []Plan {
+func without(plans []Plan, site fairlead.Site) []Plan {
 	var others []Plan
-	for _, p := range t.Plans {
+	for _, p := range plans {
 		if p.Site != site {
 			others = append(others, p)
 		}

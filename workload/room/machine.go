@@ -16,13 +16,12 @@ package room
 // Machine is what a machine has for instances. A zero amount is one that is not
 // known; what is not known is not checked.
 type Machine struct {
-	MilliCPU int64    `json:"milliCPU"`          // thousandths of a core that this process may use
-	Memory   int64    `json:"memory"`            // bytes, of the machine or the control group that this process is in
-	Bounded  string   `json:"bounded,omitempty"` // by what Memory is bounded, where it is not the machine
-	Reserve  int64    `json:"reserve"`           // bytes of Memory that are not for instances
-	State    Disk     `json:"state"`             // where volumes and content are
-	Engine   *Disk    `json:"engine,omitempty"`  // where a container engine keeps images, if that is another file system
-	Devices  []Device `json:"devices,omitempty"`
+	MilliCPU int64  `json:"milliCPU"`          // thousandths of a core that this process may use
+	Memory   int64  `json:"memory"`            // bytes, of the machine or the control group that this process is in
+	Bounded  string `json:"bounded,omitempty"` // by what Memory is bounded, where it is not the machine
+	Reserve  int64  `json:"reserve"`           // bytes of Memory that are not for instances
+	State    Disk   `json:"state"`             // where volumes and content are
+	Engine   *Disk  `json:"engine,omitempty"`  // where a container engine keeps images, if that is another file system
 }
 
 // Disk is a file system.
@@ -30,15 +29,6 @@ type Disk struct {
 	Path string `json:"path"`
 	Size int64  `json:"size"` // bytes
 	Free int64  `json:"free"` // bytes that this user may still write
-}
-
-// Device is one GPU.
-type Device struct {
-	ID     string `json:"id"`
-	Name   string `json:"name"`
-	Vendor string `json:"vendor"`           // nvidia or amd
-	Memory int64  `json:"memory"`           // bytes
-	Failed string `json:"failed,omitempty"` // why no instance gets it
 }
 
 // Reserve returns what of a machine's memory is not for instances: a sixteenth, at

@@ -47,27 +47,17 @@ type Volume struct {
 	Used int64  `json:"used"` // bytes that it holds
 }
 
-// Hold is a part of a device that an instance has.
-type Hold struct {
-	Instance string        `json:"instance"`
-	Site     fairlead.Site `json:"site"`
-	Release  int           `json:"release"`
-	Device   string        `json:"device"` // its id
-	Share    float64       `json:"share"`  // of the device; 1 is all of it
-}
-
-// Taken is all that is promised on a machine.
-type Taken struct {
-	Plans []Plan `json:"plans"`
-	Holds []Hold `json:"holds,omitempty"`
-}
-
 // Ask is what a deploy needs beside all else. Its plan takes the place of the one
-// that its site has in Taken.
+// that its site has in what is taken.
 type Ask struct {
 	Plan
 	Release int   // whose instances are asked for; 0 for one that is not made yet
 	Now     Stage // what runs at its site already: what asks for no more fits
 	Storage int64 // bytes of volumes that were not declared before
 	Image   int64 // bytes of an image that is not on this machine yet
+	Place   Place // nil where this machine's devices are not known: they are not checked then
 }
+
+// Place says how many of the wanted instances can have the devices that they ask for,
+// beside those of the promised parts, and where not all can, why.
+type Place func(promised []Part, wanted Part) (fit int, why string)
