@@ -98,6 +98,11 @@ func (w *world) census() []string {
 			add("cgroup", path)
 		}
 	})
+	if w.engine != nil && w.engine.Runs() {
+		for _, what := range w.inEngine() {
+			add("in the engine", what)
+		}
+	}
 	below(w.seen(w.temp()), func(path string, _ fs.DirEntry) { add("temporary file", path) })
 	below(w.seen(w.state), func(path string, d fs.DirEntry) {
 		if !slices.Contains(w.spared, path) && !kept.MatchString(path) || d.Type()&os.ModeSocket != 0 {

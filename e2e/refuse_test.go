@@ -21,7 +21,6 @@ func TestWhatCannotBeReleasedSaysWhyAndWhatToDo(t *testing.T) {
 		what, artifact string
 		says           []string
 	}{
-		{"an image", "{image: registry.example/x@sha256:" + strings.Repeat("0", 64) + "}", []string{"unsupported", "image"}},
 		{"a repository that is not there", "{from: {git: ./nothing}}", []string{"nothing"}},
 		{"a build that fails", "{from: {git: ./repo, build: [./app, fail]}}", []string{"build", "exit status 1"}},
 		{"a build that makes nothing", "{from: {git: ./repo, directory: out}}", []string{"out"}},

@@ -18,6 +18,8 @@ type behaviour struct {
 	Failures float64
 	Latency  time.Duration
 	Exit     bool
+	Deaf     bool
+	Port     string
 	Unready  bool
 	Warmup   time.Duration
 	Signals  []string
@@ -38,6 +40,7 @@ type appFile struct {
 	lines        string // such as "  drain: 2s\n"
 	environments string // such as "    - {name: production}\n"; default production with the strategy fast
 	artifact     string // default the directory of the release
+	image        bool   // the artifact is an image, which has a command
 }
 
 // lay writes a release and its App file, and returns the file.
@@ -59,16 +62,19 @@ func (w *world) lay(b behaviour, f appFile) string {
 	if f.environments == "" {
 		f.environments = "    - {name: production, strategy: " + fast + "}\n"
 	}
+	command := "  command: [./app]\n"
+	if f.image {
+		command = "" // it is the image's
+	}
 	file := filepath.Join(w.dir, b.Version+".yaml")
 	write(w, file, fmt.Sprintf(`apiVersion: fairlead.dev/v1
 kind: App
 metadata: {name: %s}
 spec:
   artifact: %s
-  command: [./app]
-  readiness: {path: /readyz, interval: 200ms}
+%s  readiness: {path: /readyz, interval: 200ms}
 %s  environments:
-%s`, w.named, f.artifact, f.lines, f.environments))
+%s`, w.named, f.artifact, command, f.lines, f.environments))
 	return file
 }
 

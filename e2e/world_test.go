@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/fairlead/fairlead/api/client"
+	"github.com/fairlead/fairlead/workload/container/enginetest"
 )
 
 // world is one Fairlead with a state directory of its own. What it started is
@@ -29,6 +30,7 @@ type world struct {
 	enter   []string            // what runs a command where the world is, if that is not here
 	root    string              // the world's root as this test sees it, if it is not the same
 	plane   *plane              // the newest control plane
+	engine  *enginetest.Engine  // where its containers run, if there are any
 	named   string              // the app's name, which no other test has
 	spared  []string            // files in the state directory that the test itself left there
 	mu      sync.Mutex
@@ -133,6 +135,9 @@ var anyPort = []string{"--listen", "127.0.0.1:0", "--api", "127.0.0.1:0"}
 func (w *world) up(flags ...string) *plane {
 	w.Helper()
 	args := append([]string{"up", "--output", "json"}, anyPort...)
+	if w.engine != nil {
+		args = append(args, "--engine", w.engine.Host)
+	}
 	p := &plane{cmd: w.command(append(args, flags...)...), exited: make(chan struct{}), log: &journal{}}
 	out, err := p.cmd.StdoutPipe()
 	if err != nil {

@@ -5,6 +5,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
@@ -27,6 +28,8 @@ type config struct {
 	Failures float64       // share of the requests that are answered with 500
 	Latency  time.Duration // of each answer
 	Exit     bool          // end at the start
+	Deaf     bool          // go on after SIGTERM
+	Port     string        // that it listens on, whatever $PORT says
 	Unready  bool          // never be ready
 	Warmup   time.Duration // until it is ready
 	Signals  []string      // values of the header Fairlead-Signal; an answer has one of them
@@ -150,9 +153,12 @@ func serve(c config) {
 	})
 	http.HandleFunc("/try", try)
 	http.HandleFunc("/die", func(http.ResponseWriter, *http.Request) { os.Exit(7) })
-	server := &http.Server{Addr: "127.0.0.1:" + os.Getenv("PORT")}
+	server := &http.Server{Addr: cmp.Or(os.Getenv("HOST"), "127.0.0.1") + ":" + cmp.Or(c.Port, os.Getenv("PORT"))} // images name a host
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
+	if c.Deaf {
+		ctx = context.Background()
+	}
 	go func() {
 		if err := server.ListenAndServe(); err != http.ErrServerClosed {
 			fmt.Println(err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -58,7 +59,7 @@ func Open(ctx context.Context, host string) (*Engine, error) {
 	if !strings.HasPrefix(host, "unix://") {
 		return nil, fairlead.Errorf(fairlead.Unsupported, op, "%s is not an engine of this machine", host).WithHint("name a socket, such as unix:///run/docker.sock")
 	}
-	api, err := client.New(client.WithHost(host), client.WithAPIVersionNegotiation())
+	api, err := client.New(client.WithHost(host))
 	if err != nil {
 		return nil, fairlead.Errorf(fairlead.Invalid, op, "%s: %w", host, err)
 	}
@@ -73,6 +74,17 @@ func Open(ctx context.Context, host string) (*Engine, error) {
 
 // greet learns who answers.
 func (e *Engine) greet(ctx context.Context) error {
+	// The client does not say why a socket cannot be used.
+	conn, err := new(net.Dialer).DialContext(ctx, "unix", strings.TrimPrefix(e.Host, "unix://"))
+	if err != nil {
+		return err
+	}
+	if err := conn.Close(); err != nil {
+		return err
+	}
+	if _, err := e.api.Ping(ctx, client.PingOptions{NegotiateAPIVersion: true}); err != nil { // later the client would go on with an engine that is too old
+		return err
+	}
 	version, err := e.api.ServerVersion(ctx, client.ServerVersionOptions{})
 	if err != nil {
 		return err

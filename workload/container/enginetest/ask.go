@@ -27,17 +27,18 @@ func (e *Engine) Client() *http.Client {
 }
 
 // Ask calls the engine's API past all code of Fairlead, such as GET
-// /containers/json, and decodes the answer into answer unless it is nil. Any answer
-// that is no success fails the test.
+// /containers/json, and decodes the answer into answer unless it is nil; a
+// *[]byte gets it as it is. Any answer that is no success fails the test.
 func (e *Engine) Ask(t testing.TB, method, path string, body, answer any) {
 	t.Helper()
-	if err := e.ask(method, path, body, answer); err != nil {
+	if err := e.Try(method, path, body, answer); err != nil {
 		t.Fatal(err)
 	}
 }
 
-// ask sends a reader as a tar stream and anything else as JSON.
-func (e *Engine) ask(method, path string, body, answer any) error {
+// Try is Ask where a failure is expected. It sends a reader as a tar stream and anything
+// else as JSON.
+func (e *Engine) Try(method, path string, body, answer any) error {
 	kind, sent := "application/x-tar", io.Reader(nil)
 	if reader, ok := body.(io.Reader); ok {
 		sent = reader
@@ -65,6 +66,10 @@ func (e *Engine) ask(method, path string, body, answer any) error {
 	if answer == nil {
 		return nil
 	}
+	if raw, ok := answer.(*[]byte); ok {
+		*raw = text
+		return nil
+	}
 	return json.Unmarshal(text, answer)
 }
 
@@ -86,8 +91,21 @@ func (e *Engine) Build(t testing.TB, name, dir string) string {
 	return made.ID
 }
 
+// Save writes an image with its name into an archive.
+func (e *Engine) Save(t testing.TB, name, file string) {
+	t.Helper()
+	var packed []byte
+	e.Ask(t, "GET", "/images/"+name+"/get", nil, &packed)
+	if err := os.WriteFile(file, packed, 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // Said is what the engine's process has printed since it was launched.
 func (e *Engine) Said() string { return strings.TrimSpace(e.said.String()) }
 
 // Dir is where the engine keeps its state; it holds no symbolic links.
 func (e *Engine) Dir() string { return filepath.Clean(e.dir) }
+
+// Runs reports whether the engine's process runs: it does between Launch and Halt.
+func (e *Engine) Runs() bool { return e.run != nil }
