@@ -60,6 +60,11 @@ type Instances interface {
 	Logs(ctx context.Context, id string, o workload.LogOptions, w io.Writer) error
 }
 
+// Room says what the machine has and what is promised of it.
+type Room interface {
+	Room(ctx context.Context) (client.Room, error)
+}
+
 // Config is what the API needs. All fields are required.
 type Config struct {
 	Version     func() client.Version
@@ -74,6 +79,7 @@ type Config struct {
 	Record      Record
 	Verifier    Verifier
 	Instances   Instances
+	Room        Room
 	Reports     Reports
 	Seen        *rollout.Seen // by the gateway, lately
 	Gates       Gates
@@ -161,6 +167,8 @@ type done struct{}
 func (s *server) registerServer(api huma.API) {
 	register(api, http.MethodGet, "/v1/version", "version", "Who answers",
 		func(context.Context, *struct{}) (client.Version, error) { return s.Version(), nil })
+	register(api, http.MethodGet, "/v1/room", "room", "What the machine has, and what is promised of it",
+		func(ctx context.Context, _ *struct{}) (client.Room, error) { return s.Room.Room(ctx) })
 	register(api, http.MethodPost, "/v1/shutdown", "shutdown", "End the control plane",
 		func(ctx context.Context, in *struct {
 			All bool `query:"all" doc:"end the gateway and all instances too"`

@@ -11,6 +11,7 @@ import (
 	"github.com/fairlead/fairlead/app"
 	"github.com/fairlead/fairlead/release"
 	"github.com/fairlead/fairlead/rollout"
+	"github.com/fairlead/fairlead/workload/room"
 )
 
 // deployments bring releases into environments: a release is made, and a rollout
@@ -18,8 +19,9 @@ import (
 type deployments struct {
 	releases *release.Maker
 	engine   *rollout.Engine
-	routes   *sync.Mutex // held from the look for a free route until a rollout has it
+	routes   *sync.Mutex // held from the look for a free route and for room until a rollout has them
 	making   *sites      // where a deploy is being made
+	rooms    *rooms
 }
 
 // sites are those where something is under way. It is safe for concurrent use.
@@ -74,8 +76,8 @@ func (d deployments) Deploy(ctx context.Context, in client.Deploy, by fairlead.P
 }
 
 // possible refuses a deploy that would be refused after a release was made for
-// nothing: something is moving there already, its route is another's, or it lacks a
-// secret.
+// nothing: something is moving there already, its route is another's, it lacks a secret,
+// or the machine has no room for it at all.
 func (d deployments) possible(ctx context.Context, a fairlead.App, site fairlead.Site, environment fairlead.Environment) error {
 	for _, state := range d.engine.Sites() {
 		if r := state.Rollout; state.Live.Site == site && r != nil && r.Moving() {
@@ -96,7 +98,13 @@ func (d deployments) possible(ctx context.Context, a fairlead.App, site fairlead
 			missing = append(missing, ref.Name)
 		}
 	}
-	return lacking("deploy "+site.App, site.Env, missing)
+	if err := lacking("deploy "+site.App, site.Env, missing); err != nil {
+		return err
+	}
+	return d.rooms.possible(ctx, wish{
+		Beginning: rollout.Beginning{Site: site, Release: room.NotMade, Environment: environment, Kind: rollout.Forward},
+		resources: a.Spec.Resources, volumes: a.Spec.Volumes,
+	})
 }
 
 // lacking is the error of an environment that has no value for some secrets, or nil.
@@ -170,9 +178,14 @@ func (d deployments) begin(ctx context.Context, r fairlead.Release, env string, 
 	if err := d.routeFree(site, environment.Route); err != nil {
 		return rollout.Rollout{}, err
 	}
-	return d.engine.Begin(ctx, rollout.Beginning{
-		Site: site, Release: r.Number, Digest: r.Digest, Environment: environment, Kind: kind, By: by, Why: why,
+	beginning, err := d.rooms.admit(ctx, wish{
+		Beginning: rollout.Beginning{Site: site, Release: r.Number, Digest: r.Digest, Environment: environment, Kind: kind, By: by, Why: why},
+		resources: r.Content.Resources, volumes: r.Content.Volumes,
 	})
+	if err != nil {
+		return rollout.Rollout{}, err
+	}
+	return d.engine.Begin(ctx, beginning)
 }
 
 // routeFree refuses a route that another site has, is about to have, or may go

@@ -1,6 +1,10 @@
 package room
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/fairlead/fairlead"
+)
 
 // fitDevices asks for the devices of each stage beside those that others are promised.
 func fitDevices(others []Plan, ask Ask) (line Line) {
@@ -64,4 +68,21 @@ func mostDevices(stages []Stage) (most Stage) {
 		}
 	}
 	return most
+}
+
+// GPUText says what an instance asks for, such as "1 device" or "16Gi of a device".
+func GPUText(g fairlead.GPU) string {
+	device := "device"
+	if g.Vendor != "" {
+		device = g.Vendor + " " + device
+	}
+	switch {
+	case g.Memory != "":
+		return g.Memory + " of a " + device
+	case g.Share > 0:
+		return fmt.Sprintf("%g %% of a %s", float64(g.Share), device)
+	case g.Count > 1:
+		return fmt.Sprintf("%d %ss", g.Count, device)
+	}
+	return "1 " + device
 }

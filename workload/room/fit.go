@@ -2,6 +2,7 @@ package room
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/fairlead/fairlead"
@@ -27,7 +28,7 @@ type Line struct {
 func Fit(m Machine, taken []Plan, ask Ask) Answer {
 	others := without(taken, ask.Site)
 	lines := []Line{m.fitCPU(others, ask), m.fitMemory(others, ask), m.fitStorage(others, ask), m.fitImage(ask), fitDevices(others, ask)}
-	a := Answer{Fits: true, Unlimited: unlimited(append(others, ask.Plan))}
+	a := Answer{Fits: true, Unlimited: Unlimited(slices.Concat(others, []Plan{ask.Plan}))}
 	for _, line := range lines {
 		if line.Resource == "" {
 			continue // nothing is asked of it, or it is not known
@@ -175,7 +176,7 @@ func (m Machine) fitStorage(others []Plan, ask Ask) Line {
 		return Line{}
 	}
 	free, taken := m.State.Free, ""
-	for _, p := range append(others, ask.Plan) {
+	for _, p := range slices.Concat(others, []Plan{ask.Plan}) {
 		for _, v := range p.Volumes {
 			if n := v.Size - v.Used; n > 0 {
 				free -= n
@@ -200,8 +201,8 @@ func (m Machine) fitImage(ask Ask) Line {
 		Text: fmt.Sprintf("image: %s asked, %s is free on %s", bytesText(ask.Image), bytesText(disk.Free), disk.Path)}
 }
 
-// unlimited names the releases that state no memory limit.
-func unlimited(plans []Plan) []string {
+// Unlimited names the releases that state no memory limit, and so count as nothing.
+func Unlimited(plans []Plan) []string {
 	var names []string
 	seen := map[string]bool{}
 	for _, plan := range plans {

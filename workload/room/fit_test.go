@@ -159,3 +159,17 @@ func TestAmountsReadAsInTheFile(t *testing.T) {
 		}
 	}
 }
+
+func TestAccountsAddUp(t *testing.T) {
+	plans := []Plan{beside("a", 1, 2, 3*gi).Plan, {Site: site("b"), Volumes: []Volume{{Size: 5 * gi, Used: gi}}}}
+	a := Sum(machine(), plans)
+	if a.Memory != (Account{Has: 24 * gi, Reserve: gi, Taken: 12 * gi, Free: 11 * gi}) {
+		t.Errorf("memory: %+v", a.Memory)
+	}
+	if a.Storage != (Account{Has: 100 * gi, Taken: 4 * gi, Free: 36 * gi}) {
+		t.Errorf("storage: %+v", a.Storage)
+	}
+	if a.CPU != (Account{Has: 16000, Free: 16000}) {
+		t.Errorf("cpu: %+v", a.CPU)
+	}
+}

@@ -13,17 +13,20 @@ type Need struct {
 	GPU      *fairlead.GPU `json:"gpu,omitempty"`
 }
 
+// NotMade is the number of a release that is not made yet.
+const NotMade = -1
+
 // Part is some instances of one release.
 type Part struct {
 	Site    fairlead.Site `json:"site"`
-	Release int           `json:"release"` // 0 for one that is not made yet
+	Release int           `json:"release"` // NotMade for one that is not made yet
 	Count   int           `json:"count"`
 	Each    Need          `json:"each"`
 }
 
 // Name says which release it is of, such as "triage@3 in production".
 func (p Part) Name() string {
-	if p.Release == 0 {
+	if p.Release == NotMade {
 		return fmt.Sprintf("the new %s in %s", p.Site.App, p.Site.Env)
 	}
 	return fmt.Sprintf("%s@%d in %s", p.Site.App, p.Release, p.Site.Env)
@@ -51,7 +54,7 @@ type Volume struct {
 // that its site has in what is taken.
 type Ask struct {
 	Plan
-	Release int   // whose instances are asked for; 0 for one that is not made yet
+	Release int   // whose instances are asked for, or NotMade
 	Now     Stage // what runs at its site already: what asks for no more fits
 	Storage int64 // bytes of volumes that were not declared before
 	Image   int64 // bytes of an image that is not on this machine yet
