@@ -71,6 +71,9 @@ func openBox(ctx context.Context, plan boxPlan) (*box, error) {
 			if plan.required {
 				return nil, &shim.Refusal{Reason: lackingText(lacking), Protections: lacking}
 			}
+			if len(plan.setup.Volumes) > 0 {
+				return nil, &shim.Refusal{Reason: withoutRoot(plan.setup.Volumes, why), Protections: lacking}
+			}
 			if !plan.plain {
 				return nil, &shim.Refusal{Reason: "no namespaces can be had here, so an instance could act as the user of Fairlead: " + why.Error(), Protections: lacking}
 			}

@@ -48,6 +48,9 @@ func fileRules(s setup, dir string) []fileRule {
 	if s.SecretDir != "" {
 		rules = append(rules, fileRule{s.SecretDir, readRights})
 	}
+	for _, v := range s.Volumes { // nothing is run from a volume
+		rules = append(rules, fileRule{v.Path, writeRights})
+	}
 	if s.Namespaces {
 		return append(rules, fileRule{"/", unix.LANDLOCK_ACCESS_FS_READ_DIR}, fileRule{"/etc", readRights}, fileRule{"/proc", readRights},
 			fileRule{"/tmp", temp}, fileRule{"/dev/shm", writeRights})

@@ -31,7 +31,8 @@ type setup struct {
 	Required   []string          `json:"required"`
 	Processes  int               `json:"processes"` // RLIMIT_NPROC, 0 for none
 	Secrets    map[string][]byte `json:"secrets"`
-	SecretDir  string            `json:"secretDir"`         // inside
+	SecretDir  string            `json:"secretDir"` // inside
+	Volumes    []workload.Volume `json:"volumes,omitempty"`
 	Cgroups    int               `json:"cgroups"`           // descriptors of cgroup.procs files that follow the others
 	Without    []string          `json:"without,omitempty"` // protections to leave out; set by tests only
 }

@@ -33,7 +33,7 @@ func enterRoot(s setup) error {
 	if err := mountNew(s.Stage, "tmpfs", 0, "mode=0755,size=8m"); err != nil {
 		return err
 	}
-	steps := []func(setup) error{bindSystem, bindArtifact, makeEtc, makeDev, makeProc, makeScratch, makeSecrets}
+	steps := []func(setup) error{bindSystem, bindArtifact, makeEtc, makeDev, makeProc, makeScratch, makeSecrets, bindVolumes}
 	for _, step := range steps {
 		if err := step(s); err != nil {
 			return err

@@ -22,7 +22,12 @@ import (
 var _ shim.Kind = Sandbox{}
 
 // Check implements shim.Kind.
-func (Sandbox) Check(spec workload.Spec) error { return checkDir(spec.Dir) }
+func (Sandbox) Check(spec workload.Spec) error {
+	if err := checkDir(spec.Dir); err != nil {
+		return err
+	}
+	return checkVolumes(spec.Volumes)
+}
 
 // CheckJob implements shim.Kind.
 func (Sandbox) CheckJob(job workload.Job) error { return checkDir(job.Dir) }
@@ -97,7 +102,7 @@ func (s Sandbox) openInstance(ctx context.Context, plan shim.Plan) (shim.Body, e
 	return b.open(ctx, boxPlan{
 		program: plan.Program, tenant: spec.Site.String(),
 		setup: setup{Name: "instance", Stage: stage(plan.Home), Dir: spec.Dir, Command: spec.Command,
-			Port: spec.Port, Reach: rules, Secrets: plan.Secrets},
+			Port: spec.Port, Reach: rules, Secrets: plan.Secrets, Volumes: spec.Volumes},
 		out: plan.Out, err: plan.Err, dial: dial, cgroup: b.cgroup,
 		required: spec.Sandbox == fairlead.SandboxRequired, plain: plan.Plain,
 		asked: spec.Resources, scratch: b.scratch,
