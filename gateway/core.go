@@ -130,7 +130,7 @@ func (c *Core) Status() Status {
 	c.elders.add(flight)
 	return Status{
 		Boot: c.boot, Started: c.started, Applied: applied, InFlight: flight,
-		Expired: expired, Fallback: weights, Ejected: ejected, Runs: c.proxy.registry.runCounts(),
+		Expired: expired, Fallback: weights, Ejected: ejected, Runs: c.proxy.registry.runCounts(), Waiting: c.proxy.registry.waitCounts(),
 		Requests: c.proxy.requests.Load(), Refused: c.proxy.refused.Load(),
 	}
 }

@@ -54,6 +54,10 @@ func (x *exchange) serve(w *paced, r *http.Request) {
 		x.body = newUpload(r, w.control, w.stall)
 		w.body = x.body
 	}
+	if err := x.queue(ctx); err != nil {
+		x.fail(w, r, err)
+		return
+	}
 	x.deadline.start(x.timeout, func() {
 		if x.body.waits() {
 			cancel(errSlowUpload)
@@ -71,6 +75,17 @@ func (x *exchange) serve(w *paced, r *http.Request) {
 		BufferPool: &x.proxy.buffers, ErrorLog: x.proxy.quiet,
 	}
 	forward.ServeHTTP(w, r.WithContext(ctx))
+}
+
+// queue lets a request wait whose site is held, and says why it cannot go on.
+func (x *exchange) queue(ctx context.Context) error {
+	switch {
+	case x.turnedAway:
+		return errLineFull
+	case x.Waits():
+		return x.wait(ctx)
+	}
+	return nil
 }
 
 // end counts the request as ended, whatever became of it.
@@ -171,6 +186,9 @@ func (x *exchange) final(a *http.Response) error {
 	consolecookie.StripSet(a.Header)
 	x.setSession(a.Header)
 	x.setTrace(a.Header)
+	if held := x.heldFor(); held != "" {
+		a.Header.Set(heldHeader, held)
+	}
 	return nil
 }
 

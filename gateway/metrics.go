@@ -25,6 +25,7 @@ func (c *Core) Metrics() []byte {
 	e.one("signals_total", "counter", "Signals that answers reported by Fairlead-Signal.", float64(p.signals.Load()))
 	e.one("signals_ignored_total", "counter", "Reported signals that were left out: malformed, given twice, or too many.", float64(p.ignored.Load()))
 	e.one("in_flight", "gauge", "Requests at an instance now.", float64(inFlight))
+	p.registry.expose(&e)
 	e.one("instances_ejected", "gauge", "Instances out of balance after failed connections.", float64(len(s.Ejected)))
 	e.one("ejections_total", "counter", "How often an instance was ejected.", float64(p.alone.ejections.Load()))
 	p.mirrors.expose(&e)
@@ -41,6 +42,17 @@ func (c *Core) Metrics() []byte {
 	e.one("blocks_dropped_total", "counter", "Blocks that no one took and that the spool had no room for.", float64(c.lost.dropped.Load()))
 	e.one("blocks_unwritten_total", "counter", "Blocks that could not be written.", float64(c.lost.unwritten.Load()))
 	return e.text.Bytes()
+}
+
+// expose says how many requests wait at sites that are held.
+func (g *registry) expose(e *exposition) {
+	var waiting []sample
+	for _, c := range g.waitCounts() {
+		waiting = append(waiting, sample{siteLabels(c.Site), float64(c.Requests)})
+	}
+	e.family("held", "gauge", "Requests that wait until a release has taken the place of another; of sites where some do.", waiting)
+	e.one("held_total", "counter", "Requests that waited so.", float64(g.lines.entered.Load()))
+	e.one("held_refused_total", "counter", "Requests that waited so for their whole time, or that there was no room for.", float64(g.lines.refused.Load()))
 }
 
 // metrics says how many connections there are.

@@ -51,7 +51,13 @@ func (x *exchange) fail(w http.ResponseWriter, _ *http.Request, err error) {
 	if x.cause != nil {
 		why = x.cause()
 	}
+	if held := x.heldFor(); held != "" {
+		w.Header().Set(heldHeader, held)
+	}
 	switch {
+	case errors.Is(err, errLineFull), errors.Is(err, errLineLong):
+		w.Header().Set("Retry-After", "2")
+		writeProblem(w, http.StatusServiceUnavailable, "a new release takes the place of this app, and "+err.Error()+"; try again soon")
 	case errors.Is(err, errNothing):
 		w.Header().Set("Retry-After", "1")
 		writeProblem(w, http.StatusServiceUnavailable, "no instance of this app is ready; try again soon")

@@ -77,6 +77,7 @@ func (p *proxy) install(t *table) {
 		runtime.Gosched()
 	}
 	p.registry.sweep(t)
+	p.registry.wake()
 }
 
 // ServeHTTP serves one request of a client.

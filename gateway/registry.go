@@ -15,11 +15,13 @@ type registry struct {
 	mu        sync.Mutex
 	instances map[Instance]*instance
 	sites     map[fairlead.Site]*siteState
+	lines     lines
 }
 
 type siteState struct {
 	book    *book
 	runs    *runs
+	line    *line
 	mirrors atomic.Int64 // copies of its requests that are on their way
 	up      atomic.Int64 // Unix nanoseconds of the newest connection to an instance, or of the start of a gateway that knew the site
 }
@@ -45,7 +47,7 @@ func (g *registry) site(s fairlead.Site) *siteState {
 	defer g.mu.Unlock()
 	state := g.sites[s]
 	if state == nil {
-		state = &siteState{book: newBook(s), runs: newRuns()}
+		state = &siteState{book: newBook(s), runs: newRuns(), line: &line{all: &g.lines}}
 		g.sites[s] = state
 	}
 	return state
@@ -100,6 +102,17 @@ func (g *registry) inFlight() (requests map[string]int, ejected []string) {
 	}
 	slices.Sort(ejected)
 	return requests, ejected
+}
+
+// waitCounts returns how many requests wait at sites that are held.
+func (g *registry) waitCounts() []WaitCount {
+	var counts []WaitCount
+	for _, state := range g.states() {
+		if n := state.line.length.Load(); n > 0 {
+			counts = append(counts, WaitCount{Site: state.book.site, Requests: int(n)})
+		}
+	}
+	return counts
 }
 
 // runCounts returns how many runs have not ended, by site and release.

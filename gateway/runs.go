@@ -76,8 +76,7 @@ func (r *route) placeUnit(unit string) place {
 // placeRun assigns a run at its birth and keeps it there while its release is in
 // the route, but at most the run limit after the release stopped taking new units.
 func (r *route) placeRun(unit string, now time.Time) place {
-	sum := sha256.Sum256([]byte(unit))
-	key := [16]byte(sum[:16])
+	key := runKey(unit)
 	r.runs.mu.Lock()
 	defer r.runs.mu.Unlock()
 	known := r.runs.known[key]
@@ -90,6 +89,23 @@ func (r *route) placeRun(unit string, now time.Time) place {
 		counted = known.rollout == r.split.rollout && known.epoch == r.split.epoch
 	}
 	return place{release: known.release, canary: r.split != nil && known.canary, counted: counted}
+}
+
+// goesOnAt returns the backend at which a run that has begun goes on, or nil.
+func (r *route) goesOnAt(unit string, now time.Time) *backend {
+	r.runs.mu.Lock()
+	defer r.runs.mu.Unlock()
+	known := r.runs.known[runKey(unit)]
+	if known == nil || !known.stays(r, now) {
+		return nil
+	}
+	return r.of(known.release)
+}
+
+// runKey names a run without keeping what a client calls it.
+func runKey(unit string) [16]byte {
+	sum := sha256.Sum256([]byte(unit))
+	return [16]byte(sum[:16])
 }
 
 func (r *route) bear(key [16]byte, unit string, now time.Time) place {

@@ -37,8 +37,10 @@ type route struct {
 	stable     *backend
 	split      *split // nil without a rollout
 	leaving    []*backend
+	hold       bool
 	book       *book
 	runs       *runs
+	line       *line
 	up         *atomic.Int64 // see siteState
 	mirrors    *atomic.Int64 // see siteState
 }
@@ -84,7 +86,7 @@ func newRoute(c *Route, expired bool, reg *registry) *route {
 		unitHeader: http.CanonicalHeaderKey(unitHeader(c.Assignment)),
 		timeout:    c.Timeout.D(), runLimit: c.RunLimit.D(),
 		stable: newBackend(c.Stable, reg), book: state.book, runs: state.runs, up: &state.up,
-		mirrors: &state.mirrors,
+		mirrors: &state.mirrors, hold: c.Hold, line: state.line,
 	}
 	if r.timeout <= 0 {
 		r.timeout = defaultTimeout

@@ -24,6 +24,10 @@ type Ticket struct {
 	reading  reading           // of what its answer reports
 	traces   func() *trace.Key // nil when it is not evidence of a rollout
 	nonce    uint64            // of its trace
+
+	waiter     *waiter       // its place in the line of a site that is held; nil when it never waited
+	held       time.Duration // how long it waited there
+	turnedAway bool          // it waited in vain, or there was no room
 }
 
 // Admit assigns a request's unit to a release of the site's route, counts it, and
@@ -44,9 +48,19 @@ func (c *Core) Admit(site fairlead.Site, unit string, now time.Time) *Ticket {
 	return x
 }
 
-// enter assigns, counts and places the ticket. It runs under a pinned table. A
-// fresh unit has no run that it could go on with.
+// enter admits the ticket, or lets it wait where the site is held. It runs under a
+// pinned table. A fresh unit has no run that it could go on with.
 func (x *Ticket) enter(r *route, unit string, fresh bool, now time.Time) {
+	x.up = r.up
+	if r.holds() && !x.serves(r, unit, fresh, now) {
+		x.await(r, unit, fresh, now)
+		return
+	}
+	x.admit(r, unit, fresh, now)
+}
+
+// admit assigns, counts and places the ticket. It runs under a pinned table.
+func (x *Ticket) admit(r *route, unit string, fresh bool, now time.Time) {
 	if r.assignment.By == fairlead.ByRun && !fresh {
 		x.at = r.placeRun(unit, now)
 	} else {
@@ -59,7 +73,6 @@ func (x *Ticket) enter(r *route, unit string, fresh bool, now time.Time) {
 			x.traces, x.nonce = r.split.traces, x.proxy.nonce()
 		}
 	}
-	x.up = r.up
 	x.place(r, now)
 }
 
@@ -172,8 +185,12 @@ func (x *Ticket) Unreachable(now time.Time) bool {
 }
 
 // Again chooses an instance by the snapshot in force for a request that found
-// none, also one that could not be reached before. It reports whether there is one.
+// none, also one that could not be reached before, or that waits in line. It reports
+// whether there is one.
 func (x *Ticket) Again(now time.Time) bool {
+	if x.Waits() && !x.enters(now) {
+		return false
+	}
 	x.tried = nil
 	return x.choose(now)
 }
@@ -196,6 +213,7 @@ func (x *Ticket) End(now time.Time) {
 	if x.instance == nil {
 		x.proxy.refused.Add(1)
 	}
+	x.waiter.leave()
 	x.observed.end(now)
 	x.leave()
 }

@@ -1,0 +1,235 @@
+package gateway_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/fairlead/fairlead"
+	"github.com/fairlead/fairlead/gateway"
+	"github.com/fairlead/fairlead/internal/disk/crashdisk"
+)
+
+// held is the app's route while the release of a backend makes room for another one.
+func held(stable gateway.Backend) gateway.Route {
+	r := route(stable)
+	r.Hold = true
+	return r
+}
+
+// give puts a route in force in a core that is driven by hand.
+func give(t testing.TB, c *gateway.Core, seq uint64, r gateway.Route) {
+	t.Helper()
+	if err := c.Apply(dawn, &gateway.Snapshot{Format: 1, Order: fairlead.Order{Term: 1, Seq: seq}, Routes: []gateway.Route{r}}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// nobody is a release without instances.
+func nobody(release int) gateway.Backend {
+	return gateway.Backend{Release: release, Instances: []gateway.Instance{}}
+}
+
+// waiting returns how many requests wait at the site.
+func (g *rig) waiting() int {
+	for _, w := range g.status().Waiting {
+		if w.Site == site {
+			return w.Requests
+		}
+	}
+	return 0
+}
+
+func (g *rig) awaitWaiting(n int) {
+	g.t.Helper()
+	eventually(g.t, fmt.Sprintf("%d requests wait", n), func() bool { return g.waiting() == n })
+}
+
+func TestNoRequestIsLostWhileAReleaseTakesThePlaceOfAnother(t *testing.T) {
+	g := start(t, t.TempDir())
+	g.apply(route(backend(1, app(t, "old", says("old")))))
+	var clients sync.WaitGroup
+	end, answers := make(chan struct{}), make(chan answer, 10_000)
+	for range 20 {
+		clients.Go(func() {
+			for {
+				select {
+				case <-end:
+					return
+				default:
+					answers <- g.get("/")
+				}
+			}
+		})
+	}
+	eventually(t, "the old release answers", func() bool { return len(answers) > 100 })
+	g.apply(held(nobody(1)))
+	g.awaitWaiting(20)
+	before := len(answers)
+	g.apply(route(backend(2, app(t, "new", says("new")))))
+	eventually(t, "the new release answers", func() bool { return len(answers) > before+100 })
+	close(end)
+	clients.Wait()
+	close(answers)
+	told := 0
+	for a := range answers {
+		if a.status != http.StatusOK {
+			t.Errorf("a request is lost: %d %q", a.status, a.body)
+		}
+		if a.header.Get("Fairlead-Held") != "" && a.body == "new" {
+			told++
+		}
+	}
+	if told < 20 { // beyond the 20, who came while these were being let in
+		t.Errorf("%d answers of the new release say that they waited; 20 did", told)
+	}
+}
+
+func TestTheTurnsOfALineAreInTheOrderOfArrival(t *testing.T) {
+	core := open(t, crashdisk.New(), "boot", dawn)
+	give(t, core, 1, held(nobody(1)))
+	var line []*gateway.Ticket
+	for n := range 50 {
+		line = append(line, core.Admit(site, fmt.Sprint(n), dawn))
+	}
+	give(t, core, 2, route(backend(2, instanceOf("new", "127.0.0.1:1"))))
+	if line[1].Again(dawn) {
+		t.Error("the second enters before the first")
+	}
+	late := core.Admit(site, "late", dawn)
+	if late.Instance() != "" {
+		t.Error("who comes late overtakes those who wait")
+	}
+	line[20].End(dawn) // its client went away
+	for n, x := range append(line, late) {
+		if n == 20 {
+			continue
+		}
+		if !x.Again(dawn) || x.Release() != 2 {
+			t.Fatalf("number %d does not enter in its turn", n)
+		}
+		x.End(dawn)
+	}
+	if after := core.Admit(site, "after", dawn); after.Instance() != "new" {
+		t.Error("nobody waits any more, and a request still does")
+	}
+}
+
+func TestARequestWaitsAtMostItsTimeout(t *testing.T) {
+	g := start(t, t.TempDir())
+	r := held(nobody(1))
+	r.Timeout = fairlead.Duration(300 * time.Millisecond)
+	g.apply(r)
+	began := time.Now()
+	a := g.get("/")
+	if a.status != http.StatusServiceUnavailable || a.header.Get("Retry-After") == "" || a.header.Get("Fairlead-Held") == "" {
+		t.Errorf("got %d %v %s", a.status, a.header, a.body)
+	}
+	if !strings.Contains(a.body, "takes the place") || time.Since(began) < 300*time.Millisecond {
+		t.Errorf("after %s: %s", time.Since(began), a.body)
+	}
+	if n := g.waiting(); n != 0 {
+		t.Errorf("%d still wait", n)
+	}
+	y := newTally(t)
+	y.until(g, "who waited in vain counts as failed", func() bool { return y.stable.requests == 1 && y.stable.failed[fairlead.Reset] == 1 })
+}
+
+func TestAClientThatGoesAwayLeavesTheLine(t *testing.T) {
+	g := start(t, t.TempDir())
+	g.apply(held(nobody(1)))
+	ctx, leave := context.WithCancel(t.Context())
+	gone := make(chan struct{})
+	go func() {
+		defer close(gone)
+		if resp, err := http.DefaultClient.Do(g.request(http.MethodGet, "/", nil).WithContext(ctx)); err == nil {
+			resp.Body.Close()
+		}
+	}()
+	g.awaitWaiting(1)
+	leave()
+	<-gone
+	g.awaitWaiting(0)
+}
+
+func TestABodyIsReadAfterTheWait(t *testing.T) {
+	g := start(t, t.TempDir())
+	g.apply(held(nobody(1)))
+	got := make(chan answer, 1)
+	go func() {
+		got <- g.do(g.request(http.MethodPost, "/", strings.NewReader(strings.Repeat("x", 300_000))))
+	}()
+	g.awaitWaiting(1)
+	g.apply(route(backend(2, app(t, "new", func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		fmt.Fprint(w, len(body), err)
+	}))))
+	if a := <-got; a.body != "300000 <nil>" {
+		t.Errorf("the app got %s", a.body)
+	}
+}
+
+func TestRunsThatBeganGoOnWhileNewOnesWait(t *testing.T) {
+	g := start(t, t.TempDir())
+	old := backend(1, app(t, "old", says("old")))
+	byRun := func(r gateway.Route) gateway.Route {
+		r.Assignment = fairlead.Assignment{By: fairlead.ByRun}
+		return r
+	}
+	g.apply(byRun(route(old)))
+	g.get("/", "Fairlead-Run", "begun")
+	g.apply(byRun(held(old)))
+	if a := g.get("/", "Fairlead-Run", "begun"); a.body != "old" {
+		t.Errorf("a run that began is answered %d %q", a.status, a.body)
+	}
+	got := make(chan answer, 1)
+	go func() { got <- g.get("/", "Fairlead-Run", "young") }()
+	g.awaitWaiting(1)
+	if runs := g.status().Runs; len(runs) != 1 || runs[0].Runs != 1 {
+		t.Errorf("a run that waits counts as begun: %+v", runs)
+	}
+	g.apply(byRun(route(backend(2, app(t, "new", says("new"))))))
+	if a := <-got; a.body != "new" {
+		t.Errorf("a run that waited is answered %d %q", a.status, a.body)
+	}
+}
+
+func TestALineHasAnEndAndCostsLittle(t *testing.T) {
+	core := open(t, crashdisk.New(), "boot", dawn)
+	give(t, core, 1, held(nobody(1)))
+	before := heap()
+	var all []*gateway.Ticket
+	for n := range 4096 {
+		all = append(all, core.Admit(site, fmt.Sprint(n), dawn))
+	}
+	each := (heap() - before) / 4096
+	t.Logf("a request that waits holds %d bytes beside its connection", each)
+	if each > 4096 {
+		t.Errorf("a request that waits holds %d bytes", each)
+	}
+	if x := core.Admit(site, "one too many", dawn); x.Waits() {
+		t.Error("the line has no end")
+	}
+	all[0].End(dawn)
+	if x := core.Admit(site, "in its place", dawn); !x.Waits() {
+		t.Error("a place that is free again is not given")
+	}
+	if text := string(core.Metrics()); !strings.Contains(text, `fairlead_gateway_held{app="triage",env="production"} 4096`) ||
+		!strings.Contains(text, "fairlead_gateway_held_refused_total 1\n") {
+		t.Error("the metrics do not say so: " + text)
+	}
+	runtime.KeepAlive(all)
+}
+
+func heap() uint64 {
+	var m runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
+}
