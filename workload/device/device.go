@@ -8,7 +8,6 @@ package device
 
 import (
 	"cmp"
-	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -77,7 +76,7 @@ func (h Holding) Holds(id string) bool {
 }
 
 // Given returns the parts of an instance as it is given them. A device that is not in
-// the inventory any more is left out.
+// the inventory any more is left out. Each has the same variables: they tell of all.
 func (v Inventory) Given(parts []Part) []workload.Device {
 	var given []workload.Device
 	for _, p := range parts {
@@ -85,19 +84,23 @@ func (v Inventory) Given(parts []Part) []workload.Device {
 			given = append(given, v.give(d, p))
 		}
 	}
+	env := variables(given)
+	for i := range given {
+		given[i].Env = env
+	}
 	return given
 }
 
 func (v Inventory) give(d Device, p Part) workload.Device {
-	share := 1.0
-	if !p.Whole {
-		share = float64(taken(d, p)) / float64(capacity(d))
-	}
 	g := workload.Device{
-		ID: d.ID, Vendor: d.Vendor, Name: d.Name, Nodes: slices.Clone(d.Nodes), Mounts: slices.Clone(d.Mounts),
-		Env: maps.Clone(d.Env), CDI: d.CDI, Share: share, Root: v.Root,
+		ID: d.ID, Vendor: d.Vendor, Name: d.Name, Root: v.Root, Nodes: slices.Clone(d.Nodes), Mounts: slices.Clone(d.Mounts),
+		Env: d.Env, CDI: d.CDI, Share: 1,
 	}
-	if !p.Whole && d.Memory > 0 {
+	if p.Whole {
+		return g
+	}
+	g.Share = float64(taken(d, p)) / float64(capacity(d))
+	if d.Memory > 0 {
 		g.Memory = taken(d, p)
 	}
 	return g

@@ -86,6 +86,13 @@ func haveText(all []space, vendor string, free int) string {
 		strings.Join(names, ", "), free, map[bool]string{true: "is", false: "are"}[free == 1])
 }
 
+func article(kind string) string {
+	if strings.HasPrefix(kind, "A") {
+		return "an " + kind
+	}
+	return "a " + kind
+}
+
 func vendorName(vendor string) string { return strings.ToUpper(vendor) }
 
 // text says who has how much of a device.
@@ -144,9 +151,9 @@ func askText(ask fairlead.GPU, n int) string {
 	what := ""
 	switch {
 	case ask.Memory != "":
-		what = ask.Memory + " of a " + kind + "'s memory" + each
+		what = ask.Memory + " of " + article(kind) + "'s memory" + each
 	case ask.Share > 0:
-		what = fmt.Sprintf("%g %% of a %s%s", float64(ask.Share), kind, each)
+		what = fmt.Sprintf("%.3g %% of %s%s", float64(ask.Share), article(kind), each)
 	default:
 		what = figures.Plural(uint64(max(1, ask.Count)), "whole "+kind, "whole "+kind+"s") + each
 		if n > 1 {
