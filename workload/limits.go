@@ -45,7 +45,8 @@ func ParseCPU(s string) (milli int64, ok bool) {
 	return max(1, int64(math.Round(cores*1000))), true
 }
 
-// ParseBytes reads an amount of memory or storage such as "256Mi". Nothing is 0.
+// ParseBytes reads an amount of memory or storage such as "256Mi" or "1.5Gi". Nothing
+// is 0.
 func ParseBytes(s string) (bytes int64, ok bool) {
 	if s == "" {
 		return 0, true
@@ -57,11 +58,12 @@ func ParseBytes(s string) (bytes int64, ok bool) {
 			break
 		}
 	}
-	n, err := strconv.ParseInt(s, 10, 64)
-	if err != nil || n <= 0 || n > math.MaxInt64/unit {
-		return 0, false
+	if whole, err := strconv.ParseInt(s, 10, 64); err == nil {
+		return whole * unit, whole > 0 && whole <= math.MaxInt64/unit
 	}
-	return n * unit, true
+	n, err := strconv.ParseFloat(s, 64)
+	bytes = int64(n * float64(unit))
+	return bytes, err == nil && strings.Trim(s, "0123456789.") == "" && n*float64(unit) < 1<<62 && bytes > 0
 }
 
 // The limits that every instance has, whatever its file asks for.
