@@ -31,6 +31,13 @@ var Names = []string{"docker", "podman"}
 // started fails the test instead.
 func Start(t *testing.T, name string) *Engine {
 	t.Helper()
+	return StartOn(t, name, 0)
+}
+
+// StartOn is Start with a disk of its own that has a number of bytes, which Resize
+// changes; 0 is the machine's disk.
+func StartOn(t *testing.T, name string, bytes int64) *Engine {
+	t.Helper()
 	dir, err := os.MkdirTemp("", "fl-engine-") // short: it holds sockets
 	if err != nil {
 		t.Fatal(err)
@@ -47,9 +54,43 @@ func Start(t *testing.T, name string) *Engine {
 		}
 		t.Skip(why)
 	}
+	if err := os.WriteFile(e.registries(), []byte("[[registry]]\nlocation = \"127.0.0.1\"\ninsecure = true\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if bytes > 0 {
+		e.ownDisk(t, bytes)
+	}
 	e.Launch(t)
 	t.Cleanup(func() { e.Halt(t) })
 	return e
+}
+
+// registries is the file by which Podman believes a test's registry, as Docker does by itself.
+func (e *Engine) registries() string { return filepath.Join(e.dir, "registries.conf") }
+
+// ownDisk puts the engine's data on a disk in memory until the test ends.
+func (e *Engine) ownDisk(t *testing.T, bytes int64) {
+	t.Helper()
+	data := filepath.Join(e.dir, "data")
+	if err := os.Mkdir(data, 0o711); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Mount("disk", data, "tmpfs", 0, fmt.Sprintf("size=%d", bytes)); err != nil {
+		t.Fatalf("mount a small disk: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := syscall.Unmount(data, syscall.MNT_DETACH); err != nil {
+			t.Errorf("unmount the engine's disk: %v", err)
+		}
+	})
+}
+
+// Resize gives the disk of StartOn another size in bytes.
+func (e *Engine) Resize(t *testing.T, bytes int64) {
+	t.Helper()
+	if err := syscall.Mount("disk", filepath.Join(e.dir, "data"), "tmpfs", syscall.MS_REMOUNT, fmt.Sprintf("size=%d", bytes)); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // missing says why the engine cannot be started here, or nothing.
@@ -69,7 +110,9 @@ func (e *Engine) command() *exec.Cmd {
 	if e.Name == "docker" {
 		return exec.Command("dockerd", "--data-root", in("data"), "--exec-root", in("exec"), "--pidfile", in("pid"), "-H", e.Host)
 	}
-	return exec.Command("podman", "--root", in("data"), "--runroot", in("run"), "--tmpdir", in("tmp"), "system", "service", "--time=0", e.Host)
+	podman := exec.Command("podman", "--root", in("data"), "--runroot", in("run"), "--tmpdir", in("tmp"), "system", "service", "--time=0", e.Host)
+	podman.Env = append(os.Environ(), "CONTAINERS_REGISTRIES_CONF="+e.registries())
+	return podman
 }
 
 // Launch starts the engine's process, again after Halt, and waits until it answers.
@@ -96,6 +139,16 @@ func (e *Engine) Launch(t *testing.T) {
 
 // Socket is the path at which the engine listens.
 func (e *Engine) Socket() string { return filepath.Join(e.dir, "engine.sock") }
+
+// Kill ends the engine's process as a crash would. What it runs may live on.
+func (e *Engine) Kill(t *testing.T) {
+	t.Helper()
+	if err := e.run.Process.Kill(); err != nil {
+		t.Error(err)
+	}
+	e.run.Wait()
+	e.run = nil
+}
 
 // Halt ends the engine's process. What it runs ends with it, unless the engine lets
 // containers live on.
