@@ -42,6 +42,7 @@ type Inventory struct {
 	Root    string   `json:"root,omitempty"`  // below which Nodes are; "" for the machine's own
 	Devices []Device `json:"devices"`         // sorted by PCI address and ID
 	Notes   []string `json:"notes,omitempty"` // what could not be read, and why
+	Blind   bool     `json:"blind,omitempty"` // nvidia-smi told nothing: what only it knows of NVIDIA's devices is missing
 }
 
 // Find returns the device called id.

@@ -18,6 +18,7 @@ func (s *search) nvidia(ctx context.Context, f Finder, functions []function, des
 		return
 	}
 	told, err := askSMI(ctx, f.Run)
+	s.inventory.Blind = err != nil
 	switch {
 	case errors.Is(err, ErrNoProgram):
 		s.note("nvidia-smi is not installed: memory, utilization and errors of NVIDIA's GPUs are not known")
