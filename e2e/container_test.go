@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/fairlead/fairlead/api/client"
-	"github.com/fairlead/fairlead/workload"
 	"github.com/fairlead/fairlead/workload/container/enginetest"
 )
 
@@ -33,8 +32,17 @@ func TestInContainers(t *testing.T) {
 
 var inContainers = map[string]func(w *world){
 	"promotes a good image and rolls a bad one back under traffic": promotesAndRollsBack,
-	"releases a Dockerfile": releasesADockerfile,
-	"releases an archive":   releasesAnArchive,
+	"releases a Dockerfile":                               releasesADockerfile,
+	"releases an archive":                                 releasesAnArchive,
+	"proves an image by gates that run in it":             provesByGates,
+	"gives secrets to their instance alone":               keepsSecrets,
+	"keeps environments apart":                            keepsEnvironmentsApart,
+	"records the protections that an instance really has": hardens,
+	"adopts containers after a kill of the control plane": adopts,
+	"heals a container that was removed by hand":          healsARemovedContainer,
+	"ends an app that ignores SIGTERM":                    endsTheDeaf,
+	"says why an app that listens elsewhere is not ready": tellsOfTheWrongPort,
+	"lets two apps have the same port":                    sharesPorts,
 }
 
 func promotesAndRollsBack(w *world) {
@@ -90,15 +98,4 @@ func releasesAnArchive(w *world) {
 	if image := d.Release.Content.Image; image == nil || !image.ID.Valid() {
 		w.Errorf("the release's image is %+v", image)
 	}
-}
-
-// readyInstances are those that take traffic.
-func (w *world) readyInstances() (ready []workload.Status) {
-	w.Helper()
-	for _, i := range w.site().Instances {
-		if i.State == workload.Ready {
-			ready = append(ready, i)
-		}
-	}
-	return ready
 }

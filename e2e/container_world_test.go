@@ -86,7 +86,7 @@ type boxed struct {
 	}
 	HostConfig      json.RawMessage
 	NetworkSettings struct {
-		Networks map[string]struct{ IPAddress string }
+		Networks map[string]struct{ IPAddress, Gateway string }
 	}
 }
 
@@ -124,9 +124,13 @@ func (w *world) box(instance string) boxed {
 	return boxes[at]
 }
 
-// labelled is the engine's filter for what belongs to the world's app.
+// labelled is the engine's filter for what belongs to the world's installation.
 func (w *world) labelled() string {
-	text, _ := json.Marshal(map[string][]string{"label": {container.LabelApp + "=" + w.named}}) // of strings
+	owner, err := os.ReadFile(w.seen(filepath.Join(w.state, "run", "owner")))
+	if err != nil {
+		owner = []byte("nobody yet")
+	}
+	text, _ := json.Marshal(map[string][]string{"label": {container.LabelOwner + "=" + strings.TrimSpace(string(owner))}}) // of strings
 	return url.QueryEscape(string(text))
 }
 
