@@ -145,13 +145,13 @@ func ownerOf(info fs.FileInfo) Owner {
 	return Owner{UID: int(stat.Uid), GID: int(stat.Gid)}
 }
 
-// Used returns how many bytes of the disk a volume takes, in all its releases. One
-// that was never made takes none. What changes meanwhile may be counted or not; with
+// Used returns how many bytes of the disk a volume takes for a release, or with Shared
+// for all. What was never made takes none. What changes meanwhile may be counted or not; with
 // an error the count is of what could be read.
-func (d *Dir) Used(ctx context.Context, id ID) (bytes int64, err error) {
+func (d *Dir) Used(ctx context.Context, id ID, release int) (bytes int64, err error) {
 	linked := map[uint64]bool{}
 	var unread error
-	err = fs.WalkDir(d.root.FS(), id.String(), func(_ string, entry fs.DirEntry, err error) error {
+	err = fs.WalkDir(d.root.FS(), path.Join(id.String(), part(release)), func(_ string, entry fs.DirEntry, err error) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}

@@ -114,14 +114,14 @@ func ownerOf(t *testing.T, path string) volume.Owner {
 
 func TestUseIsWhatTheDiskHoldsAndNoLinkLeadsOut(t *testing.T) {
 	d, _ := open(t)
-	if used, err := d.Used(t.Context(), data); used != 0 || err != nil {
+	if used, err := d.Used(t.Context(), data, volume.Shared); used != 0 || err != nil {
 		t.Errorf("a volume that is not there takes %d, %v", used, err)
 	}
 	path, err := d.Make(data, volume.Shared, me())
 	if err != nil {
 		t.Fatal(err)
 	}
-	empty, err := d.Used(t.Context(), data)
+	empty, err := d.Used(t.Context(), data, volume.Shared)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -132,7 +132,7 @@ func TestUseIsWhatTheDiskHoldsAndNoLinkLeadsOut(t *testing.T) {
 	if err := os.Symlink(outside, filepath.Join(path, "out")); err != nil {
 		t.Fatal(err)
 	}
-	used, measured := d.Used(t.Context(), data)
+	used, measured := d.Used(t.Context(), data, volume.Shared)
 	if grown := used - empty; err != nil || measured != nil || grown < 1<<20 || grown > 2<<20 {
 		t.Errorf("it takes %d more for 1 MiB, %v, %v", grown, err, measured)
 	}
