@@ -42,6 +42,7 @@ type actions struct {
 	mu       sync.Mutex
 	pending  map[string]workload.Status // starts under way, by instance
 	stopping map[string]bool
+	stopped  map[string]bool // instances of which nothing can run any more
 	failures map[Place]failure
 }
 
@@ -55,7 +56,7 @@ type failure struct {
 
 func newActions(l *Loop) *actions {
 	return &actions{
-		loop: l, pending: map[string]workload.Status{}, stopping: map[string]bool{}, failures: map[Place]failure{},
+		loop: l, pending: map[string]workload.Status{}, stopping: map[string]bool{}, stopped: map[string]bool{}, failures: map[Place]failure{},
 	}
 }
 
@@ -253,10 +254,27 @@ func (a *actions) doStart(ctx context.Context, intent fairlead.Intent, p Place) 
 		return ctx.Err() // the intent stays open and is driven again at the next start
 	}
 	had, problem := a.startWhole(ctx, intent.Target, p)
+	if problem != nil && !a.undone(ctx, intent.Target) {
+		return ctx.Err() // likewise: it may run yet
+	}
 	if err := a.endUntilRecorded(ctx, intent, "instance.started", problem, had); err != nil {
 		return err
 	}
 	return problem
+}
+
+// undone makes sure that nothing runs of an instance whose start failed: until then it
+// counts as one that is under way. It reports false when ctx ended before.
+func (a *actions) undone(ctx context.Context, id string) bool {
+	for ctx.Err() == nil {
+		err := a.loop.Fleet.Stop(ctx, a.loop.nextOrder(), id, 0)
+		if err == nil {
+			return true
+		}
+		a.loop.Log.Warn("what is left of a start that failed could not be ended; it is tried again", "instance", id, "error", err)
+		a.loop.Sleep(ctx, stopPause)
+	}
+	return false
 }
 
 // startWhole starts an instance and returns what its sandbox enforces. What began is
@@ -311,7 +329,39 @@ func (a *actions) doStop(ctx context.Context, intent fairlead.Intent) error {
 	if err != nil {
 		return err
 	}
-	return a.endUntilRecorded(ctx, intent, "instance.stopped", nil, nil)
+	if err := a.endUntilRecorded(ctx, intent, "instance.stopped", nil, nil); err != nil {
+		return err
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if _, starts := a.pending[intent.Target]; !starts { // it may come up yet
+		a.stopped[intent.Target] = true
+	}
+	return nil
+}
+
+// gone reports whether nothing of an instance can run any more: it was stopped, or seen
+// to have ended and then stopped, since this control plane started.
+func (a *actions) gone(id string) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.stopped[id]
+}
+
+// stops reports whether the stop of an instance is under way.
+func (a *actions) stops(id string) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.stopping[id]
+}
+
+// forgetGone forgets which of the instances that are not there any more were stopped.
+func (a *actions) forgetGone(have []workload.Status) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	maps.DeleteFunc(a.stopped, func(id string, _ bool) bool {
+		return !slices.ContainsFunc(have, func(s workload.Status) bool { return s.ID == id })
+	})
 }
 
 // stopGrace is how long an instance has to end by itself once its traffic is gone.

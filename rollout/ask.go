@@ -97,13 +97,21 @@ func (s State) Consequence(c Command) string {
 		return fmt.Sprintf("%s stays at %s of the traffic until somebody resumes it. Judging goes on: evidence of harm still rolls it back.", name, r.Weight)
 	case c == Resume:
 		return s.resumption(name)
+	case r.Phase == Ended && s.Live.Exclusive:
+		return fmt.Sprintf("Requests wait while %s@%d, which has all traffic now, ends and %s@%d starts in its place (%d wanted).",
+			r.Site.App, s.Live.Stable, r.Site.App, s.Live.Previous, s.Live.Replicas)
 	case r.Phase == Ended:
 		return fmt.Sprintf("%s@%d gets all traffic again as soon as its instances are ready (%d wanted); %s@%d has it now.",
 			r.Site.App, s.Live.Previous, s.Live.Replicas, r.Site.App, s.Live.Stable)
+	case r.Holding():
+		return fmt.Sprintf("%s ends here, before it took traffic. Requests wait until %s is ready again.", name, old)
 	case r.FirstTraffic.IsZero() && r.From == 0:
 		return fmt.Sprintf("%s ends here, before it took traffic. No other release is live in %s.", name, r.Site.Env)
 	case r.FirstTraffic.IsZero() || r.From == 0:
 		return fmt.Sprintf("%s ends here, before it took traffic. %s keeps all traffic.", name, old)
+	}
+	if r.Replaces() {
+		return fmt.Sprintf("Requests wait while the instances of %s end and those of %s start; then %s has all traffic again. %s", name, old, old, recordedAs[c])
 	}
 	text := fmt.Sprintf("%s gets all traffic back at once: %s has %s now.", old, name, r.Weight)
 	if r.Weight == 0 {

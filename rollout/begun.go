@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"context"
+	"time"
 
 	"github.com/fairlead/fairlead"
 )
@@ -12,11 +13,15 @@ func (r Rollout) begun() Rollout {
 	began := Rollout{
 		ID: r.ID, Site: r.Site, Kind: r.Kind, From: r.From, To: r.To, Digest: r.Digest,
 		Strategy: r.Strategy, Route: r.Route, Replicas: r.Replicas, OldRoute: r.OldRoute, OldReplicas: r.OldReplicas,
-		Salt: r.Salt, Phase: firstPhase(r.Kind), Step: firstStep(r.Kind),
-		Weights: stepWeights(r.Strategy, r.Replicas, r.From, r.Kind), Began: r.Began, Notes: r.Notes[:1:1],
+		Salt: r.Salt, Step: firstStep(r.Kind), Began: r.Began, Notes: r.Notes[:1:1], Exclusive: r.Exclusive,
+		Weights: stepWeights(r.Strategy, r.Replicas, r.From, r.Kind, r.Exclusive),
+	}
+	if began.Phase = firstPhase(began); began.Phase == Clearing {
+		began.StepBegan, began.Replacement = r.Began, &Replacement{Began: r.Began}
 	}
 	if r.From == r.To { // it had ended as it began
 		began.Phase, began.Outcome, began.Weight, began.Decided = Ended, Promoted, fairlead.Whole, r.Decided
+		began.StepBegan, began.Replacement = time.Time{}, nil
 	}
 	return began
 }

@@ -86,6 +86,9 @@ func (d *decision) harmed() bool {
 	case d.in.New.Broken != "" && exposed && d.r.Phase != Returning:
 		d.goBack(RolledBack, "%s does not stay up: %s", d.name(), d.in.New.Broken)
 		return true
+	case d.in.New.Broken != "" && !exposed && d.r.Phase == Starting && d.r.Replaces():
+		d.giveUp(d.in.New.Broken)
+		return true
 	case d.in.New.Broken != "" && !exposed && d.r.Phase == Starting:
 		d.end(Failed, "rollout.failed", "%s took no traffic: %s", d.name(), d.in.New.Broken)
 		return true
@@ -101,7 +104,7 @@ func (d *decision) guardOnly() bool {
 func (d *decision) obey() {
 	switch d.in.Command {
 	case Pause:
-		if d.r.Moving() && d.r.Held == "" {
+		if d.r.Moving() && d.r.Held == "" && !d.r.Holding() {
 			d.r.Held = HeldPaused
 			d.say("rollout.paused", "paused at %s", d.r.Weight)
 		}
@@ -156,6 +159,10 @@ func (d *decision) turnBack(outcome Outcome) {
 	if d.r.Phase == Returning {
 		return
 	}
+	if d.r.Holding() { // what had the traffic has ended, or is about to
+		d.goBack(Aborted, stoppedByPerson)
+		return
+	}
 	if d.r.FirstTraffic.IsZero() || d.r.From == 0 {
 		d.end(Aborted, "rollout.aborted", "stopped by a person before %s took traffic", d.name())
 		return
@@ -177,6 +184,8 @@ func (d *decision) phase() {
 	switch d.r.Phase {
 	case Gating:
 		d.gating()
+	case Clearing:
+		d.clearing()
 	case Starting:
 		d.starting()
 	case Stepping:
@@ -192,6 +201,8 @@ func (d *decision) gating() {
 	switch {
 	case d.in.Gates.Failed != "":
 		d.end(Failed, "rollout.failed", "%s took no traffic: %s", d.name(), d.in.Gates.Failed)
+	case d.in.Gates.holds(d.in.Now) && d.r.Replaces():
+		d.clear()
 	case d.in.Gates.holds(d.in.Now):
 		d.r.Phase, d.r.Step = Starting, 1
 		d.say("rollout.starting", "every gate holds; instances of %s are starting", d.name())
@@ -201,6 +212,7 @@ func (d *decision) gating() {
 // starting waits for the instances that the next weight needs, and then gives it.
 func (d *decision) starting() {
 	if d.r.Held != "" || d.in.New.Ready < d.starters() {
+		d.overdue()
 		return
 	}
 	if d.r.Kind == Forward && !d.in.Gates.holds(d.in.Now) {
@@ -232,6 +244,8 @@ func (d *decision) gateLapsed() {
 	case d.in.Gates.Failed == "":
 	case d.r.Weight > 0:
 		d.goBack(RolledBack, "a gate ran again and failed: %s", d.in.Gates.Failed)
+	case d.r.Replaces():
+		d.giveUp(d.in.Gates.Failed)
 	default:
 		d.end(Failed, "rollout.failed", "%s took no traffic: %s", d.name(), d.in.Gates.Failed)
 	}
@@ -239,7 +253,11 @@ func (d *decision) gateLapsed() {
 
 // starters is how many instances the coming weight needs ready.
 func (d *decision) starters() int {
-	if d.r.Kind == Back || d.r.Strategy.Type == fairlead.BlueGreen {
+	switch {
+	case d.r.shrinks():
+		_, new := d.r.shrunk()
+		return new
+	case d.r.Kind == Back || d.r.Replaces() || d.r.Strategy.Type == fairlead.BlueGreen:
 		return d.r.Replicas
 	}
 	return need(d.r.Replicas, d.r.load(d.r.Weights[d.r.Step-1]))
@@ -252,6 +270,8 @@ func (d *decision) promote() {
 	case d.r.From == 0:
 		d.r.Phase = Ended
 		d.say("rollout.promoted", "%s has all traffic: it is the first release here, so there was nothing to compare it with", d.name())
+	case d.r.Replaces():
+		d.replaced()
 	case d.r.Kind == Back:
 		d.r.Phase = Ended
 		d.say("rollout.promoted", "%s has all traffic again", d.name())
@@ -354,11 +374,16 @@ func (d *decision) watching() {
 	}
 	d.setWeight(fairlead.Whole)
 	d.r.Phase, d.r.Held = Ended, ""
+	d.shows()
 	d.say("rollout.ended", "the rollback window of %s has passed; %s has all traffic", written(d.r.Strategy.RollbackWindow), d.name())
 }
 
 // returning ends when the gateway has the weight of nothing in force.
 func (d *decision) returning() {
+	if d.r.Replaces() {
+		d.restoring()
+		return
+	}
 	if d.in.Applied < d.r.Epoch {
 		return
 	}
@@ -377,8 +402,11 @@ func (d *decision) goBack(outcome Outcome, format string, args ...any) {
 	d.setWeight(0)
 	d.r.Phase, d.r.Outcome, d.r.Decided, d.r.Held = Returning, outcome, d.in.Now, ""
 	kind := "rollout.rolledBack"
-	if outcome == Aborted {
+	switch outcome {
+	case Aborted:
 		kind = "rollout.aborted"
+	case Failed:
+		kind = "rollout.failed"
 	}
 	d.say(kind, format, args...)
 }
@@ -399,6 +427,7 @@ func (d *decision) setWeight(w fairlead.Weight) {
 }
 
 func (d *decision) name() string { return fmt.Sprintf("%s@%d", d.r.Site.App, d.r.To) }
+func (d *decision) old() string  { return fmt.Sprintf("%s@%d", d.r.Site.App, d.r.From) }
 
 // Fallback is the weight that a gateway gives the new release when the lease
 // runs out: all once it is promoted, what it has while a rolling rollout has

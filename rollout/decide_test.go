@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"bufio"
+	"cmp"
 	"crypto/rand"
 	"errors"
 	"flag"
@@ -106,10 +107,20 @@ func (s *scenario) order(line string) {
 	case "gates":
 		s.in.Gates = map[string]GateState{
 			"hold": {Satisfied: true}, "fail": {Failed: "gate eval failed with exit status 1"},
-			"expire": {Satisfied: true, Until: s.in.Now},
+			"expire": {Satisfied: true, Until: s.in.Now}, "prove": {Satisfied: true, Proven: 2},
 		}[rest[0]]
 	case "ready":
 		s.in.New.Ready, _ = strconv.Atoi(rest[0])
+	case "old": // "old 2": ready instances of the old release, or "old broken"
+		if s.in.Old.Ready, _ = strconv.Atoi(rest[0]); rest[0] == "broken" {
+			s.in.Old.Broken = "crash loop: exit status 1"
+		}
+	case "cleared": // nothing of the old release can run any more, or of the new one
+		s.in.Cleared = true
+	case "lately": // "lately 600 3": requests of the newest minute, and those that failed
+		s.in.Lately = &Own{Seconds: 60, P50: 10, P99: 100}
+		s.in.Lately.Ended, _ = strconv.ParseUint(rest[0], 10, 64)
+		s.in.Lately.Failed, _ = strconv.ParseUint(rest[1], 10, 64)
 	case "broken":
 		s.in.New.Broken = strings.Join(rest, " ")
 	case "safe":
@@ -178,7 +189,7 @@ func (s *scenario) begin(words []string) {
 		MinStep: fairlead.Duration(5 * time.Second), MaxStep: fairlead.Duration(time.Hour),
 		RollbackWindow: fairlead.Duration(30 * time.Minute),
 	}
-	from, kind := 1, Forward
+	from, kind, had := 1, Forward, 0
 	for _, word := range words[1:] {
 		key, value, _ := strings.Cut(word, "=")
 		number, _ := strconv.Atoi(value)
@@ -202,6 +213,10 @@ func (s *scenario) begin(words []string) {
 			name, policy, _ := strings.Cut(value, ":")
 			most := 5.0
 			env.Strategy.Guards = append(env.Strategy.Guards, fairlead.Guard{Name: name, Max: &most, Failures: 3, OnBreach: policy})
+		case "shrink":
+			env.Strategy.Shrink = true
+		case "had": // had=4: instances of the old release
+			had = number
 		case "inconclusive":
 			env.Strategy.OnInconclusive = value
 		case "kind":
@@ -211,7 +226,7 @@ func (s *scenario) begin(words []string) {
 		}
 	}
 	site := fairlead.Site{App: "triage", Env: "production"}
-	s.r = newRollout(Beginning{Site: site, Release: 2, Environment: env, Kind: kind}, Live{Stable: from, Replicas: env.Replicas}, s.in.Now, rand.Reader)
+	s.r = newRollout(Beginning{Site: site, Release: 2, Environment: env, Kind: kind}, Live{Stable: from, Replicas: cmp.Or(had, env.Replicas)}, s.in.Now, rand.Reader)
 }
 
 // look takes a look at a guard's number, as the loop does.
@@ -261,6 +276,9 @@ func (s *scenario) state() string {
 	text := fmt.Sprintf("  %s, step %d of %d, weight %s, epoch %d", s.r.Phase, s.r.Step, len(s.r.Weights), s.r.Weight, s.r.Epoch)
 	if s.r.Held != "" {
 		text += ", held: " + s.r.Held
+	}
+	if s.r.Holding() {
+		text += ", requests wait"
 	}
 	if s.r.Mirroring() {
 		text += ", mirroring"

@@ -124,9 +124,13 @@ func (m *Machine) fold(fact fairlead.Fact) (Decision, error) {
 	return m.take(in, fact.Body), nil
 }
 
-// Going back needs no gate: the release earned its traffic before.
-func firstPhase(k Kind) Phase {
-	if k == Back {
+// Going back needs no gate: the release earned its traffic before. Where one release
+// runs at a time, what runs ends first.
+func firstPhase(r Rollout) Phase {
+	switch {
+	case r.Kind == Back && r.Replaces():
+		return Clearing
+	case r.Kind == Back:
 		return Starting
 	}
 	return Gating
@@ -163,6 +167,9 @@ func (e *Engine) Begin(ctx context.Context, b Beginning) (Rollout, error) {
 	if m := e.machines[live.Rollout]; m != nil && m.rollout.Phase == Watching && m.rollout.To == b.Release && b.Kind == Forward {
 		return m.rollout, nil // it is live and watched already
 	}
+	if err := roomToShrink(b, live, op); err != nil {
+		return Rollout{}, err
+	}
 	if err := e.supersede(ctx, live, b); err != nil {
 		return Rollout{}, err
 	}
@@ -171,6 +178,7 @@ func (e *Engine) Begin(ctx context.Context, b Beginning) (Rollout, error) {
 	if r.From == 0 || r.From == r.To { // nothing else has the traffic
 		live.Route, live.Replicas = r.Route, r.Replicas
 	}
+	live.Exclusive = r.Exclusive // until a release takes over that may run beside another: see settle
 	data, err := json.Marshal(r)
 	if err != nil {
 		return Rollout{}, fmt.Errorf("%s: encode rollout: %w", op, err)
@@ -219,13 +227,18 @@ func newRollout(b Beginning, live Live, now time.Time, random io.Reader) Rollout
 	r := Rollout{
 		ID: newID("ro", random), Site: b.Site, Kind: b.Kind, From: live.Stable, To: b.Release, Digest: b.Digest,
 		Strategy: env.Strategy, Route: env.Route, Replicas: env.Replicas, OldRoute: live.Route, OldReplicas: live.Replicas,
-		Salt: randomBytes(random, 32), Phase: firstPhase(b.Kind), Step: firstStep(b.Kind),
-		Weights: stepWeights(env.Strategy, env.Replicas, live.Stable, b.Kind), Began: now,
+		Salt: randomBytes(random, 32), Step: firstStep(b.Kind), Began: now,
+		Exclusive: live.Exclusive || env.Strategy.Type == fairlead.Replace,
+	}
+	r.Weights = stepWeights(env.Strategy, env.Replicas, live.Stable, b.Kind, r.Exclusive)
+	if r.Phase = firstPhase(r); r.Phase == Clearing {
+		r.StepBegan, r.Replacement = now, &Replacement{Began: now}
 	}
 	text := fmt.Sprintf("%s@%d is on its way to %s", b.Site.App, b.Release, b.Site.Env)
 	if r.From == r.To {
 		text = fmt.Sprintf("%s@%d is live in %s already; its replicas and route follow the file", b.Site.App, b.Release, b.Site.Env)
 		r.Phase, r.Outcome, r.Weight, r.Decided = Ended, Promoted, fairlead.Whole, now
+		r.StepBegan, r.Replacement = time.Time{}, nil
 	}
 	r.Notes = []Note{{Time: now, Text: text, Why: b.Why}}
 	return r
@@ -394,9 +407,11 @@ func settle(live Live, before, after Rollout) Live {
 	case before.Outcome != Promoted && after.Outcome == Promoted:
 		live.Stable, live.Previous = after.To, live.Stable
 		live.Route, live.Replicas = after.Route, after.Replicas
+		live.Exclusive = after.Strategy.Type == fairlead.Replace
 	case before.Outcome == Promoted && after.Outcome != Promoted:
 		live.Stable, live.Previous = after.From, 0
 		live.Route, live.Replicas = after.OldRoute, after.OldReplicas
+		live.Exclusive = after.Exclusive
 	}
 	return live
 }
@@ -415,6 +430,7 @@ type State struct {
 	Ends     map[string]int // of the newest recorded input; the caller must not change it
 	Counted  time.Time      // when that was; zero before the first
 	Guards   []GuardState   // as looked at newest; none where nothing is looked at
+	Waiting  int            // requests that wait at the gateway while a release takes the place of another
 }
 
 // Sites returns the state of every site, sorted.
@@ -442,6 +458,7 @@ func (e *Engine) state(live Live, m *Machine) State {
 	}
 	s.Tally, s.Verdict, s.Old, s.New = m.tally, m.Verdict(), m.old, m.new
 	s.Ends, s.Counted, s.Guards = m.ends, m.at, m.guards
+	s.Waiting = m.waiting
 	if report := m.encodedReport(); report != nil {
 		s.Report = report
 	}

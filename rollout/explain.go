@@ -53,10 +53,11 @@ func (e *explanation) where() {
 	if e.s.Live.Stable > 0 {
 		e.say("%s@%d is live.", e.r.Site.App, e.s.Live.Stable)
 	}
+	e.replacement()
 }
 
 var phaseWords = map[Phase]string{
-	Gating: "its gates are being proven", Starting: "its instances are starting", Stepping: "its share is being earned",
+	Gating: "its gates are being proven", Clearing: "the instances of the release before it end, and requests wait", Starting: "its instances are starting", Stepping: "its share is being earned",
 	Returning: "its traffic is going back",
 }
 

@@ -164,12 +164,22 @@ const watchFailures = 2
 // of failures plus 5 points, the rule for a shared incident. It is a plain threshold
 // without a stated error.
 func (r Rollout) watchGuard() (g fairlead.Guard, was float64, ok bool) {
-	if r.Phase != Watching || r.Final() != fairlead.Whole || r.Tally.Stable.Requests < watchLeast {
+	old := r.oldShowed()
+	if r.Phase != Watching || r.Final() != fairlead.Whole || old.Requests < watchLeast {
 		return g, 0, false
 	}
-	was = float64(r.Tally.Stable.Failed) / float64(r.Tally.Stable.Requests)
+	was = old.share()
 	most := min(1, 3*was+0.05)
 	return fairlead.Guard{Name: WatchGuard, Max: &most, Failures: watchFailures}, was, true
+}
+
+// oldShowed returns what the old release showed: beside the new one, or before it where
+// they never ran at once.
+func (r Rollout) oldShowed() ArmTally {
+	if r.Replacement != nil && r.Replacement.Before != nil {
+		return ArmTally{Requests: r.Replacement.Before.Ended, Failed: r.Replacement.Before.Failed}
+	}
+	return r.Tally.Stable
 }
 
 // alarmed alerts when a promoted release without a control arm fails far more than
@@ -184,7 +194,11 @@ func (d *decision) alarmed() bool {
 		return false
 	}
 	d.r.Held = HeldHarm
-	d.say("rollout.alerted", "%s fails in %.3g %% of its requests, %s@%d did in %.3g %%; nothing is rolled back, because no holdback remains to compare with: a plain threshold, without a guarantee",
-		d.name(), 100**s.Value, d.r.Site.App, d.r.From, 100*was)
+	alone := "no holdback remains to compare with"
+	if d.r.Replaces() {
+		alone = "nothing runs beside it to compare with"
+	}
+	d.say("rollout.alerted", "%s fails in %.3g %% of its requests, %s did in %.3g %%; nothing is rolled back, because %s: a plain threshold, without a guarantee",
+		d.name(), 100**s.Value, d.old(), 100*was, alone)
 	return true
 }

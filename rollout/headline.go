@@ -41,6 +41,8 @@ func (h headline) old() string { return fmt.Sprintf("%s@%d", h.r.Site.App, h.r.F
 
 func (h headline) tell() string {
 	switch {
+	case h.r.Holding():
+		return h.holding()
 	case h.r.Kind == Back:
 		return h.way()
 	case h.r.Outcome == Failed, h.r.Outcome == Aborted && h.r.FirstTraffic.IsZero():
@@ -73,7 +75,10 @@ func (h headline) way() string {
 // noTraffic tells of a release that ended before its first request.
 func (h headline) noTraffic() string {
 	keeps := ""
-	if h.r.From > 0 && h.r.From != h.r.To {
+	switch {
+	case h.r.Replaces() && !h.r.StepBegan.IsZero():
+		keeps = fmt.Sprintf("; %s has the traffic again", h.old())
+	case h.r.From > 0 && h.r.From != h.r.To:
 		keeps = fmt.Sprintf("; %s keeps the traffic", h.old())
 	}
 	because, _ := h.r.Because()
@@ -167,6 +172,9 @@ func (h headline) promoted() string {
 	case h.r.From == 0:
 		return fmt.Sprintf("%s has all traffic: it is the first release in %s, with nothing to compare it with", h.new(), h.r.Site.Env)
 	}
+	if h.r.Replaces() {
+		return h.tookPlace()
+	}
 	text := h.new() + " was promoted"
 	if h.blindly() {
 		text += " " + withoutEvidence
@@ -175,14 +183,18 @@ func (h headline) promoted() string {
 	if h.r.Phase == Ended {
 		return text + h.then("failed", "; it ")
 	}
-	text += fmt.Sprintf(" with %s of the traffic", h.r.Weight) + h.then("fails", " and ")
+	return text + fmt.Sprintf(" with %s of the traffic", h.r.Weight) + h.then("fails", " and ") + h.watch()
+}
+
+// watch says how long a release is still watched, or why somebody should look at it.
+func (h headline) watch() string {
 	switch left := h.r.Strategy.RollbackWindow.D() - h.now.Sub(h.r.Decided); {
 	case h.r.Held != "":
-		text += "; it should be looked at: " + h.held()
+		return "; it should be looked at: " + h.held()
 	case left > 0:
-		text += "; it is watched for another " + figures.Left(left.Seconds())
+		return "; it is watched for another " + figures.Left(left.Seconds())
 	}
-	return text
+	return ""
 }
 
 // blindly reports whether a step was left without evidence of safety.

@@ -24,6 +24,9 @@ type Input struct {
 	Expired bool                  `json:"expired,omitempty"` // the gateway reports that the split's lease ran out
 	Fallen  fairlead.Weight       `json:"fallen,omitempty"`  // the weight that it went to then
 	Applied uint32                `json:"applied,omitempty"` // newest epoch of this rollout that the gateway has in force
+	Cleared bool                  `json:"cleared,omitempty"` // nothing but instances of the new release can run at the site; of one that replaces another
+	Lately  *Own                  `json:"lately,omitempty"`  // what the site's release showed in the newest minute; likewise
+	Waiting int                   `json:"-"`                 // requests that wait at the gateway: for reading only
 	Command Command               `json:"command,omitempty"` // of a person
 	Why     fairlead.Sealed       `json:"why,omitempty"`     // the command's reason, in the person's words
 }
@@ -42,6 +45,7 @@ type GateState struct {
 	Satisfied bool      `json:"satisfied,omitempty"`
 	Until     time.Time `json:"until,omitzero"`   // when the first evidence expires; zero for never
 	Failed    string    `json:"failed,omitempty"` // which gate failed and how
+	Proven    int       `json:"proven,omitempty"` // how many gates hold; 0 where the release has none, or from before that was counted
 }
 
 // GuardState is what the looks at a guard's number said so far.

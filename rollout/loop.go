@@ -326,6 +326,7 @@ func (l *Loop) input(state State, s scene) Input {
 	if why := l.actions.cannotStart(Place{r.Site, r.To}, r.Began); why != "" && in.New.Broken == "" {
 		in.New.Broken = why
 	}
+	l.lookAside(&in, state, s, here)
 	if i := slices.Index(s.gateway.Expired, r.Site); i >= 0 && i < len(s.gateway.Fallback) && l.pushed.unattended(s.now) {
 		in.Expired, in.Fallen = true, s.gateway.Fallback[i]
 	}
@@ -346,8 +347,11 @@ func at(have []workload.Status, site fairlead.Site) []workload.Status {
 func (l *Loop) converge(ctx context.Context, s scene, states []State) {
 	for _, state := range states {
 		want, here := Desire(state.Live, state.Rollout), at(s.have, state.Live.Site)
+		limit := LimitOf(state.Live, state.Rollout)
+		l.recall(limit, want, here)
+		l.makeCertain(ctx, s.now, limit, here)
 		start, release := Converge(s.now, state.Live.Site, want, here, l.departures.leaving)
-		for _, p := range start {
+		for _, p := range limit.Allow(start, want, here, l.departures.leaving, l.actions.gone) {
 			l.actions.start(ctx, s.now, p)
 		}
 		for _, i := range here {
@@ -356,4 +360,5 @@ func (l *Loop) converge(ctx context.Context, s scene, states []State) {
 			}
 		}
 	}
+	l.actions.forgetGone(s.have)
 }

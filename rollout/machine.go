@@ -19,6 +19,7 @@ type Machine struct {
 	seen    map[string]uint64 // newest block taken, by gateway boot
 	late    lateReports       // taken
 	guards  []GuardState      // of the newest input, recorded or not: for reading only
+	waiting int               // likewise
 	old     Group             // totals of the newest recorded input
 	new     Group
 	ends    map[string]int // of the newest recorded input
@@ -127,7 +128,7 @@ func (m *Machine) take(in Input, body []byte) Decision {
 
 func (m *Machine) look(in Input) {
 	if in.Command == "" {
-		m.guards = in.Guards
+		m.guards, m.waiting = in.Guards, in.Waiting
 	}
 }
 
@@ -199,7 +200,7 @@ func (m *Machine) become(d *Decision, in Input) {
 	if r.Phase == Ended {
 		m.judge = nil // it has no more to say
 	}
-	if m.judge == nil && r.Phase != Ended && !r.FirstTraffic.IsZero() && r.From > 0 && r.Kind == Forward {
+	if m.judge == nil && r.Phase != Ended && !r.FirstTraffic.IsZero() && r.From > 0 && r.Kind == Forward && !r.Exclusive {
 		m.judge = judge.New(judgeConfig(r))
 	}
 	if m.judge == nil {

@@ -23,6 +23,7 @@ type Phase string
 // The phases, in order.
 const (
 	Gating    Phase = "gating"    // gates are being proven
+	Clearing  Phase = "clearing"  // requests wait, and the old release's instances end: see [Rollout.Replaces]
 	Starting  Phase = "starting"  // instances for the next weight are coming up
 	Stepping  Phase = "stepping"  // a weight is being earned
 	Watching  Phase = "watching"  // promoted; judging goes on through the rollback window
@@ -75,6 +76,9 @@ type Rollout struct {
 	OldReplicas int               `json:"oldReplicas"` // of From
 	Salt        []byte            `json:"salt"`        // keys the assignment of units in this rollout
 
+	Exclusive   bool         `json:"exclusive,omitempty"`   // instances of two releases must never run at once
+	Replacement *Replacement `json:"replacement,omitempty"` // of one release by another, since requests waited for it
+
 	Phase      Phase             `json:"phase"`
 	Outcome    Outcome           `json:"outcome,omitempty"`
 	Held       string            `json:"held,omitempty"`
@@ -125,7 +129,7 @@ func (r Rollout) Because() (Note, bool) {
 	if len(r.Notes) == 0 {
 		return Note{}, false
 	}
-	if r.Outcome == RolledBack || r.Outcome == Aborted {
+	if r.Outcome == RolledBack || r.Outcome == Aborted || r.Outcome == Failed && r.Replaces() {
 		for _, note := range r.Notes {
 			if note.Time.Equal(r.Decided) {
 				return note, true
@@ -144,6 +148,8 @@ type Live struct {
 	Previous int            `json:"previous,omitempty"` // what a rollback returns to
 	Replicas int            `json:"replicas"`
 	Rollout  string         `json:"rollout,omitempty"` // the newest rollout's id
+
+	Exclusive bool `json:"exclusive,omitempty"` // instances of two releases must never run at once
 }
 
 // The kinds of this package's rows.

@@ -22,6 +22,9 @@ func RouteOf(s State, releases map[int]fairlead.Release, have []workload.Status,
 		Assignment: content.Content.Assignment, Timeout: content.Content.Timeout, RunLimit: content.Content.RunLimit,
 		Stable: backend(stable),
 	}
+	if s.Rollout != nil {
+		route.Hold = s.Rollout.Holding()
+	}
 	if canary > 0 {
 		route.Split = split(*s.Rollout, backend(canary), len(route.Stable.Instances))
 	}
@@ -40,7 +43,7 @@ func arms(s State) (stable, canary int) {
 	if r.Weight == fairlead.Whole && r.Outcome == Promoted {
 		return r.To, 0
 	}
-	if r.FirstTraffic.IsZero() {
+	if r.FirstTraffic.IsZero() || r.Exclusive {
 		return r.From, 0
 	}
 	return r.From, r.To

@@ -12,9 +12,9 @@ import (
 const widest = fairlead.Whole / 2
 
 // stepWeights returns the weights that a rollout has to pass, the last of which
-// is the promotion. A release with nothing to compare with goes at once.
-func stepWeights(s fairlead.Strategy, replicas, from int, kind Kind) []fairlead.Weight {
-	if from == 0 || kind == Back {
+// is the promotion. A release with nothing beside it to compare with goes at once.
+func stepWeights(s fairlead.Strategy, replicas, from int, kind Kind, exclusive bool) []fairlead.Weight {
+	if from == 0 || kind == Back || exclusive {
 		return []fairlead.Weight{fairlead.Whole}
 	}
 	final := fairlead.Whole
@@ -101,9 +101,16 @@ func Desire(live Live, r *Rollout) Want {
 		}
 		return want
 	}
-	want[r.To] = newReplicas(*r)
+	old, new := oldReplicas(*r), newReplicas(*r)
+	switch {
+	case r.Replaces():
+		old, new = r.replacing()
+	case r.shrinks() && r.Phase != Gating:
+		old, new = r.shrunk()
+	}
+	want[r.To] = new
 	if r.From > 0 {
-		want[r.From] = oldReplicas(*r)
+		want[r.From] = old
 	}
 	return want
 }

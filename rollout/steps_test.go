@@ -20,7 +20,7 @@ func TestTheWeightOfANewReleaseOnlyGrows(t *testing.T) {
 		{"all at once", fairlead.Strategy{Type: fairlead.BlueGreen}, 3},
 	} {
 		c.strategy.Holdback = &holdback
-		weights := stepWeights(c.strategy, c.replicas, 1, Forward)
+		weights := stepWeights(c.strategy, c.replicas, 1, Forward, false)
 		if !slices.IsSorted(weights) || weights[len(weights)-1] != fairlead.Whole-holdback.Weight() || len(weights) < 2 {
 			t.Errorf("%s: weights %v, want growing ones that end at 95 %%", c.name, weights)
 		}

@@ -33,7 +33,7 @@ func (g gates) Prove(ctx context.Context, r fairlead.Release, env string) (rollo
 	if !v.Holds() {
 		return rollout.GateState{Failed: strings.Join(v.Why, "; ")}, nil
 	}
-	return rollout.GateState{Satisfied: true, Until: v.Until}, nil
+	return rollout.GateState{Satisfied: true, Until: v.Until, Proven: len(v.Satisfied)}, nil
 }
 
 func newJobID(prefix string) string { return prefix + "-" + strings.ToLower(rand.Text()[:12]) }
