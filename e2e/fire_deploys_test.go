@@ -24,10 +24,19 @@ func TestNoRequestIsLostInManyDeploysAndRollbacks(t *testing.T) {
 	}
 	w := start(t)
 	f := w.newFire()
+	file := f.file(lenient("50", "500ms", "1s"))
+	f.manyDeploys(n, func(behaviour) appFile { return file })
+}
+
+// manyDeploys deploys n releases, one after the other under traffic, each by the file that is made
+// for it, and says that no request was lost.
+func (f *fire) manyDeploys(n int, file func(behaviour) appFile) {
+	w := f.w
+	w.Helper()
 	seed := uint64(time.Now().UnixNano())
 	random := rand.New(rand.NewPCG(seed, 0))
-	file := f.file(lenient("50", "500ms", "1s"))
-	w.deploy(0, f.version(behaviour{Version: "v0"}), file)
+	first := f.version(behaviour{Version: "v0"})
+	w.deploy(0, first, file(first))
 	f.start().flows(200)
 	began, ended, kills := time.Now(), map[client.Outcome]int{}, 0
 	for i := 1; i <= n; i++ {
@@ -41,7 +50,7 @@ func TestNoRequestIsLostInManyDeploysAndRollbacks(t *testing.T) {
 		if i%10 == 3 || i%10 == 8 {
 			b.Failures = 0.7
 		}
-		w.begin(b, file)
+		w.begin(b, file(b))
 		if i%10 == 0 {
 			time.Sleep(time.Duration(random.IntN(2500)) * time.Millisecond) // anywhere
 			w.plane.kill()
@@ -53,13 +62,13 @@ func TestNoRequestIsLostInManyDeploysAndRollbacks(t *testing.T) {
 		})
 		ended[r.Outcome]++
 		if want := i%10 == 3 || i%10 == 8; (r.Outcome == client.RolledBack) != want {
-			t.Errorf("deploy %d ended %s: %s", i, r.Outcome, r.Reason)
+			w.Errorf("deploy %d ended %s: %s", i, r.Outcome, r.Reason)
 		}
 	}
 	took := time.Since(began)
 	f.end()
-	t.Logf("seed %d: %d deploys and rollbacks in %s under %d requests/s, %d kills of the control plane", seed, n, took.Round(time.Second), rate, kills)
-	t.Logf("%d promoted, %d rolled back, %d by hand; requests: %d sent, %d lost", ended[client.Promoted], ended[client.RolledBack], ended["returned by hand"], f.sent, len(f.lost))
+	w.Logf("seed %d: %d deploys and rollbacks in %s under %d requests/s, %d kills of the control plane", seed, n, took.Round(time.Second), rate, kills)
+	w.Logf("%d promoted, %d rolled back, %d by hand; requests: %d sent, %d lost", ended[client.Promoted], ended[client.RolledBack], ended["returned by hand"], f.sent, len(f.lost))
 	f.nothingLost()
 	w.proven()
 }
