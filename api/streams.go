@@ -1,20 +1,15 @@
 package api
 
 import (
-	"bytes"
 	"encoding/json"
-	"errors"
-	"fmt"
 	"io"
 	"math"
 	"net/http"
 	"strconv"
-	"sync"
 
 	"github.com/fairlead/fairlead"
 	"github.com/fairlead/fairlead/api/client"
 	"github.com/fairlead/fairlead/rollout"
-	"github.com/fairlead/fairlead/workload"
 )
 
 // maxBlob is the largest file of an artifact, in bytes.
@@ -58,7 +53,7 @@ func (s *server) events(w http.ResponseWriter, r *http.Request) {
 		refuse(w, err)
 		return
 	}
-	follow := r.URL.Query().Get("follow") == "true"
+	follow := follows(r)
 	lines, begun := newLines(w), false
 	open := func(sealed fairlead.Sealed) string { return s.Open(ctx, sealed) }
 	for {
@@ -125,100 +120,4 @@ func (l lines) write(v any) error {
 		return err
 	}
 	return l.control.Flush()
-}
-
-// logs writes the log lines of a site's instances, each with its instance.
-func (s *server) logs(w http.ResponseWriter, r *http.Request) {
-	options, err := logOptions(r)
-	if err != nil {
-		refuse(w, err)
-		return
-	}
-	ids, err := s.logged(r)
-	if err != nil {
-		refuse(w, err)
-		return
-	}
-	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	out := &prefixed{w: w, control: http.NewResponseController(w)}
-	var readers sync.WaitGroup
-	for _, id := range ids {
-		if !options.Follow {
-			_ = s.Instances.Logs(r.Context(), id, options, out.of(id)) // an ended instance's log may be gone
-			continue
-		}
-		readers.Go(func() { _ = s.Instances.Logs(r.Context(), id, options, out.of(id)) })
-	}
-	readers.Wait()
-}
-
-func logOptions(r *http.Request) (workload.LogOptions, error) {
-	q := r.URL.Query()
-	tail, err := strconv.Atoi(q.Get("tail"))
-	if q.Get("tail") != "" && (err != nil || tail < 0) {
-		return workload.LogOptions{}, fairlead.Errorf(fairlead.Invalid, "logs", "tail=%q is not a number of lines", q.Get("tail"))
-	}
-	return workload.LogOptions{Tail: tail, Follow: q.Get("follow") == "true"}, nil
-}
-
-func (s *server) logged(r *http.Request) ([]string, error) {
-	all, err := s.Instances.List(r.Context())
-	if err != nil {
-		return nil, err
-	}
-	site := fairlead.Site{App: r.PathValue("app"), Env: r.PathValue("env")}
-	wanted := r.URL.Query().Get("instance")
-	var ids []string
-	for _, i := range all {
-		if i.Site == site && (wanted == "" || wanted == i.ID) {
-			ids = append(ids, i.ID)
-		}
-	}
-	if len(ids) == 0 {
-		return nil, noInstance(site, wanted)
-	}
-	return ids, nil
-}
-
-func noInstance(site fairlead.Site, wanted string) error {
-	if wanted == "" {
-		return fairlead.Errorf(fairlead.NotFound, "logs", "%s has no instances", site).WithHint("see what is where with: fairlead status")
-	}
-	return fairlead.Errorf(fairlead.NotFound, "logs", "%s has no instance %q", site, wanted).WithHint("see which there are with: fairlead status %s", site.App)
-}
-
-// prefixed lets several logs share an answer, whole lines at a time.
-type prefixed struct {
-	mu      sync.Mutex
-	w       io.Writer
-	control *http.ResponseController
-}
-
-func (p *prefixed) of(instance string) io.Writer { return &instanceLog{out: p, instance: instance} }
-
-type instanceLog struct {
-	out      *prefixed
-	instance string
-	rest     []byte
-}
-
-// Write passes on the lines that are whole.
-func (l *instanceLog) Write(data []byte) (int, error) {
-	l.out.mu.Lock()
-	defer l.out.mu.Unlock()
-	l.rest = append(l.rest, data...)
-	for {
-		i := bytes.IndexByte(l.rest, 0x0a)
-		if i < 0 {
-			break
-		}
-		if _, err := fmt.Fprintf(l.out.w, "%s %s", l.instance, l.rest[:i+1]); err != nil {
-			return 0, err
-		}
-		l.rest = l.rest[i+1:]
-	}
-	if err := l.out.control.Flush(); err != nil && !errors.Is(err, http.ErrNotSupported) {
-		return 0, err
-	}
-	return len(data), nil
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/fairlead/fairlead"
+	"github.com/fairlead/fairlead/api/client"
 	"github.com/fairlead/fairlead/cli/clitest"
 	"github.com/fairlead/fairlead/workload"
 )
@@ -292,25 +293,15 @@ func TestStreamsAreLinesOfJSON(t *testing.T) {
 	}
 }
 
-func TestALogLineIsTakenApartAsTheServerSendsIt(t *testing.T) {
-	got := parseLogLine("triage-1-a 2026-01-02T03:04:05.000Z stderr out of memory")
-	want := logLine{Time: "2026-01-02T03:04:05.000Z", Instance: "triage-1-a", Stream: "stderr", Text: "out of memory"}
-	if got != want {
-		t.Errorf("%+v, want %+v", got, want)
-	}
-}
-
 func TestLogsOfAllInstancesComeInTheOrderOfTime(t *testing.T) {
-	var out strings.Builder
-	inv := &invocation{std: Std{Out: &out, Getenv: func(string) string { return "" }}}
-	body := "b 2026-01-02T03:04:06Z stdout third\nb 2026-01-02T03:04:07.5Z stdout fourth\n" +
-		"a 2026-01-02T03:04:05Z stdout first\na 2026-01-02T03:04:05.5Z stdout second\n"
-	if err := inv.orderedLogs(strings.NewReader(body)); err != nil {
-		t.Fatal(err)
+	line := func(instance, at, text string) client.LogLine {
+		return client.LogLine{Instance: instance, Time: "2026-01-02T03:04:" + at, Text: text}
 	}
-	for i, line := range strings.Split(strings.TrimSpace(out.String()), "\n") {
-		if want := []string{"first", "second", "third", "fourth"}[i]; !strings.HasSuffix(line, "  "+want) {
-			t.Errorf("line %d is %q, want %s", i, line, want)
+	lines := []client.LogLine{line("b", "06Z", "third"), line("b", "07.5Z", "fourth"), line("a", "05Z", "first"), line("a", "05.5Z", "second")}
+	inOrder(lines)
+	for i, want := range []string{"first", "second", "third", "fourth"} {
+		if lines[i].Text != want {
+			t.Errorf("line %d is %q, want %s", i, lines[i].Text, want)
 		}
 	}
 }

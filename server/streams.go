@@ -24,5 +24,6 @@ func endingFirst(streams context.Context, next http.Handler) http.Handler {
 
 // lasts reports whether a call goes on until one of its sides ends it.
 func lasts(r *http.Request) bool {
-	return strings.Contains(r.Header.Get("Accept"), "text/event-stream") || r.URL.Query().Get("follow") == "true"
+	follow := r.URL.Query().Get("follow")
+	return strings.Contains(r.Header.Get("Accept"), "text/event-stream") || follow == "true" || follow == "1"
 }

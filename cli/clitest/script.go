@@ -17,8 +17,9 @@ const events = `{"seq":0,"time":"2026-01-02T03:04:05Z","kind":"server.started","
 {"seq":2,"time":"2026-01-02T03:04:07Z","kind":"rollout.began","app":"triage","env":"production","principal":"ada","text":"triage@1 is on its way to production"}
 `
 
-const logs = "triage-1-a 2026-01-02T03:04:05.000Z stderr serving \x1b[31mred\x1b[0m\n" +
-	"triage-1-a 2026-01-02T03:04:06.000Z stdout answered a ticket\n"
+const logs = `{"time":"2026-01-02T03:04:05.000Z","app":"triage","env":"production","release":1,"instance":"triage-1-a","stream":"stderr","text":"serving \u001b[31mred\u001b[0m"}
+{"time":"2026-01-02T03:04:06.000Z","app":"triage","env":"production","release":1,"instance":"triage-1-a","stream":"stdout","text":"answered a ticket"}
+`
 
 func (s *Server) theApp() client.App {
 	a := client.App{Name: s.app, Newest: len(s.plays)}
