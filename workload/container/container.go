@@ -15,6 +15,7 @@ const (
 	LabelEnvironment = "dev.fairlead.environment" // the environment
 	LabelRelease     = "dev.fairlead.release"     // the release's number
 	LabelInstance    = "dev.fairlead.instance"    // the instance's or job's id
+	LabelHome        = "dev.fairlead.home"        // the directory of its state, in that of the runtime
 )
 
 // Oldest is the oldest version of the Docker Engine API that is spoken: that of

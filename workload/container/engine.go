@@ -115,5 +115,8 @@ func unreached(op, host string, err error) error {
 	return fairlead.Errorf(fairlead.Unavailable, op, "%s: %w", host, err)
 }
 
+// podman reports whether the engine is Podman.
+func (e *Engine) podman() bool { return strings.HasPrefix(e.Name, "Podman") }
+
 // Close ends the connection.
 func (e *Engine) Close() error { return e.api.Close() }

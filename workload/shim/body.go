@@ -79,6 +79,7 @@ type Event struct {
 	Protections []workload.Protection `json:"protections,omitempty"` // all that the body has
 	Code        int                   `json:"code,omitempty"`        // exit status; -1 after a signal
 	Signal      int                   `json:"signal,omitempty"`      // that ended it
+	Blameless   bool                  `json:"blameless,omitempty"`   // something else ended it, such as the engine's own end
 }
 
 // reason says why the app ended, as people read it.

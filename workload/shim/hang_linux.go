@@ -3,11 +3,13 @@ package shim
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"time"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/fairlead/fairlead"
+	"github.com/fairlead/fairlead/workload"
 )
 
 // shimPatience is how long after the grace a shim may take to answer that all has
@@ -45,8 +47,44 @@ func bury[S any](ctx context.Context, kinds Kinds, h home, settle func(S) (S, bo
 	if err := awaitEnd(ctx, rec.Shim); err != nil {
 		return err
 	}
+	if err := kinds.clear(ctx, h); err != nil {
+		return err // it may run still
+	}
 	rec.Status, _ = settle(rec.Status)
-	return errors.Join(kinds.clear(ctx, h), WriteNote(h.record(), rec))
+	return WriteNote(h.record(), rec)
+}
+
+// clearPatience is how long clearing up after a dead shim may take.
+const clearPatience = 30 * time.Second
+
+// buryDead clears, in the background, what an instance left whose shim died: a
+// container goes on without one. What fails is tried again when it is seen again.
+func (r *Runtime) buryDead(id string) {
+	h := r.instance(id)
+	if _, busy := r.burying.LoadOrStore(h, true); busy {
+		return
+	}
+	r.waiting.Go(func() {
+		defer r.burying.Delete(h)
+		ctx, cancel := context.WithTimeout(context.Background(), clearPatience)
+		defer cancel()
+		go func() { // ends with ctx
+			select {
+			case <-r.closing:
+				cancel()
+			case <-ctx.Done():
+			}
+		}()
+		err := bury(ctx, r.config.Kinds, h, func(s workload.Status) (workload.Status, bool) { return died(s), true })
+		if err == nil || errors.Is(err, fs.ErrNotExist) || ctx.Err() != nil {
+			return
+		}
+		r.log.Warn("cannot clear what an instance left whose shim died", "instance", id, "error", err)
+		select {
+		case <-r.closing:
+		case <-time.After(time.Second):
+		}
+	})
 }
 
 // kill sends the process SIGKILL if it is alive, and no other one.

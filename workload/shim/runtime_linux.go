@@ -29,6 +29,7 @@ type Runtime struct {
 
 	terms   sync.Mutex // guards the file that holds the newest term
 	waiting sync.WaitGroup
+	burying sync.Map // homes of the dead that are being cleared
 	closing chan struct{}
 	closed  sync.Once
 }
@@ -229,11 +230,17 @@ func halt[S any](ctx context.Context, kinds Kinds, order fairlead.Order, h home,
 		}
 		return bury(ctx, kinds, h, settle)
 	}
-	if err := takeOrder(h, order); err != nil || over {
+	if err := takeOrder(h, order); err != nil {
 		return err
 	}
+	if over { // it recorded its end also where it could not remove all of its body
+		return errors.Join(awaitEnd(ctx, rec.Shim), kinds.clear(ctx, h))
+	}
+	if err := kinds.clear(ctx, h); err != nil {
+		return err // it may run still
+	}
 	rec.Status = last
-	return errors.Join(kinds.clear(ctx, h), WriteNote(h.record(), rec))
+	return WriteNote(h.record(), rec)
 }
 
 // Remove implements workload.Runtime. Removing one that never was is no error; one
@@ -304,7 +311,11 @@ func discard(ctx context.Context, kinds Kinds, h home) error {
 
 // List implements workload.Runtime.
 func (r *Runtime) List(ctx context.Context) ([]workload.Status, error) {
-	all, err := list(ctx, r.instances(), died, func(s workload.Status) bool { return s.State.Over() })
+	over := func(s workload.Status) bool { return s.State.Over() }
+	all, err := list(ctx, r.instances(), func(s workload.Status) workload.Status {
+		r.buryDead(s.ID)
+		return died(s)
+	}, over)
 	return all, wrap("list instances", err)
 }
 

@@ -32,15 +32,16 @@ type supervisor struct {
 	probing sync.WaitGroup
 	quiet   context.CancelFunc // ends the probes of this run
 
-	run      int // counts starts of the app
-	running  bool
-	started  time.Time // of this run
-	verdict  string    // why the shim ended this run, if it did
-	failures map[bool]int
-	policy   restarts
-	oom      int
-	timer    *time.Timer // what the state waits for: the next start, readiness, or the end of grace
-	stopping bool
+	run       int // counts starts of the app
+	running   bool
+	started   time.Time // of this run
+	verdict   string    // why the shim ended this run, if it did
+	blameless bool      // it is started anew after an end that was not its fault
+	failures  map[bool]int
+	policy    restarts
+	oom       int
+	timer     *time.Timer // what the state waits for: the next start, readiness, or the end of grace
+	stopping  bool
 }
 
 // superviseInstance is the life of an instance's shim once it knows its task.
@@ -187,9 +188,16 @@ func (s *supervisor) startApp() {
 		return // the sandbox is ending, which its events will tell
 	}
 	if s.run > 1 {
-		s.change(func(status *workload.Status) { status.State = workload.Starting; status.Restarts++ })
+		s.change(func(status *workload.Status) {
+			status.State = workload.Starting
+			if !s.blameless {
+				status.Restarts++
+			}
+		})
 	}
-	s.timer.Reset(settled(s.spec.Readiness).Deadline.D())
+	if !s.blameless {
+		s.timer.Reset(settled(s.spec.Readiness).Deadline.D())
+	}
 }
 
 // watch asks a check for this run, until quiet is called.
@@ -211,6 +219,10 @@ func (s *supervisor) happened(e Event) {
 	switch e.Kind {
 	case Started:
 		s.change(func(status *workload.Status) { status.Protections = e.Protections })
+		if s.blameless && !s.stopping {
+			s.blameless = false
+			s.timer.Reset(settled(s.spec.Readiness).Deadline.D())
+		}
 		if !s.stopping {
 			s.watch(s.spec.Readiness, false)
 		}
@@ -238,6 +250,10 @@ func (s *supervisor) exited(e Event) {
 		s.end(workload.Exited, reason)
 		return
 	}
+	if e.Blameless {
+		s.again(reason)
+		return
+	}
 	var loop bool
 	s.policy, loop = s.policy.ended(time.Since(s.started))
 	if loop {
@@ -249,6 +265,18 @@ func (s *supervisor) exited(e Event) {
 		status.State, status.LastExit, status.OOMKills, status.ReadySince = workload.Backoff, reason, s.oom, time.Time{}
 	})
 	s.timer.Reset(s.policy.wait)
+}
+
+// again starts the app at once after an end that is no fault of its own and does not
+// count as one. It has its time to become ready from when it is started, which may
+// take as long as what ended it is away.
+func (s *supervisor) again(reason string) {
+	s.log.say("it ended: %s; it starts again", reason)
+	s.blameless = true
+	s.change(func(status *workload.Status) {
+		status.State, status.LastExit, status.OOMKills, status.ReadySince = workload.Backoff, reason, s.oom, time.Time{}
+	})
+	s.startApp()
 }
 
 // probed takes an answer of a check.

@@ -50,7 +50,7 @@ func sorted[V any](m map[string]V) []string {
 }
 
 func ready(t *testing.T, h Harness) {
-	i := Start(t, h.Open(t), Spec(h.App, "one", "serve"), nil)
+	i := Start(t, h.Open(t), h.Spec("one", "serve"), nil)
 	status := i.AwaitState(workload.Ready)
 	if status.Release != 7 || status.Site != i.Spec.Site || status.Digest != i.Spec.Digest || status.Started.IsZero() || status.ReadySince.IsZero() {
 		t.Errorf("status %+v does not tell of %+v", status, i.Spec)
@@ -73,7 +73,7 @@ func ready(t *testing.T, h Harness) {
 }
 
 func idempotent(t *testing.T, h Harness) {
-	i := Start(t, h.Open(t), Spec(h.App, "one", "serve"), nil)
+	i := Start(t, h.Open(t), h.Spec("one", "serve"), nil)
 	first := i.AwaitState(workload.Ready)
 	for range 2 {
 		if err := i.Runtime.Start(t.Context(), Order(), i.Spec, nil); err != nil {
@@ -99,7 +99,7 @@ func idempotent(t *testing.T, h Harness) {
 
 func grace(t *testing.T, h Harness) {
 	r := h.Open(t)
-	slow := Start(t, r, Spec(h.App, "slow", "slow"), nil)
+	slow := Start(t, r, h.Spec("slow", "slow"), nil)
 	slow.AwaitState(workload.Ready)
 	if err := r.Stop(t.Context(), Order(), "slow", Patience); err != nil {
 		t.Fatal(err)
@@ -107,7 +107,7 @@ func grace(t *testing.T, h Harness) {
 	if status := slow.Status(); status.LastExit != "exit status 0" {
 		t.Errorf("one that ends in its grace time: %+v", status)
 	}
-	stubborn := Start(t, r, Spec(h.App, "stubborn", "stubborn"), nil)
+	stubborn := Start(t, r, h.Spec("stubborn", "stubborn"), nil)
 	stubborn.AwaitState(workload.Ready)
 	if err := r.Stop(t.Context(), Order(), "stubborn", 100*time.Millisecond); err != nil {
 		t.Fatal(err)
@@ -118,7 +118,7 @@ func grace(t *testing.T, h Harness) {
 }
 
 func restarted(t *testing.T, h Harness) {
-	i := Start(t, h.Open(t), Spec(h.App, "one", "serve"), nil)
+	i := Start(t, h.Open(t), h.Spec("one", "serve"), nil)
 	i.AwaitState(workload.Ready)
 	i.Get("/die") // its answer is cut
 	status := i.Await("started again", func(s workload.Status) bool { return s.Restarts == 1 && s.State == workload.Ready })
@@ -131,7 +131,7 @@ func restarted(t *testing.T, h Harness) {
 }
 
 func crashLoop(t *testing.T, h Harness) {
-	i := Start(t, h.Open(t), Spec(h.App, "one", "crash"), nil)
+	i := Start(t, h.Open(t), h.Spec("one", "crash"), nil)
 	i.Await("backing off", func(s workload.Status) bool { return s.State == workload.Backoff && s.LastExit == "exit status 3" })
 	status := i.AwaitState(workload.CrashLoop)
 	if status.Restarts != 4 || status.LastExit != "exit status 3" {
@@ -143,7 +143,7 @@ func crashLoop(t *testing.T, h Harness) {
 }
 
 func neverReady(t *testing.T, h Harness) {
-	spec := Spec(h.App, "one", "deaf")
+	spec := h.Spec("one", "deaf")
 	spec.Readiness.Deadline = fairlead.Duration(300 * time.Millisecond)
 	i := Start(t, h.Open(t), spec, nil)
 	if status := i.AwaitState(workload.CrashLoop); status.LastExit != "not ready within 300ms" || status.Restarts != 0 {
@@ -152,7 +152,7 @@ func neverReady(t *testing.T, h Harness) {
 }
 
 func unready(t *testing.T, h Harness) {
-	i := Start(t, h.Open(t), Spec(h.App, "one", "serve"), nil)
+	i := Start(t, h.Open(t), h.Spec("one", "serve"), nil)
 	i.AwaitState(workload.Ready)
 	for _, step := range []struct {
 		path string
@@ -168,7 +168,7 @@ func unready(t *testing.T, h Harness) {
 }
 
 func unhealthy(t *testing.T, h Harness) {
-	spec := Spec(h.App, "one", "serve")
+	spec := h.Spec("one", "serve")
 	spec.Health = &fairlead.Check{Path: "/healthy", Interval: fairlead.Duration(20 * time.Millisecond), Failures: 2}
 	i := Start(t, h.Open(t), spec, nil)
 	i.AwaitState(workload.Ready)
@@ -194,7 +194,7 @@ func (l *lines) Write(p []byte) (int, error) {
 }
 
 func logs(t *testing.T, h Harness) {
-	i := Start(t, h.Open(t), Spec(h.App, "one", "serve"), nil)
+	i := Start(t, h.Open(t), h.Spec("one", "serve"), nil)
 	i.AwaitState(workload.Ready)
 	if _, err := i.Get("/print?line=first+line"); err != nil {
 		t.Fatal(err)
@@ -235,7 +235,7 @@ func logs(t *testing.T, h Harness) {
 }
 
 func stale(t *testing.T, h Harness) {
-	i := Start(t, h.Open(t), Spec(h.App, "one", "serve"), nil)
+	i := Start(t, h.Open(t), h.Spec("one", "serve"), nil)
 	i.AwaitState(workload.Ready)
 	old := fairlead.Order{Term: 1, Seq: 1}
 	commands := map[string]error{
@@ -271,7 +271,7 @@ func stale(t *testing.T, h Harness) {
 }
 
 func adopted(t *testing.T, h Harness) {
-	i := Start(t, h.Open(t), Spec(h.App, "one", "serve"), nil)
+	i := Start(t, h.Open(t), h.Spec("one", "serve"), nil)
 	before := i.AwaitState(workload.Ready)
 	i.Runtime = h.Open(t)
 	after := i.Status()
@@ -294,7 +294,7 @@ func adopted(t *testing.T, h Harness) {
 
 func secrets(t *testing.T, h Harness) {
 	const value = "a-very-secret-value-3141592653"
-	i := Start(t, h.Open(t), Spec(h.App, "one", "serve"), workload.Secrets{"api-key": []byte(value), "empty": nil})
+	i := Start(t, h.Open(t), h.Spec("one", "serve"), workload.Secrets{"api-key": []byte(value), "empty": nil})
 	i.AwaitState(workload.Ready)
 	self := i.self()
 	if self.Secrets["api-key"] != value || self.Secrets["empty"] != "" || len(self.Secrets) != 2 {
@@ -356,7 +356,7 @@ func search(t *testing.T, dir, text string, pattern func(string) bool) {
 
 func environment(t *testing.T, h Harness) {
 	t.Setenv("LEAKED_FROM_THE_CONTROL_PLANE", "yes")
-	spec := Spec(h.App, "one", "serve")
+	spec := h.Spec("one", "serve")
 	spec.Env = map[string]string{"GREETING": "hello", "PORT": "1"}
 	i := Start(t, h.Open(t), spec, nil)
 	i.AwaitState(workload.Ready)
@@ -371,7 +371,8 @@ func environment(t *testing.T, h Harness) {
 		}
 	}
 	slices.Sort(names)
-	want := []string{"FAIRLEAD_APP", "FAIRLEAD_ENV", "FAIRLEAD_INSTANCE", "FAIRLEAD_RELEASE", "FAIRLEAD_SECRETS", "GREETING", "HOME", "LANG", "PATH", "PORT", "TMPDIR"}
+	want := append([]string{"FAIRLEAD_APP", "FAIRLEAD_ENV", "FAIRLEAD_INSTANCE", "FAIRLEAD_RELEASE", "FAIRLEAD_SECRETS", "GREETING", "HOME", "LANG", "PATH", "PORT", "TMPDIR"}, h.Given...)
+	slices.Sort(want)
 	if !slices.Equal(names, want) {
 		t.Errorf("the app has %q, want %q", names, want)
 	}
@@ -392,13 +393,13 @@ func invalid(t *testing.T, h Harness) {
 		"env":       func(s *workload.Spec) { s.Env = map[string]string{"A=B": ""} },
 	}
 	for name, spoil := range cases {
-		spec := Spec(h.App, "one", "serve")
+		spec := h.Spec("one", "serve")
 		spoil(&spec)
 		if err := r.Start(t.Context(), Order(), spec, nil); fairlead.CodeOf(err) != fairlead.Invalid {
 			t.Errorf("a bad %s: %v", name, err)
 		}
 	}
-	spec := Spec(h.App, "one", "serve")
+	spec := h.Spec("one", "serve")
 	if err := r.Start(t.Context(), Order(), spec, workload.Secrets{"../x": nil}); fairlead.CodeOf(err) != fairlead.Invalid {
 		t.Errorf("a bad name of a secret: %v", err)
 	}
@@ -421,7 +422,7 @@ func supervisorKilled(t *testing.T, h Harness) {
 	if h.KillSupervisor == nil {
 		t.Skip("its supervisor is not the runtime's own")
 	}
-	i := Start(t, h.Open(t), Spec(h.App, "one", "serve"), nil)
+	i := Start(t, h.Open(t), h.Spec("one", "serve"), nil)
 	i.AwaitState(workload.Ready)
 	conn, err := Dial(t.Context(), i.Status().Address)
 	if err != nil {
@@ -439,7 +440,7 @@ func supervisorKilled(t *testing.T, h Harness) {
 }
 
 func removal(t *testing.T, h Harness) {
-	i := Start(t, h.Open(t), Spec(h.App, "one", "serve"), nil)
+	i := Start(t, h.Open(t), h.Spec("one", "serve"), nil)
 	i.AwaitState(workload.Ready)
 	if err := i.Runtime.Remove(t.Context(), Order(), "one"); fairlead.CodeOf(err) != fairlead.Conflict {
 		t.Errorf("removing one that runs: %v", err)

@@ -28,8 +28,12 @@ type Harness struct {
 	// a second one finds what the first one started, as after a restart of the
 	// control plane. The test's cleanup closes it.
 	Open func(t *testing.T) workload.Runtime
-	// App is a directory that holds the suite's program as "app", see Build.
+	// App is a directory that holds the suite's program as "app", see Compile; or
 	App string
+	// Image is an image that has it as /app, for runtimes of images.
+	Image *workload.Image
+	// Given are variables that the runtime gives every app beside the contract's.
+	Given []string
 	// KillSupervisor kills what supervises an instance with SIGKILL, or is nil where
 	// that is not the runtime's own.
 	KillSupervisor func(t *testing.T, id string)
@@ -60,6 +64,13 @@ func Order() fairlead.Order {
 }
 
 // Spec returns a spec of the suite's program in a mode.
+func (h Harness) Spec(id string, mode ...string) workload.Spec {
+	spec := Spec(h.App, id, mode...)
+	spec.Image = h.Image
+	return spec
+}
+
+// Spec is Harness.Spec of a directory that holds the suite's program.
 func Spec(dir, id string, mode ...string) workload.Spec {
 	return workload.Spec{
 		ID: id, Site: fairlead.Site{App: "triage", Env: "dev"}, Release: 7, Digest: fairlead.DigestOf([]byte(id)),

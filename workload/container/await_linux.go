@@ -1,0 +1,137 @@
+package container
+
+import (
+	"context"
+	"errors"
+	"net"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/client"
+
+	"github.com/fairlead/fairlead/workload/shim"
+)
+
+// await waits for the end of a run and tells what it was.
+func (b *body) await(r *run) shim.Event {
+	for {
+		lost := time.Now()
+		code, err := r.engine.exitOf(b.ctx, r.id)
+		if err == nil {
+			return b.ended(r, code)
+		}
+		if b.ctx.Err() != nil {
+			return shim.Event{Kind: shim.Exited, Code: -1, Signal: int(syscall.SIGKILL)}
+		}
+		if gone(err) {
+			return b.removed()
+		}
+		if e, over := b.rejoin(r, lost); over {
+			return e
+		}
+	}
+}
+
+// exitOf waits until a container ends and returns its exit status.
+func (e *Engine) exitOf(ctx context.Context, id string) (int, error) {
+	wait := e.api.ContainerWait(ctx, id, client.ContainerWaitOptions{Condition: container.WaitConditionNotRunning})
+	select {
+	case result := <-wait.Result:
+		if result.Error != nil {
+			return 0, errors.New(result.Error.Message)
+		}
+		return int(result.StatusCode), nil
+	case err := <-wait.Error:
+		return 0, err
+	}
+}
+
+// ended tells the end of a run whose exit status is known.
+func (b *body) ended(r *run, code int) shim.Event {
+	ctx, cancel := context.WithTimeout(b.ctx, 10*time.Second)
+	defer cancel()
+	b.mu.Lock()
+	asked := b.asks
+	b.mu.Unlock()
+	e := exited(code)
+	if !asked && leaving(r.engine.Host) {
+		return b.engineLeft()
+	}
+	found, err := r.engine.api.ContainerInspect(ctx, r.id, client.ContainerInspectOptions{})
+	switch {
+	case gone(err) && !asked:
+		return b.removed()
+	case err == nil && found.Container.State != nil && found.Container.State.OOMKilled:
+		b.mu.Lock()
+		b.oom++
+		b.mu.Unlock()
+	}
+	return e
+}
+
+// exited is the event of an exit status: one above 128 is that of a signal, which a
+// container's engine tells no other way.
+func exited(code int) shim.Event {
+	if code > 128 && code < 128+65 {
+		return shim.Event{Kind: shim.Exited, Code: -1, Signal: code - 128}
+	}
+	return shim.Event{Kind: shim.Exited, Code: code}
+}
+
+// removed tells that somebody removed the container.
+func (b *body) removed() shim.Event {
+	b.id = ""
+	return shim.Event{Kind: shim.Exited, Code: -1, Error: "its container was removed by hand", Blameless: true}
+}
+
+func (b *body) engineLeft() shim.Event {
+	return shim.Event{Kind: shim.Exited, Code: -1, Error: "its container engine was stopped, and its container with it", Blameless: true}
+}
+
+// leaving reports whether an engine takes no connections any more, as one does that is
+// stopping and ends its containers.
+func leaving(host string) bool {
+	conn, err := net.DialTimeout("unix", strings.TrimPrefix(host, "unix://"), 5*time.Second)
+	if err == nil {
+		conn.Close()
+	}
+	return err != nil
+}
+
+// rejoin waits, after the engine was lost, until it is there again or the container
+// has ended, and goes on taking the output from when it was lost. over says that the
+// run is over, with the event that tells so.
+func (b *body) rejoin(r *run, lost time.Time) (e shim.Event, over bool) {
+	for wait := 50 * time.Millisecond; ; wait = min(2*wait, time.Second) {
+		found, err := r.engine.api.ContainerInspect(b.ctx, r.id, client.ContainerInspectOptions{})
+		switch {
+		case b.ctx.Err() != nil:
+			return shim.Event{Kind: shim.Exited, Code: -1, Signal: int(syscall.SIGKILL)}, true
+		case gone(err):
+			return b.removed(), true
+		case err == nil && found.Container.State != nil && found.Container.State.Running && !r.main.ended():
+			b.retake(r, lost)
+			return e, false
+		case r.main.ended():
+			return b.engineLeft(), true
+		}
+		select {
+		case <-b.ctx.Done():
+		case <-time.After(wait):
+		}
+	}
+}
+
+// retake takes the output again, if it broke off.
+func (b *body) retake(r *run, lost time.Time) {
+	select {
+	case <-r.copied:
+	default:
+		return // the stream has held
+	}
+	if copied, cut, err := r.engine.follow(b.ctx, r.id, lost, b.out, b.err); err == nil {
+		r.copied, r.cut = copied, cut
+	}
+}

@@ -1,0 +1,107 @@
+package container
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"os/signal"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// Where the first process of a container finds what it needs.
+const (
+	insideInit = "/.fairlead/init" // this program
+	insideGate = "/.fairlead/gate" // a FIFO: a byte comes when the app may start
+)
+
+// Exit statuses of a container whose app could not be started, as in a shell.
+const (
+	exitNotRunnable = 126
+	exitNotFound    = 127
+)
+
+// Init is the first process of a container: it waits until its shim has seen that the
+// container is as it must be, starts the app, hands its signals on, reaps the orphans,
+// and ends as the app does: with its exit status, or 128 and the number of the signal
+// that ended it. args are the app's command.
+func Init(args []string) int {
+	signals := make(chan os.Signal, 64)
+	signal.Notify(signals)
+	opened := make(chan error, 1)
+	go func() { opened <- awaitGate() }() // ends with the process
+	for waiting := true; waiting; {
+		select {
+		case err := <-opened:
+			if err != nil {
+				fmt.Fprintf(os.Stderr, "%s: %v\n", InitName, err)
+				return exitNotRunnable
+			}
+			waiting = false
+		case s := <-signals:
+			if s == syscall.SIGTERM || s == syscall.SIGINT {
+				return 128 + int(s.(syscall.Signal))
+			}
+		}
+	}
+	return runApp(args, signals)
+}
+
+func awaitGate() error {
+	gate, err := os.Open(insideGate)
+	if err != nil {
+		return err
+	}
+	defer gate.Close()
+	_, err = gate.Read(make([]byte, 1))
+	return err
+}
+
+// runApp runs the app's command to its end.
+func runApp(args []string, signals <-chan os.Signal) int {
+	if len(args) == 0 {
+		return exitNotFound
+	}
+	path, err := exec.LookPath(args[0])
+	if err != nil && !errors.Is(err, exec.ErrDot) {
+		fmt.Fprintf(os.Stderr, "the command could not be started: %v\n", err)
+		if errors.Is(err, exec.ErrNotFound) || errors.Is(err, fs.ErrNotExist) {
+			return exitNotFound
+		}
+		return exitNotRunnable
+	}
+	app, err := os.StartProcess(path, args, &os.ProcAttr{Files: []*os.File{os.Stdin, os.Stdout, os.Stderr}})
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "the command could not be started: %v\n", err)
+		return exitNotRunnable
+	}
+	go func() { // ends with the process
+		for s := range signals {
+			if s != syscall.SIGCHLD && s != syscall.SIGURG {
+				app.Signal(s) // one that has ended needs none
+			}
+		}
+	}()
+	return reapUntil(app.Pid)
+}
+
+// reapUntil reaps whatever ends, until the process pid does, and returns its exit
+// status as a shell tells it.
+func reapUntil(pid int) int {
+	for {
+		var status unix.WaitStatus
+		ended, err := unix.Wait4(-1, &status, 0, nil)
+		switch {
+		case errors.Is(err, unix.EINTR):
+		case err != nil:
+			return exitNotRunnable // no child is left, which cannot be
+		case ended == pid && status.Signaled():
+			return 128 + int(status.Signal())
+		case ended == pid && status.Exited():
+			return status.ExitStatus()
+		}
+	}
+}

@@ -1,0 +1,284 @@
+package container
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/containerd/errdefs"
+	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/client"
+	"golang.org/x/sys/unix"
+
+	"github.com/fairlead/fairlead"
+	"github.com/fairlead/fairlead/workload"
+	"github.com/fairlead/fairlead/workload/shim"
+)
+
+// Start implements shim.Body. It returns at once; an engine that is away is waited for
+// until the body is closed or the app is killed.
+func (b *body) Start() error {
+	b.mu.Lock()
+	b.asks, b.killed = false, false
+	b.mu.Unlock()
+	b.running.Go(b.live)
+	return nil
+}
+
+// live is one run of the app, from its start to its end.
+func (b *body) live() {
+	r, protections, err := b.launch()
+	var refusal *shim.Refusal
+	switch {
+	case b.ctx.Err() != nil:
+		if r != nil {
+			b.abandon(r)
+		}
+		return
+	case errors.As(err, &refusal):
+		b.send(shim.Event{Kind: shim.Refused, Error: refusal.Reason, Protections: refusal.Protections})
+		return
+	case errors.Is(err, errKilled):
+		b.send(shim.Event{Kind: shim.Exited, Code: -1, Signal: int(syscall.SIGKILL)})
+		return
+	case err != nil && b.job:
+		b.send(shim.Event{Kind: shim.Refused, Error: err.Error()})
+		return
+	case err != nil:
+		b.send(shim.Event{Kind: shim.Exited, Error: err.Error()})
+		return
+	}
+	b.send(shim.Event{Kind: shim.Started, Protections: protections})
+	if err := r.letGo(); err != nil {
+		b.send(shim.Event{Kind: shim.Exited, Error: "let the app go: " + err.Error()})
+		b.abandon(r)
+		return
+	}
+	e := b.await(r)
+	b.mu.Lock()
+	b.run = nil
+	b.mu.Unlock()
+	r.close()
+	b.send(e)
+}
+
+// errKilled is that the app was killed before it ran.
+var errKilled = errors.New("killed before it was started")
+
+// abandon ends a run that nobody awaits.
+func (b *body) abandon(r *run) {
+	b.mu.Lock()
+	b.run = nil
+	b.mu.Unlock()
+	unix.PidfdSendSignal(r.main.fd, unix.SIGKILL, nil, 0) // what the engine has is removed by Close
+	r.cut()
+	r.close()
+}
+
+// launch starts the container, when its engine answers.
+func (b *body) launch() (*run, []workload.Protection, error) {
+	for wait := 20 * time.Millisecond; ; wait = min(2*wait, time.Second) {
+		r, protections, err := b.tryLaunch()
+		b.mu.Lock()
+		killed := b.killed
+		b.mu.Unlock()
+		if killed && err != nil {
+			return nil, nil, errKilled
+		}
+		if !away(err) && !errors.Is(err, errNoEngine) {
+			return r, protections, err
+		}
+		select {
+		case <-b.ctx.Done():
+			return nil, nil, b.ctx.Err()
+		case <-time.After(wait):
+		}
+	}
+}
+
+// errNoEngine is that no engine answers now.
+var errNoEngine = errors.New("no engine answers")
+
+// tryLaunch starts the container, and makes it first if it is not there.
+func (b *body) tryLaunch() (*run, []workload.Protection, error) {
+	ctx, cancel := context.WithTimeout(b.ctx, 2*time.Minute)
+	defer cancel()
+	engine, err := b.open(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	r, found, err := b.start(ctx, engine)
+	for attempt := 0; attempt < 2 && (gone(err) || errors.Is(err, errNotRunning)); attempt++ {
+		if err := b.discard(ctx, engine); err != nil { // removed by hand, or its network was
+			return nil, nil, err
+		}
+		r, found, err = b.start(ctx, engine)
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	protections, err := b.inspect(r, found)
+	if err != nil {
+		b.abandon(r)
+		return nil, nil, err
+	}
+	b.mu.Lock()
+	b.run = r
+	asks, killed := b.asks, b.killed
+	b.mu.Unlock()
+	if killed {
+		r.signal(ctx, syscall.SIGKILL)
+	} else if asks {
+		r.signal(ctx, syscall.SIGTERM)
+	}
+	return r, protections, nil
+}
+
+// open returns the connection to the engine.
+func (b *body) open(ctx context.Context) (*Engine, error) {
+	if b.engine != nil {
+		return b.engine, nil
+	}
+	engine, err := Open(ctx, b.recipe.image.Engine)
+	if fairlead.CodeOf(err) == fairlead.Unavailable {
+		return nil, fmt.Errorf("%w: %w", errNoEngine, err)
+	}
+	b.engine = engine
+	return engine, err
+}
+
+// discard removes the container, so that the next start makes another one.
+func (b *body) discard(ctx context.Context, engine *Engine) error {
+	b.id = ""
+	return engine.removeContainer(ctx, b.recipe.name, b.owner)
+}
+
+// start starts the container and opens it. Its app waits at the gate.
+func (b *body) start(ctx context.Context, engine *Engine) (r *run, found container.InspectResponse, err error) {
+	if b.id == "" {
+		if b.id, err = b.create(ctx, engine); err != nil {
+			return nil, found, err
+		}
+	}
+	gate, err := os.OpenFile(b.gate, os.O_RDWR|unix.O_NONBLOCK, 0) // both ends, so that opening never waits
+	if err != nil {
+		return nil, found, err
+	}
+	copied, cut, err := engine.attach(b.ctx, b.id, b.out, b.err)
+	if err != nil {
+		return nil, found, errors.Join(err, gate.Close())
+	}
+	_, err = engine.api.ContainerStart(ctx, b.id, client.ContainerStartOptions{})
+	if err == nil {
+		var result client.ContainerInspectResult
+		result, err = engine.api.ContainerInspect(ctx, b.id, client.ContainerInspectOptions{})
+		found = result.Container
+	}
+	if err == nil {
+		r, err = begin(engine, found)
+	}
+	if err != nil {
+		cut()
+		<-copied
+		return nil, found, errors.Join(startFailed(b.recipe.image.Name, err), gate.Close())
+	}
+	r.copied, r.cut, r.gate = copied, cut, gate
+	return r, found, nil
+}
+
+// startFailed words a container that could not be started. What may be healed by
+// making it anew is left as it is.
+func startFailed(image string, err error) error {
+	if away(err) || gone(err) || errors.Is(err, errNotRunning) {
+		return err
+	}
+	if strings.Contains(err.Error(), "network") && strings.Contains(err.Error(), "not found") {
+		return fmt.Errorf("%w: %w", errNotRunning, err)
+	}
+	return refused("start the container", image, err)
+}
+
+// create makes the container in its network.
+func (b *body) create(ctx context.Context, engine *Engine) (id string, err error) {
+	image, err := engine.api.ImageInspect(ctx, string(b.recipe.image.ID))
+	if err != nil {
+		if gone(err) {
+			return "", refused("make the container", b.recipe.image.Name, fmt.Errorf("no such image: %w", errdefs.ErrNotFound))
+		}
+		return "", err
+	}
+	var env []string
+	if image.Config != nil {
+		env = image.Config.Env
+	}
+	lock, err := b.holdNetwork(ctx, engine)
+	if err != nil {
+		return "", err
+	}
+	defer lock.Close()
+	for attempt := 0; ; attempt++ {
+		made, err := engine.api.ContainerCreate(ctx, b.recipe.options(engine.podman(), env))
+		if err == nil {
+			return made.ID, nil
+		}
+		if away(err) {
+			return "", err
+		}
+		if attempt > 0 || !nameTaken(err) {
+			return "", refused("make the container", b.recipe.image.Name, err)
+		}
+		if err := b.takeName(ctx, engine); err != nil {
+			return "", err
+		}
+	}
+}
+
+// nameTaken reports whether a container of the name is there.
+func nameTaken(err error) bool {
+	return errdefs.IsConflict(err) || strings.Contains(err.Error(), "already in use")
+}
+
+// takeName removes a container of this body's name that an earlier try left. One of
+// somebody else is code conflict.
+func (b *body) takeName(ctx context.Context, engine *Engine) error {
+	found, err := engine.api.ContainerInspect(ctx, b.recipe.name, client.ContainerInspectOptions{})
+	if gone(err) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if found.Container.Config == nil || found.Container.Config.Labels[LabelOwner] != b.owner {
+		return fairlead.Errorf(fairlead.Conflict, "make the container", "the engine has a container called %s that is not this installation's", b.recipe.name).WithHint("remove or rename it; it was not touched")
+	}
+	return engine.removeID(ctx, found.Container.ID)
+}
+
+// holdNetwork makes the container's network if it is not there, and keeps it from
+// being removed until the lock is closed.
+func (b *body) holdNetwork(ctx context.Context, engine *Engine) (*os.File, error) {
+	name := b.recipe.network
+	labels := map[string]string{LabelOwner: b.owner, LabelApp: b.recipe.labels[LabelApp], LabelEnvironment: b.recipe.labels[LabelEnvironment]}
+	for how := unix.LOCK_SH; ; how = unix.LOCK_EX {
+		lock, err := networkLock(ctx, rootOf(b.home), how)
+		if err != nil || name == "" {
+			return lock, err
+		}
+		there, err := engine.hasNetwork(ctx, name, b.owner)
+		if err == nil && !there && how == unix.LOCK_EX {
+			err = engine.makeNetwork(ctx, name, labels, os.Getuid() == 0)
+			there = err == nil
+		}
+		if err != nil {
+			return nil, errors.Join(err, lock.Close())
+		}
+		if there {
+			return lock, nil
+		}
+		lock.Close()
+	}
+}

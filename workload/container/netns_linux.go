@@ -1,0 +1,94 @@
+package container
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/netip"
+	"os"
+	"runtime"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// inNetwork calls f on a thread that is in the network namespace ns, and returns what
+// it returns. Sockets that f makes are that namespace's for ever. f must not start
+// goroutines that make sockets.
+func inNetwork(ns *os.File, f func() error) error {
+	result := make(chan error, 1)
+	go func() {
+		runtime.LockOSThread()
+		err, back := onThread(ns, f)
+		if back {
+			runtime.UnlockOSThread()
+		} // else the thread, which is lost elsewhere, ends with this goroutine
+		result <- err
+	}()
+	return <-result
+}
+
+// onThread is inNetwork on this locked thread. back says whether the thread is where
+// it was.
+func onThread(ns *os.File, f func() error) (err error, back bool) {
+	home, err := os.Open("/proc/thread-self/ns/net")
+	if err != nil {
+		return err, true
+	}
+	defer home.Close()
+	if err := unix.Setns(int(ns.Fd()), unix.CLONE_NEWNET); err != nil {
+		return err, true
+	}
+	err = f()
+	return err, unix.Setns(int(home.Fd()), unix.CLONE_NEWNET) == nil
+}
+
+// dialIn connects to a port of the loopback in the namespace ns: on IPv4, or, for an
+// app that listens on that alone, on IPv6.
+func dialIn(ctx context.Context, ns *os.File, port int) (conn net.Conn, err error) {
+	err = inNetwork(ns, func() error {
+		var failed error
+		for _, at := range []netip.Addr{netip.AddrFrom4([4]byte{127, 0, 0, 1}), netip.IPv6Loopback()} {
+			var err error
+			if conn, err = new(net.Dialer).DialContext(ctx, "tcp", net.JoinHostPort(at.String(), strconv.Itoa(port))); err == nil {
+				return nil
+			}
+			failed = errors.Join(failed, err)
+			if !errors.Is(err, unix.ECONNREFUSED) {
+				break
+			}
+		}
+		return failed
+	})
+	return conn, err
+}
+
+// dialBridge connects to an app at its container's address, for who may not enter its
+// network.
+func dialBridge(ctx context.Context, address string, port int) (net.Conn, error) {
+	if address == "" {
+		return nil, errors.New("its container has no address")
+	}
+	return new(net.Dialer).DialContext(ctx, "tcp", net.JoinHostPort(address, strconv.Itoa(port)))
+}
+
+// routes are the destinations that a network namespace has IPv4 routes to: "default"
+// or an address in hexadecimal, as in /proc/net/route.
+func routes(ns *os.File) []string {
+	var found []string
+	inNetwork(ns, func() error { // a failure finds none
+		data, err := os.ReadFile("/proc/thread-self/net/route")
+		for _, line := range strings.Split(string(data), "\n")[1:] {
+			if fields := strings.Fields(line); len(fields) > 7 {
+				to := fields[1]
+				if to == "00000000" && fields[7] == "00000000" {
+					to = "default"
+				}
+				found = append(found, to)
+			}
+		}
+		return err
+	})
+	return found
+}

@@ -1,0 +1,107 @@
+package container
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/containerd/errdefs"
+	"github.com/moby/moby/client"
+	"golang.org/x/sys/unix"
+
+	"github.com/fairlead/fairlead"
+)
+
+// networkName is the name of the network of a site's instances in an engine.
+func networkName(owner string, site fairlead.Site) string {
+	return fmt.Sprintf("fairlead-%s.%s.%s", owner[:8], site.App, site.Env)
+}
+
+// networkLock makes that of a root no network is made twice, or removed while an
+// instance is about to use it. Closing the file gives the lock up.
+func networkLock(ctx context.Context, root string, how int) (*os.File, error) {
+	file, err := os.OpenFile(filepath.Join(root, "networks.lock"), os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	for {
+		err := unix.Flock(int(file.Fd()), how|unix.LOCK_NB)
+		if err == nil {
+			return file, nil
+		}
+		if !errors.Is(err, unix.EWOULDBLOCK) && !errors.Is(err, unix.EINTR) {
+			return nil, errors.Join(err, file.Close())
+		}
+		select {
+		case <-ctx.Done():
+			return nil, errors.Join(ctx.Err(), file.Close())
+		case <-time.After(2 * time.Millisecond):
+		}
+	}
+}
+
+// hasNetwork reports whether a network of this installation is there. One of the name
+// that somebody else made is code conflict, and left alone.
+func (e *Engine) hasNetwork(ctx context.Context, name, owner string) (bool, error) {
+	found, err := e.api.NetworkList(ctx, client.NetworkListOptions{Filters: client.Filters{}.Add("name", name)})
+	if err != nil {
+		return false, err
+	}
+	for _, n := range found.Items {
+		if n.Name != name {
+			continue // the filter goes by parts of names
+		}
+		if n.Labels[LabelOwner] != owner {
+			return false, fairlead.Errorf(fairlead.Conflict, "", "the engine has a network called %s that is not this installation's", name).WithHint("remove or rename it; it was not touched")
+		}
+		return true, nil
+	}
+	return false, nil
+}
+
+// makeNetwork makes a network that leads nowhere: neither to other networks nor, where
+// the engine can do that, to this machine. The caller holds the lock.
+func (e *Engine) makeNetwork(ctx context.Context, name string, labels map[string]string, bare bool) error {
+	options := client.NetworkCreateOptions{Driver: "bridge", Internal: true, Labels: labels}
+	if bare && !e.podman() {
+		options.Options = map[string]string{"com.docker.network.bridge.inhibit_ipv4": "true"} // the machine has no address on it
+	}
+	_, err := e.api.NetworkCreate(ctx, name, options)
+	if err != nil && !errdefs.IsConflict(err) {
+		return refused("make the network "+name, "", err)
+	}
+	return nil
+}
+
+// dropNetwork removes a network of this installation in which no container is any
+// more, running or not.
+func (e *Engine) dropNetwork(ctx context.Context, root, name, owner string) error {
+	lock, err := networkLock(ctx, root, unix.LOCK_EX)
+	if err != nil {
+		return err
+	}
+	defer lock.Close()
+	ours, err := e.hasNetwork(ctx, name, owner)
+	if err != nil || !ours {
+		return ignoreConflict(err)
+	}
+	left, err := e.api.ContainerList(ctx, client.ContainerListOptions{All: true, Filters: client.Filters{}.Add("network", name)})
+	if err != nil || len(left.Items) > 0 {
+		return err
+	}
+	_, err = e.api.NetworkRemove(ctx, name, client.NetworkRemoveOptions{})
+	if gone(err) || errdefs.IsConflict(err) || errdefs.IsPermissionDenied(err) { // somebody else's container is in it
+		return nil
+	}
+	return err
+}
+
+func ignoreConflict(err error) error {
+	if fairlead.CodeOf(err) == fairlead.Conflict {
+		return nil
+	}
+	return err
+}

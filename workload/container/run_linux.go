@@ -1,0 +1,177 @@
+package container
+
+import (
+	"context"
+	"errors"
+	"net"
+	"os"
+	"syscall"
+	"time"
+
+	"github.com/moby/moby/api/pkg/stdcopy"
+	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/client"
+	"golang.org/x/sys/unix"
+
+	"github.com/fairlead/fairlead/workload/reach"
+)
+
+// run is one run of the app in the container.
+type run struct {
+	engine  *Engine
+	id      string
+	main    process         // the first one in the container
+	network *os.File        // its network namespace, or nil where it cannot be entered
+	bridge  string          // its address, where it cannot be entered
+	gate    *os.File        // by which the app is let go
+	carrier *reach.Carrier  // of what it may reach, or nil
+	copied  <-chan struct{} // closed when its output is whole
+	cut     func()          // ends the copying
+}
+
+// attach takes the output of a container from its next start on.
+func (e *Engine) attach(ctx context.Context, id string, out, err *os.File) (copied <-chan struct{}, cut func(), failed error) {
+	stream, failed := e.api.ContainerAttach(ctx, id, client.ContainerAttachOptions{Stream: true, Stdout: true, Stderr: true})
+	if failed != nil {
+		return nil, nil, failed
+	}
+	done := make(chan struct{})
+	go func() { // awaited by who closes the run
+		defer close(done)
+		stdcopy.StdCopy(out, err, stream.Reader) // a broken stream ends the run, or is taken up again
+	}()
+	return done, stream.Close, nil
+}
+
+// follow takes the output of a container that runs, from a time on.
+func (e *Engine) follow(ctx context.Context, id string, since time.Time, out, err *os.File) (copied <-chan struct{}, cut func(), failed error) {
+	ctx, cancel := context.WithCancel(ctx)
+	stream, failed := e.api.ContainerLogs(ctx, id, client.ContainerLogsOptions{ShowStdout: true, ShowStderr: true, Follow: true, Since: since.Format(time.RFC3339Nano)})
+	if failed != nil {
+		cancel()
+		return nil, nil, failed
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		defer stream.Close()
+		stdcopy.StdCopy(out, err, stream)
+	}()
+	return done, cancel, nil
+}
+
+// begin makes a run of a container that was started: it opens its first process and
+// its network. What cannot be entered is left out.
+func begin(engine *Engine, found container.InspectResponse) (*run, error) {
+	r := &run{engine: engine, id: found.ID}
+	if found.State == nil || !found.State.Running || found.State.Pid <= 0 {
+		return nil, errNotRunning
+	}
+	var err error
+	if r.main, err = openProcess(found.State.Pid); err != nil {
+		return nil, errors.Join(errNotRunning, err)
+	}
+	if !inContainer(found.State.Pid, found.ID) {
+		unix.Close(r.main.fd)
+		return nil, errNotRunning
+	}
+	if found.NetworkSettings != nil {
+		for _, endpoint := range found.NetworkSettings.Networks {
+			if endpoint.IPAddress.IsValid() {
+				r.bridge = endpoint.IPAddress.String()
+			}
+		}
+	}
+	network, err := os.Open(procPath(found.State.Pid, "ns/net"))
+	if err == nil && inNetwork(network, func() error { return nil }) == nil {
+		r.network = network
+	} else if err == nil {
+		network.Close()
+	}
+	return r, nil
+}
+
+// errNotRunning is that a container ended before it was looked at.
+var errNotRunning = errors.New("the container does not run")
+
+// connect makes what the app may reach reachable.
+func (r *run) connect(rules []reach.Rule) error {
+	if len(rules) == 0 {
+		return nil
+	}
+	if r.network == nil {
+		return errUnreachable
+	}
+	var files []*os.File
+	err := inNetwork(r.network, func() (err error) {
+		files, err = reach.Listen(rules)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	targets := make([]string, len(rules))
+	for i, rule := range rules {
+		targets[i] = rule.Target
+	}
+	r.carrier, err = reach.Carry(files, targets)
+	return err
+}
+
+// errUnreachable is that a container's network cannot be entered to lead anything out.
+var errUnreachable = errors.New("network.reach needs root: only root enters a container's network")
+
+// letGo lets the app start.
+func (r *run) letGo() error {
+	_, err := r.gate.Write([]byte{1})
+	return err
+}
+
+// dial connects to the app.
+func (r *run) dial(ctx context.Context, port int) (net.Conn, error) {
+	if r.network != nil {
+		return dialIn(ctx, r.network, port)
+	}
+	return dialBridge(ctx, r.bridge, port)
+}
+
+// signal sends a signal to the container's first process, which hands it on: past the
+// engine where this user may, so that it works while the engine is away.
+func (r *run) signal(ctx context.Context, signal syscall.Signal) error {
+	err := unix.PidfdSendSignal(r.main.fd, signal, nil, 0)
+	if err == nil || errors.Is(err, unix.ESRCH) {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	_, err = r.engine.api.ContainerKill(ctx, r.id, client.ContainerKillOptions{Signal: unix.SignalName(signal)})
+	if gone(err) {
+		return nil
+	}
+	return err
+}
+
+// outputPatience is how long the last of an app's output is waited for.
+const outputPatience = 3 * time.Second
+
+// close frees what the run has on this machine, when its output has come.
+func (r *run) close() {
+	if r.copied != nil {
+		select {
+		case <-r.copied:
+		case <-time.After(outputPatience): // a process that escaped holds it
+		}
+		r.cut()
+		<-r.copied
+	}
+	if r.carrier != nil {
+		r.carrier.Close()
+	}
+	if r.gate != nil {
+		r.gate.Close()
+	}
+	if r.network != nil {
+		r.network.Close()
+	}
+	unix.Close(r.main.fd)
+}
