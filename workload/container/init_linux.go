@@ -12,12 +12,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Where the first process of a container finds what it needs.
-const (
-	insideInit = "/.fairlead/init" // this program
-	insideGate = "/.fairlead/gate" // a FIFO: a byte comes when the app may start
-)
-
 // Exit statuses of a container whose app could not be started, as in a shell.
 const (
 	exitNotRunnable = 126

@@ -72,8 +72,8 @@ func eachEngine(t *testing.T, test func(t *testing.T, w world)) {
 	}
 }
 
-// open opens a runtime over root until the test ends.
-func open(t *testing.T, root string) *shim.Runtime {
+// openRuntime opens a runtime over root until the test ends.
+func openRuntime(t *testing.T, root string) *shim.Runtime {
 	t.Helper()
 	r, err := shim.New(shim.Config{Root: root, Shim: programs("shim"), Kinds: shim.Kinds{Container: container.Containers{}}})
 	if err != nil {
@@ -98,7 +98,7 @@ func TestConformance(t *testing.T) {
 			t.Cleanup(func() { w.nothingLeft(t, root) })
 			given := map[string][]string{"docker": {"HOSTNAME"}, "podman": {"HOSTNAME", "container"}}
 			return workloadtest.Harness{
-				Open:           func(t *testing.T) workload.Runtime { return open(t, root) },
+				Open:           func(t *testing.T) workload.Runtime { return openRuntime(t, root) },
 				Image:          w.image,
 				Given:          given[w.Name],
 				KillSupervisor: func(t *testing.T, id string) { killShim(t, filepath.Join(root, "instances", id)) },

@@ -18,6 +18,12 @@ import (
 // insideSecrets is where an app finds its secrets.
 const insideSecrets = "/run/secrets"
 
+// Where the first process of a container finds what it needs.
+const (
+	insideInit = "/.fairlead/init" // this program
+	insideGate = "/.fairlead/gate" // a FIFO: a byte comes when the app may start
+)
+
 // recipe is all that decides what a container is.
 type recipe struct {
 	name    string // in the engine
