@@ -51,6 +51,7 @@ var confined = map[string]string{
 	"sigs.k8s.io/gateway-api/":        "kube",
 	"modernc.org/":                    "store/sqlite",
 	"github.com/moby/":                "workload/container",
+	"github.com/compose-spec/":        "app/compose",
 }
 
 func TestArchitecture(t *testing.T) {

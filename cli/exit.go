@@ -19,6 +19,7 @@ const (
 	ExitUnauthorized = 5
 	ExitNoServer     = 6
 	ExitUnprotected  = 7
+	ExitPartly       = 8
 	ExitInterrupted  = 130
 )
 
@@ -32,6 +33,7 @@ const exitCodesHelp = `Every command ends with one of these exit statuses:
   5    not authorized
   6    no server answers
   7    doctor: a protection that is required does not hold
+  8    import: something of the compose file could not be carried over
   130  interrupted; a rollout goes on without its watcher
 
 An error is printed on standard error as "fairlead: operation: why", and where

@@ -56,12 +56,12 @@ func (inv *invocation) root() *cobra.Command {
 		&cobra.Group{ID: "server", Title: "The server:"},
 		&cobra.Group{ID: "release", Title: "Releases:"},
 		&cobra.Group{ID: "see", Title: "What happens and why:"},
-		&cobra.Group{ID: "keep", Title: "Secrets, tokens and proof:"},
+		&cobra.Group{ID: "keep", Title: "Secrets, volumes, tokens and proof:"},
 	)
 	root.AddCommand(grouped("server", inv.up(), inv.down(), inv.doctor(), inv.tour())...)
-	root.AddCommand(grouped("release", inv.deploy(), inv.promote(), inv.rollback(), inv.pause(), inv.resume(), inv.abort())...)
+	root.AddCommand(grouped("release", inv.importCompose(), inv.deploy(), inv.promote(), inv.rollback(), inv.pause(), inv.resume(), inv.abort())...)
 	root.AddCommand(grouped("see", inv.status(), inv.releases(), inv.diff(), inv.explain(), inv.logs(), inv.events(), inv.console(), inv.room(), inv.metrics(), inv.signal())...)
-	root.AddCommand(grouped("keep", inv.secret(), inv.token(), inv.ledger())...)
+	root.AddCommand(grouped("keep", inv.secret(), inv.volume(), inv.token(), inv.ledger())...)
 	root.AddCommand(inv.schema(), inv.version(), inv.completion(), exitCodesTopic())
 	return root
 }

@@ -1,0 +1,168 @@
+package compose
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/fairlead/fairlead"
+)
+
+// standardProcesses is the highest number of processes that an instance has where
+// nothing is loosened.
+const standardProcesses = 512
+
+// user carries that a service runs as root; whom else it runs as is the image's to say.
+func (c *carrying) user() error {
+	name, _, _ := strings.Cut(c.service.User, ":")
+	if name == "0" || name == "root" {
+		c.loosen().Root = true
+		c.loosened("user", "user: root", "spec.loosen.root")
+		return nil
+	}
+	c.note(Lost, "user", "user: "+c.service.User, "an instance runs as the image's own user where that is a number other than 0, else as one of Fairlead's",
+		"write USER "+c.service.User+" in the Dockerfile")
+	return nil
+}
+
+// loosened tells that a protection is given up, because the compose file does.
+func (c *carrying) loosened(path, what, field string) {
+	c.carried(strings.Split(path, ".")[0])
+	c.note(Decide, path, what, "a protection that holds by default is given up, as the compose file has it ("+field+"); the ledger and `fairlead doctor` will say so", "try it without")
+	c.remark("spec.loosen", "TODO: each of these gives up a protection, because the compose file does. Try it without.")
+}
+
+// capabilities carries capabilities, but those that reach the whole machine.
+func (c *carrying) capabilities() error {
+	for i, name := range c.service.CapAdd {
+		path := fmt.Sprintf("cap_add.%d", i)
+		bare := strings.TrimPrefix(strings.ToUpper(name), "CAP_")
+		if bare == "ALL" {
+			c.note(Lost, path, "cap_add: ALL", "an App names the capabilities that it needs", "name them under spec.loosen.capabilities")
+			continue
+		}
+		if l := c.spec.Loosen; l != nil && slices.Contains(l.Capabilities, bare) {
+			continue
+		}
+		wrong := c.offer("spec.loosen", func(s *fairlead.AppSpec) {
+			looser := fairlead.Loosen{}
+			if s.Loosen != nil {
+				looser = *s.Loosen
+			}
+			looser.Capabilities = append(slices.Clone(looser.Capabilities), bare)
+			s.Loosen = &looser
+		})
+		if wrong != "" {
+			c.note(Lost, path, "cap_add: "+bare, wrong, "have the app do without")
+			continue
+		}
+		c.loosened(path, "cap_add: "+bare, "spec.loosen.capabilities")
+	}
+	return nil
+}
+
+func (c *carrying) privileged() error {
+	if c.service.Privileged {
+		c.note(Lost, "privileged", "privileged: true", "no app gets the whole machine", "find out what it needs it for: capabilities (spec.loosen), GPUs (spec.resources.gpu), or nothing")
+		return nil
+	}
+	c.carried("privileged")
+	return nil
+}
+
+// readOnly remembers where the compose file lets a service write to its image's own
+// files, which a note for all of them tells.
+func (c *carrying) readOnly() error {
+	if c.service.ReadOnly {
+		c.carried("read_only")
+		return nil
+	}
+	c.writes = true
+	return nil
+}
+
+func (c *carrying) securityOptions() error {
+	for i, option := range c.service.SecurityOpt {
+		path := fmt.Sprintf("security_opt.%d", i)
+		switch strings.ReplaceAll(option, "=", ":") {
+		case "no-new-privileges:true", "no-new-privileges":
+			c.carried("security_opt")
+		case "no-new-privileges:false":
+			c.loosen().Privileges = true
+			c.loosened(path, "security_opt: "+option, "spec.loosen.privileges")
+		case "seccomp:unconfined":
+			c.loosen().Seccomp = true
+			c.loosened(path, "security_opt: "+option, "spec.loosen.seccomp")
+		default:
+			c.note(Lost, path, "security_opt: "+option, "the engine's default profiles hold", "try it with them")
+		}
+	}
+	return nil
+}
+
+func (c *carrying) processes() error {
+	c.setProcesses("pids_limit", c.service.PidsLimit)
+	return nil
+}
+
+// setProcesses carries a limit of processes that is higher than the standard one.
+func (c *carrying) setProcesses(path string, n int64) {
+	const field = "spec.loosen.processes"
+	switch {
+	case n == standardProcesses:
+		c.carried(strings.Split(path, ".")[0])
+	case n < 0:
+		c.note(Lost, path, path+": no limit", fmt.Sprintf("an instance has at most %d processes and threads", standardProcesses), "write how many it needs: "+field)
+	case n < standardProcesses:
+		c.note(Changed, path, fmt.Sprintf("%s: %d", path, n), fmt.Sprintf("the limit is %d", standardProcesses), "")
+	default:
+		wrong := c.offer("spec.loosen", func(s *fairlead.AppSpec) {
+			looser := fairlead.Loosen{}
+			if s.Loosen != nil {
+				looser = *s.Loosen
+			}
+			looser.Processes = int(n)
+			s.Loosen = &looser
+		})
+		if wrong != "" {
+			c.note(Lost, path, fmt.Sprintf("%s: %d", path, n), wrong, "write "+field)
+			return
+		}
+		c.loosened(path, fmt.Sprintf("%s: %d", path, n), field)
+	}
+}
+
+func (c *carrying) sharedMemory() error {
+	const given = 64 << 20
+	if int64(c.service.ShmSize) <= given {
+		c.carried("shm_size")
+		return nil
+	}
+	c.note(Lost, "shm_size", "shm_size: "+amount(int64(c.service.ShmSize)), "/dev/shm is of 64 MiB", "have the app pass less through it, such as fewer loading processes, or through files in /tmp")
+	return nil
+}
+
+func (c *carrying) limits() error {
+	const openFiles = 65536
+	for _, name := range sortedNames(c.service.Ulimits) {
+		path := "ulimits." + name
+		limit := c.service.Ulimits[name]
+		most := max(limit.Single, limit.Soft, limit.Hard)
+		switch {
+		case name == "nofile" && most <= openFiles, name == "core" && most == 0:
+			c.carried("ulimits")
+		case name == "nproc":
+			c.setProcesses(path, int64(most))
+		case name == "memlock" || name == "stack":
+			c.note(Lost, path, "ulimits: "+name, "the engine's own limit holds", "see whether the app works with it")
+		default:
+			c.note(Lost, path, fmt.Sprintf("ulimits: %s: %d", name, most), "of open files there are "+fmt.Sprint(openFiles)+", of core dumps none, and the rest is the engine's", "see whether the app works with it")
+		}
+	}
+	return nil
+}
+
+func (c *carrying) profiles() error {
+	c.note(Changed, "profiles", "profiles: "+strings.Join(c.service.Profiles, ", "), "an app runs when it was deployed; deploy it where it is wanted", "")
+	return nil
+}
