@@ -23,12 +23,14 @@ type Place struct {
 
 // Converge compares what a site should have with the instances it has. It returns
 // how many to start of each release, in order, and which instances to let go; an
-// instance that is leaving already counts as gone. It is pure.
+// instance that is leaving already, or must leave, counts as gone. It is pure.
 func Converge(now time.Time, site fairlead.Site, want Want, have []workload.Status, leaving func(id string) bool) (start []Place, release []string) {
 	useful := map[int][]workload.Status{}
 	for _, s := range have {
 		switch {
 		case leaving(s.ID) || s.State == workload.Exited || s.State == workload.Stopping:
+		case s.Leave != "" && !s.State.Over():
+			release = append(release, s.ID)
 		case s.State.Over() && now.Sub(s.Started) >= replacePause:
 		default: // one that broke keeps its place until the pause is over
 			useful[s.Release] = append(useful[s.Release], s)

@@ -82,6 +82,7 @@ type Status struct {
 	Started     time.Time       `json:"started"`            // of the instance, not of its last restart; Spec.Ordered where it is given
 	ReadySince  time.Time       `json:"readySince,omitzero"`
 	Protections []Protection    `json:"protections,omitempty"`
+	Leave       string          `json:"leave,omitempty"` // why another must take its place though it runs, such as that its GPU failed; no runtime says it by itself
 }
 
 // LogOptions choose log lines.

@@ -102,26 +102,33 @@ func TestAShortageTellsItsArithmetic(t *testing.T) {
 	}
 }
 
-func TestOffers(t *testing.T) {
-	site := fairlead.Site{App: "triage", Env: "production"}
-	one := func(id string) device.Holding { return holding("triage", 3, device.Part{Device: id, Whole: true}) }
-	other := func(id string) device.Holding { return holding("rank", 1, device.Part{Device: id, Whole: true}) }
-	two := has(gpu("a", gib), gpu("b", gib))
+func TestBeside(t *testing.T) {
+	whole := fairlead.GPU{Count: 1}
+	wants := func(app string, release, count int) device.Want {
+		return device.Want{Site: fairlead.Site{App: app, Env: "production"}, Release: release, Count: count, Ask: whole}
+	}
+	has := func(app string, release int, id string) device.Holding {
+		return holding(app, release, device.Part{Device: id, Whole: true})
+	}
+	two := device.Inventory{Devices: []device.Device{gpu("a", gib), gpu("b", gib)}}
 	for name, c := range map[string]struct {
-		have device.Inventory
-		held []device.Holding
-		n    int
-		want device.Offer
+		held     []device.Holding
+		promised []device.Want
+		wanted   device.Want
+		want     int
 	}{
-		"there is room":                            {two, []device.Holding{one("a")}, 1, device.Offer{Beside: true}},
-		"one instance has all":                     {has(gpu("a", gib)), []device.Holding{one("a")}, 1, device.Offer{Replace: true}},
-		"two instances have all":                   {two, []device.Holding{one("a"), one("b")}, 2, device.Offer{Replace: true, Shrink: 1}},
-		"others have all":                          {two, []device.Holding{other("a"), other("b")}, 1, device.Offer{}},
-		"more is asked for than gives way":         {two, []device.Holding{one("a"), other("b")}, 2, device.Offer{}},
-		"more is asked for than there ever can be": {two, []device.Holding{one("a"), one("b")}, 3, device.Offer{}},
+		"nothing is taken":                          {nil, nil, wants("new", 1, 3), 2},
+		"one runs":                                  {[]device.Holding{has("old", 1, "a")}, []device.Want{wants("old", 1, 1)}, wants("new", 1, 1), 1},
+		"one runs and two are promised":             {[]device.Holding{has("old", 1, "a")}, []device.Want{wants("old", 1, 2)}, wants("new", 1, 1), 0},
+		"what ends first is free":                   {[]device.Holding{has("old", 1, "a"), has("old", 1, "b")}, nil, wants("old", 2, 2), 2},
+		"what gives way is free":                    {[]device.Holding{has("old", 1, "a"), has("old", 1, "b")}, []device.Want{wants("old", 1, 1)}, wants("old", 2, 1), 1},
+		"what is wanted may run already":            {[]device.Holding{has("new", 1, "a")}, []device.Want{wants("old", 1, 1)}, wants("new", 1, 1), 1},
+		"what is wanted may run in part":            {[]device.Holding{has("new", 1, "a")}, []device.Want{wants("old", 1, 1)}, wants("new", 1, 2), 1},
+		"what is promised and cannot be had is not": {nil, []device.Want{wants("old", 1, 5)}, wants("new", 1, 1), 0},
 	} {
-		if got := device.Offers(c.have, c.held, site, fairlead.GPU{Count: 1}, c.n); got != c.want {
-			t.Errorf("%s: offers %+v, want %+v", name, got, c.want)
+		got, err := device.Beside(two, c.held, c.promised, c.wanted)
+		if got != c.want || (err == nil) != (got == c.wanted.Count) {
+			t.Errorf("%s: %d fit, %v, want %d", name, got, err, c.want)
 		}
 	}
 }
