@@ -17,6 +17,10 @@ type Release struct {
 	Created time.Time     `json:"created"`
 	By      Sealed        `json:"by"`
 	Policy  []Environment `json:"policy"` // the environments as the file had them when the release was made
+
+	// Of an image, and no part of what it is.
+	Kept        Digest `json:"kept,omitempty"`        // the tree in the content store from which an engine can load it
+	Credentials string `json:"credentials,omitempty"` // the secret that opens its registry
 }
 
 // Content is what a release's digest covers.

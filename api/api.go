@@ -28,7 +28,8 @@ import (
 
 // Deployments bring releases into environments.
 type Deployments interface {
-	Deploy(ctx context.Context, d client.Deploy, by fairlead.Principal) (fairlead.Release, rollout.Rollout, bool, error)
+	// Deploy tells how far it is while it takes long, unless tell is nil.
+	Deploy(ctx context.Context, d client.Deploy, by fairlead.Principal, tell func(fairlead.Progress)) (fairlead.Release, rollout.Rollout, bool, error)
 	Promote(ctx context.Context, p client.Promote, by fairlead.Principal) (fairlead.Release, rollout.Rollout, error)
 	Rollback(ctx context.Context, site fairlead.Site, a rollout.Ask, by fairlead.Principal) (rollout.Rollout, error)
 }
@@ -75,6 +76,7 @@ type Config struct {
 	Deployments Deployments
 	Blobs       Blobs
 	Secrets     Secrets
+	Volumes     Volumes
 	Ledger      Ledger
 	Record      Record
 	Verifier    Verifier
@@ -120,6 +122,7 @@ func New(c Config) http.Handler {
 	s.registerReleases(api)
 	s.registerDifferences(api)
 	s.registerSecrets(api)
+	registerVolumes(api, s.Volumes)
 	s.registerSignals(api)
 	s.registerTokens(api)
 	s.registerLedger(api)
@@ -127,8 +130,10 @@ func New(c Config) http.Handler {
 	s.registerServer(api)
 	mux.HandleFunc("PUT /v1/blobs/{digest}", s.putBlob)
 	mux.HandleFunc("GET /v1/blobs/{digest}", s.getBlob)
+	mux.HandleFunc("POST /v1/deploy/progress", s.deployTelling)
 	mux.HandleFunc("GET /v1/events", s.events)
 	mux.HandleFunc("GET /v1/sites/{app}/{env}/logs", s.logs)
+	mux.HandleFunc("GET /v1/logs", s.allLogs)
 	mux.HandleFunc("/", unknown)
 	outer := http.NewServeMux()
 	outer.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok\n") })

@@ -118,10 +118,10 @@ func (w *workshop) release(files map[string]string) fairlead.Release {
 	if err != nil {
 		w.Fatal(err)
 	}
-	r, _, err := w.maker.Make(w.Context(), fairlead.App{Metadata: fairlead.Metadata{Name: "triage"}, Spec: fairlead.AppSpec{
+	r, _, err := w.maker.Make(w.Context(), release.Making{Tree: tree, App: fairlead.App{Metadata: fairlead.Metadata{Name: "triage"}, Spec: fairlead.AppSpec{
 		Command: []string{"triage"}, Readiness: &fairlead.Check{Path: "/"}, Prompt: []string{"prompt.txt"},
 		Secrets: []fairlead.SecretRef{{Name: "kb-key"}}, Environments: []fairlead.Environment{{Name: "qa"}, {Name: "production"}},
-	}}, tree, maker)
+	}}}, maker)
 	if err != nil {
 		w.Fatal(err)
 	}

@@ -22,7 +22,7 @@ func (s *server) registerReleases(api huma.API) {
 		})
 	register(api, http.MethodPost, "/v1/deploy", "deploy", "Make a release and bring it to an environment",
 		func(ctx context.Context, in *struct{ Body client.Deploy }) (client.Deployed, error) {
-			rel, r, made, err := s.Deployments.Deploy(ctx, in.Body, principal(ctx))
+			rel, r, made, err := s.Deployments.Deploy(ctx, in.Body, principal(ctx), nil)
 			return s.deployed(ctx, rel, r, made, err)
 		})
 	register(api, http.MethodPost, "/v1/promote", "promote", "Bring a release to another environment",

@@ -71,7 +71,9 @@ func (inv *invocation) runDeploy(ctx context.Context, file, env string, wait boo
 			return during(op, err)
 		}
 	}
-	d, err := c.Deploy(ctx, request)
+	waiting := inv.waiting()
+	d, err := c.DeployTelling(ctx, request, waiting.tell)
+	waiting.end()
 	if err != nil {
 		return during(op, err)
 	}

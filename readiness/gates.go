@@ -39,7 +39,7 @@ type Gates struct {
 	Store   Store
 	Jobs    Jobs
 	Outputs Outputs
-	Place   func(ctx context.Context, r fairlead.Release) (dir string, image *workload.Image, err error) // puts its files in place: in a directory, or in an image
+	Place   func(ctx context.Context, r fairlead.Release, env string) (dir string, image *workload.Image, err error) // puts its files in place: in a directory, or in an image
 	Signer  *Signer
 	Now     func() time.Time
 	Log     *slog.Logger
@@ -73,7 +73,7 @@ func (g *Gates) Prove(ctx context.Context, r fairlead.Release, env string) (Verd
 	if err != nil || before.Holds() {
 		return before, err
 	}
-	dir, image, err := g.Place(ctx, r)
+	dir, image, err := g.Place(ctx, r, env)
 	if err != nil {
 		return Verdict{}, fmt.Errorf("prove %s: %w", r.Name(), err)
 	}

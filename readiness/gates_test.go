@@ -103,7 +103,7 @@ func newFixture(t *testing.T, data string, gates ...fairlead.Gate) *fixture {
 		Policy: []fairlead.Environment{{Name: "production", Sandbox: fairlead.SandboxPreferred, Env: map[string]string{"MODE": "production"}}},
 	}}
 	f.gates = &readiness.Gates{
-		Store: store, Jobs: f.jobs, Outputs: blobs, Place: func(ctx context.Context, r fairlead.Release) (string, *workload.Image, error) {
+		Store: store, Jobs: f.jobs, Outputs: blobs, Place: func(ctx context.Context, r fairlead.Release, _ string) (string, *workload.Image, error) {
 			dir, err := blobs.Materialise(ctx, r.Content.Artifact)
 			return dir, nil, err
 		}, Signer: newSigner(t),

@@ -7,9 +7,8 @@ import (
 )
 
 // Images find or make the image that an App file names, and say what a release
-// holds of it. The tree is what was uploaded with the file: the context of a
-// Dockerfile or an archive.
-type Images func(ctx context.Context, app fairlead.App, tree fairlead.Digest) (Imaged, error)
+// holds of it. Its errors are for who deploys.
+type Images func(ctx context.Context, m Making) (Imaged, error)
 
 // Imaged is a container image that a release can run.
 type Imaged struct {
@@ -17,11 +16,7 @@ type Imaged struct {
 	Tree    fairlead.Digest // its configuration and the files that the App file names
 	Command []string        // its entry point and arguments
 	Port    int             // the one port that it exposes, or 0
-}
-
-// InContainer reports whether an artifact runs in containers.
-func InContainer(a fairlead.Artifact) bool {
-	return a.Image != "" || a.Dockerfile != "" || a.Archive != ""
+	Kept    fairlead.Digest // the tree from which the engine can load it again, or nothing
 }
 
 // standardPort is where an app listens when nothing says otherwise.

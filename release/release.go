@@ -49,10 +49,19 @@ type Maker struct {
 	numbering sync.Mutex // held from the choice of a number until its release is recorded
 }
 
+// Making is what a release is made of.
+type Making struct {
+	App  fairlead.App            // complete and checked
+	Tree fairlead.Digest         // what was uploaded with it: the artifact, the context of a Dockerfile, or an archive
+	Env  string                  // to which it is brought first; its secret opens an image's registry
+	Tell func(fairlead.Progress) // hears how far an image is, from one goroutine at a time; nil where nobody asks
+}
+
 // Make returns the release of an app's file and tree, which it records unless the
 // same content is a release already; made says which. For an app from Git the
-// tree is built first. The app must be complete and checked.
-func (m *Maker) Make(ctx context.Context, app fairlead.App, tree fairlead.Digest, by fairlead.Principal) (r fairlead.Release, made bool, err error) {
+// tree is built first, and an image is found or made.
+func (m *Maker) Make(ctx context.Context, making Making, by fairlead.Principal) (r fairlead.Release, made bool, err error) {
+	app, tree := making.App, making.Tree
 	op := "release " + app.Metadata.Name
 	if !by.May(fairlead.Operator) {
 		return r, false, fairlead.Errorf(fairlead.Forbidden, op, "this needs the role %s", fairlead.Operator)
@@ -60,12 +69,12 @@ func (m *Maker) Make(ctx context.Context, app fairlead.App, tree fairlead.Digest
 	var source *fairlead.Commit
 	var image *Imaged
 	switch {
-	case InContainer(app.Spec.Artifact):
-		imaged, err := m.Image(ctx, app, tree)
+	case app.Spec.Artifact.Container():
+		imaged, err := m.Image(ctx, making)
 		if err != nil {
 			return r, false, fmt.Errorf("%s: %w", op, err)
 		}
-		image, tree = &imaged, imaged.Tree
+		image, tree, r.Kept, r.Credentials = &imaged, imaged.Tree, imaged.Kept, app.Spec.Artifact.Credentials
 	case app.Spec.Artifact.Git != nil:
 		built, err := m.Build.run(ctx, *app.Spec.Artifact.Git, m.Seal)
 		if err != nil {
@@ -77,10 +86,8 @@ func (m *Maker) Make(ctx context.Context, app fairlead.App, tree fairlead.Digest
 	if err != nil {
 		return r, false, fmt.Errorf("%s: %w", op, err)
 	}
-	r = fairlead.Release{
-		App: app.Metadata.Name, Digest: content.Digest(), Content: content, Source: source,
-		Created: m.Now().UTC(), By: by.ID, Policy: app.Spec.Environments,
-	}
+	r.App, r.Digest, r.Content, r.Source = app.Metadata.Name, content.Digest(), content, source
+	r.Created, r.By, r.Policy = m.Now().UTC(), by.ID, app.Spec.Environments
 	r, made, err = m.record(ctx, r, by)
 	if err != nil {
 		return r, false, fmt.Errorf("%s: %w", op, err)
@@ -133,7 +140,7 @@ func (m *Maker) named(ctx context.Context, s fairlead.AppSpec, tree fairlead.Dig
 	if err != nil {
 		return nil, fmt.Errorf("read the artifact's files: %w", err)
 	}
-	if program := s.Command[0]; !InContainer(s.Artifact) && strings.Contains(program, "/") && !strings.HasPrefix(program, "/") {
+	if program := s.Command[0]; !s.Artifact.Container() && strings.Contains(program, "/") && !strings.HasPrefix(program, "/") {
 		if _, ok := files[path.Clean(program)]; !ok {
 			return nil, fairlead.Errorf(fairlead.Invalid, "", "spec.command begins with %q, which is not a file of the artifact", program).
 				WithHint("was it built? Paths are relative to the artifact's directory")

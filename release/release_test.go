@@ -43,7 +43,7 @@ func TestReleasesMadeAtTheSameTimeGetNumbersOfTheirOwn(t *testing.T) {
 	var makers sync.WaitGroup
 	for n := range count {
 		makers.Go(func() {
-			if _, _, err := m.Make(t.Context(), triage(), fairlead.DigestOf([]byte{byte(n)}), operator); err != nil {
+			if _, _, err := m.Make(t.Context(), release.Making{App: triage(), Tree: fairlead.DigestOf([]byte{byte(n)})}, operator); err != nil {
 				t.Error(err)
 			}
 		})
@@ -61,12 +61,12 @@ func TestReleasesMadeAtTheSameTimeGetNumbersOfTheirOwn(t *testing.T) {
 func TestTheSameContentKeepsItsNumberAndTheLedgerSaysWhoDeployedItAgain(t *testing.T) {
 	m, store := newMaker(t)
 	tree := fairlead.DigestOf([]byte("tree"))
-	first, made, err := m.Make(t.Context(), triage(), tree, operator)
+	first, made, err := m.Make(t.Context(), release.Making{App: triage(), Tree: tree}, operator)
 	if err != nil || !made {
 		t.Fatalf("first: made %t, %v", made, err)
 	}
 	other := fairlead.Principal{ID: "system:other", Role: fairlead.Operator}
-	again, made, err := m.Make(t.Context(), triage(), tree, other)
+	again, made, err := m.Make(t.Context(), release.Making{App: triage(), Tree: tree}, other)
 	if err != nil || made || again.Number != first.Number || again.By != operator.ID {
 		t.Fatalf("again: %s by %s, made %t, %v", again.Name(), again.By, made, err)
 	}
@@ -82,7 +82,7 @@ func TestTheSameContentKeepsItsNumberAndTheLedgerSaysWhoDeployedItAgain(t *testi
 func TestAViewerMakesNoRelease(t *testing.T) {
 	m, _ := newMaker(t)
 	viewer := fairlead.Principal{ID: "system:viewer", Role: fairlead.Viewer}
-	if _, _, err := m.Make(t.Context(), triage(), fairlead.DigestOf(nil), viewer); fairlead.CodeOf(err) != fairlead.Forbidden {
+	if _, _, err := m.Make(t.Context(), release.Making{App: triage(), Tree: fairlead.DigestOf(nil)}, viewer); fairlead.CodeOf(err) != fairlead.Forbidden {
 		t.Errorf("a viewer makes a release: %v", err)
 	}
 }
@@ -91,11 +91,11 @@ func TestACommandThatIsNotInTheArtifactIsRefused(t *testing.T) {
 	m, _ := newMaker(t)
 	app := triage()
 	app.Spec.Command = []string{"./traige"}
-	if _, _, err := m.Make(t.Context(), app, fairlead.DigestOf([]byte("tree")), operator); fairlead.CodeOf(err) != fairlead.Invalid || fairlead.HintOf(err) == "" {
+	if _, _, err := m.Make(t.Context(), release.Making{App: app, Tree: fairlead.DigestOf([]byte("tree"))}, operator); fairlead.CodeOf(err) != fairlead.Invalid || fairlead.HintOf(err) == "" {
 		t.Errorf("%v, hint %q", err, fairlead.HintOf(err))
 	}
 	app.Spec.Command = []string{"python3", "agent.py"}
-	if _, _, err := m.Make(t.Context(), app, fairlead.DigestOf([]byte("tree")), operator); err != nil {
+	if _, _, err := m.Make(t.Context(), release.Making{App: app, Tree: fairlead.DigestOf([]byte("tree"))}, operator); err != nil {
 		t.Errorf("a command from the system: %v", err)
 	}
 }

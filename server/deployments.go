@@ -18,6 +18,7 @@ import (
 // begun.
 type deployments struct {
 	releases *release.Maker
+	images   *images
 	engine   *rollout.Engine
 	routes   *sync.Mutex // held from the look for a free route and for room until a rollout has them
 	making   *sites      // where a deploy is being made
@@ -49,8 +50,9 @@ func (s *sites) leave(site fairlead.Site) {
 	delete(s.busy, site)
 }
 
-// Deploy makes a release of a file and its tree and begins its rollout.
-func (d deployments) Deploy(ctx context.Context, in client.Deploy, by fairlead.Principal) (fairlead.Release, rollout.Rollout, bool, error) {
+// Deploy makes a release of a file and its tree and begins its rollout. tell, which
+// may be nil, hears how far it is.
+func (d deployments) Deploy(ctx context.Context, in client.Deploy, by fairlead.Principal, tell func(fairlead.Progress)) (fairlead.Release, rollout.Rollout, bool, error) {
 	complete := app.Complete(in.App)
 	if err := app.Check(complete); err != nil {
 		return fairlead.Release{}, rollout.Rollout{}, false, err
@@ -67,8 +69,11 @@ func (d deployments) Deploy(ctx context.Context, in client.Deploy, by fairlead.P
 	if err := d.possible(ctx, complete, site, environment); err != nil {
 		return fairlead.Release{}, rollout.Rollout{}, false, err
 	}
-	r, made, err := d.releases.Make(ctx, complete, in.Tree, by)
+	r, made, err := d.releases.Make(ctx, release.Making{App: complete, Tree: in.Tree, Env: site.Env, Tell: tell}, by)
 	if err != nil {
+		return r, rollout.Rollout{}, false, err
+	}
+	if err := d.images.keep(ctx, r); err != nil {
 		return r, rollout.Rollout{}, false, err
 	}
 	ro, err := d.begin(ctx, r, in.Env, rollout.Forward, "", by)

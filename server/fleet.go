@@ -22,6 +22,8 @@ type fleet struct {
 	releases *release.Maker
 	trees    *artifact.Store
 	images   *images
+	volumes  *volumes
+	devices  *devices // nil where none are kept
 	deliver  func(ctx context.Context, env string, versions map[string]int) (map[string][]byte, error)
 }
 
@@ -35,18 +37,22 @@ func (f fleet) Start(ctx context.Context, order fairlead.Order, id string, p rol
 	if err != nil {
 		return err
 	}
-	where, err := f.images.place(ctx, r)
+	where, err := f.images.place(ctx, r, p.Site.Env)
 	if err != nil {
 		return fmt.Errorf("put the artifact of %s in place: %w", r.Name(), err)
+	}
+	volumes, err := f.volumes.prepare(ctx, r, env.Name, where.image)
+	if err != nil {
+		return err
 	}
 	secrets, err := f.deliver(ctx, p.Site.Env, r.Content.Secrets[p.Site.Env])
 	if err != nil {
 		return fmt.Errorf("secrets of %s: %w", r.Name(), err)
 	}
-	return f.Runtime.Start(ctx, order, f.spec(id, where, r, env), secrets)
+	return f.startWithDevices(ctx, order, p, f.spec(id, where, volumes, r, env), secrets)
 }
 
-func (f fleet) spec(id string, where place, r fairlead.Release, env fairlead.Environment) workload.Spec {
+func (f fleet) spec(id string, where place, volumes []workload.Volume, r fairlead.Release, env fairlead.Environment) workload.Spec {
 	c := r.Content
 	variables := maps.Clone(c.Env)
 	if variables == nil {
@@ -56,7 +62,7 @@ func (f fleet) spec(id string, where place, r fairlead.Release, env fairlead.Env
 	return workload.Spec{
 		ID: id, Site: fairlead.Site{App: r.App, Env: env.Name}, Release: r.Number, Digest: r.Digest,
 		Dir: where.dir, Image: where.image, Loosen: c.Loosen, Command: c.Command, Env: variables, Port: c.Port, Readiness: c.Readiness, Health: c.Health,
-		Resources: c.Resources, Network: c.Network, Sandbox: env.Sandbox, Ordered: f.now(),
+		Resources: c.Resources, Network: c.Network, Volumes: volumes, Sandbox: env.Sandbox, Ordered: f.now(),
 	}
 }
 

@@ -37,6 +37,7 @@ type control struct {
 	trees    *artifact.Store
 	vault    *secret.Vault
 	images   *images
+	volumes  *volumes
 	runtime  *shim.Runtime
 	traffic  *gateway.Client
 	releases *release.Maker
@@ -86,6 +87,9 @@ func Run(ctx context.Context, c Config) (err error) {
 	if s.images != nil {
 		defer func() { err = errors.Join(err, s.images.close()) }()
 	}
+	if s.volumes != nil {
+		defer func() { err = errors.Join(err, s.volumes.dirs.Close()) }()
+	}
 	if err != nil {
 		return err
 	}
@@ -127,7 +131,10 @@ func (s *control) assemble(ctx context.Context) (err error) {
 	s.images = s.newImages()
 	s.traffic = gateway.NewClient(s.gatewaySocket())
 	s.releases = s.newMaker()
-	s.fleet = fleet{Runtime: s.runtime, now: s.clock.Now, releases: s.releases, trees: s.trees, images: s.images, deliver: s.vault.Deliver}
+	if s.volumes, err = s.openVolumes(); err != nil {
+		return err
+	}
+	s.fleet = fleet{Runtime: s.runtime, now: s.clock.Now, releases: s.releases, trees: s.trees, images: s.images, volumes: s.volumes, deliver: s.vault.Deliver}
 	if err = s.endStrangers(ctx); err != nil {
 		return err
 	}
@@ -192,6 +199,7 @@ func (s *control) serve(ctx context.Context, listeners []net.Listener) error {
 	loops.Go(func() { failed <- s.loop.Run(work) })
 	loops.Go(func() { s.keeper.keep(work) })
 	loops.Go(func() { s.verifier.run(work) })
+	loops.Go(func() { s.volumes.run(work) })
 	loops.Go(func() { watchClock(work, s.clock, s.Log) })
 	for _, l := range listeners {
 		servers.Go(func() { failed <- httpServer.Serve(l) })

@@ -2,6 +2,7 @@ package client
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -95,6 +96,37 @@ func (c *Client) Releases(ctx context.Context, app string) ([]Release, error) {
 // Deploy makes a release and starts its rollout. It answers before the rollout ends.
 func (c *Client) Deploy(ctx context.Context, d Deploy) (Deployed, error) {
 	return call[Deployed](ctx, c, http.MethodPost, "/v1/deploy", d)
+}
+
+// DeployTelling is Deploy, and calls tell with how far it is while an image is
+// fetched or built, which may take long.
+func (c *Client) DeployTelling(ctx context.Context, d Deploy, tell func(fairlead.Progress)) (Deployed, error) {
+	data, err := json.Marshal(d)
+	if err != nil {
+		return Deployed{}, fmt.Errorf("encode request: %w", err)
+	}
+	resp, err := c.send(ctx, http.MethodPost, "/v1/deploy/progress", bytes.NewReader(data), "application/json")
+	if err != nil {
+		return Deployed{}, err
+	}
+	defer resp.Body.Close()
+	var last DeployStep
+	err = decodeLines(resp.Body, func(step DeployStep) error {
+		if last = step; step.Progress != nil {
+			tell(*step.Progress)
+		}
+		return nil
+	})
+	switch {
+	case last.Problem != nil:
+		return Deployed{}, last.Problem.error()
+	case last.Deployed != nil:
+		return *last.Deployed, nil
+	case ctx.Err() != nil:
+		return Deployed{}, ctx.Err()
+	}
+	return Deployed{}, fairlead.Errorf(fairlead.Unavailable, "", "the server ended before it said what became of it: %w", cmp.Or(err, io.ErrUnexpectedEOF)).
+		WithHint("see what is where with: fairlead status; then deploy again")
 }
 
 // Promote starts the rollout of an existing release in an environment.
@@ -311,6 +343,11 @@ func problemError(resp *http.Response) error {
 	if err := json.Unmarshal(data, &p); err != nil || p.Detail == "" {
 		return fairlead.Errorf(fairlead.Internal, "", "the server answered %s: %.200s", resp.Status, data)
 	}
+	return p.error()
+}
+
+// error is the problem as the caller's error.
+func (p Problem) error() error {
 	if p.Code == "" {
 		p.Code = fairlead.Internal
 	}

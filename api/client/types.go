@@ -38,6 +38,14 @@ type Deploy struct {
 	Env  string          `json:"env,omitempty"`  // default: the first environment of the file
 }
 
+// DeployStep is one line of the answer to a Deploy posted to /v1/deploy/progress:
+// how far it is, and in the last line what became of it.
+type DeployStep struct {
+	Progress *fairlead.Progress `json:"progress,omitempty"`
+	Deployed *Deployed          `json:"deployed,omitempty"`
+	Problem  *Problem           `json:"problem,omitempty"`
+}
+
 // Deployed is what became of a Deploy, a Promote or a Rollback.
 type Deployed struct {
 	Release Release `json:"release"`

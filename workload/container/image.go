@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"path"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -109,6 +110,29 @@ func (i *Image) describe(found client.ImageInspectResult) error {
 	i.Config, err = json.MarshalIndent(d, "", "  ")
 	i.Config = append(i.Config, '\n')
 	return err
+}
+
+// RunsHere refuses an image that was made for other machines.
+func (i Image) RunsHere() error {
+	if i.Platform == here() || strings.HasPrefix(i.Platform, here()+"/") {
+		return nil
+	}
+	return fairlead.Errorf(fairlead.Invalid, "", "it is made for %s, and this machine is %s", i.Platform, here()).
+		WithHint("build it for this machine: docker build --platform %s", here())
+}
+
+// here is the platform of this machine's containers.
+func here() string { return "linux/" + runtime.GOARCH }
+
+// PinnedIn returns the image's name by digest in a repository, or nothing where the
+// engine has it from elsewhere.
+func (i Image) PinnedIn(repository string) string {
+	for _, pinned := range i.Pinned {
+		if strings.HasPrefix(pinned, familiar(repository)+"@") {
+			return pinned
+		}
+	}
+	return ""
 }
 
 // digestOf reads an engine's id of an image; Podman leaves the algorithm out.

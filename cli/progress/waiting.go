@@ -1,0 +1,29 @@
+package progress
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/fairlead/fairlead"
+	"github.com/fairlead/fairlead/internal/figures"
+)
+
+// Waiting says in one line how far something that takes long is, at most width
+// columns wide; width 0 is as wide as it must be.
+func Waiting(p fairlead.Progress, width int) string {
+	parts := []string{p.Doing}
+	if p.Percent > 0 {
+		parts[0] += fmt.Sprintf(" %.0f %%", p.Percent)
+	}
+	if p.Total > 0 {
+		parts = append(parts, figures.Bytes(p.Done)+" of "+figures.Bytes(p.Total))
+	}
+	if p.Detail != "" {
+		parts = append(parts, p.Detail)
+	}
+	text := []rune(Clean(strings.Join(parts, ", ")))
+	if width > 3 && len(text) >= width {
+		text = append(text[:width-4], '.', '.', '.')
+	}
+	return string(text)
+}
