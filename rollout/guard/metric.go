@@ -8,6 +8,7 @@ import (
 	"net/http"
 
 	"github.com/fairlead/fairlead"
+	"github.com/fairlead/fairlead/internal/dialpass"
 )
 
 // metric reads a metric from every instance and returns the worst value. One that is
@@ -52,7 +53,7 @@ func excess(g fairlead.Guard, v float64) float64 {
 
 // read reads the metric of one instance.
 func (r Reader) read(ctx context.Context, address, path string, want selector) (float64, error) {
-	dial, err := dialer(address)
+	dial, err := dialpass.To(address)
 	if err != nil {
 		return 0, err
 	}

@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/fairlead/fairlead"
+	"github.com/fairlead/fairlead/internal/boundedget"
 	"github.com/fairlead/fairlead/rollout"
 )
 
@@ -45,7 +46,7 @@ func fill(query string, at rollout.GuardPlace) (string, error) {
 		"{{app}}", quoted.Replace(at.Site.App), "{{environment}}", quoted.Replace(at.Site.Env), "{{release}}", strconv.Itoa(at.Release),
 	).Replace(query)
 	if i := strings.Index(filled, "{{"); i >= 0 {
-		return "", fmt.Errorf("the query has %s: only {{app}}, {{environment}} and {{release}} are filled in", clean(filled[i:min(len(filled), i+30)]))
+		return "", fmt.Errorf("the query has %s: only {{app}}, {{environment}} and {{release}} are filled in", boundedget.Clean(filled[i:min(len(filled), i+30)]))
 	}
 	return filled, nil
 }
@@ -63,7 +64,7 @@ func answered(status int, body []byte) (float64, error) {
 	err := json.Unmarshal(body, &answer)
 	switch {
 	case err == nil && answer.Status == "error":
-		return 0, fmt.Errorf("the server says: %s", clean(answer.Error))
+		return 0, fmt.Errorf("the server says: %s", boundedget.Clean(answer.Error))
 	case status != http.StatusOK:
 		return 0, fmt.Errorf("the server answers with status %d", status)
 	case err != nil || answer.Status != "success":
@@ -84,7 +85,7 @@ func answered(status int, body []byte) (float64, error) {
 		}
 		return sample(vector[0].Value)
 	}
-	return 0, fmt.Errorf("the query gives a %s, not one number", clean(answer.Data.Type))
+	return 0, fmt.Errorf("the query gives a %s, not one number", boundedget.Clean(answer.Data.Type))
 }
 
 // sample reads [time, "value"].
@@ -102,7 +103,7 @@ func finite(text string) (float64, error) {
 	v, err := strconv.ParseFloat(text, 64)
 	switch {
 	case err != nil:
-		return 0, fmt.Errorf("%s is not a number", clean(text))
+		return 0, fmt.Errorf("%s is not a number", boundedget.Clean(text))
 	case math.IsNaN(v):
 		return 0, errors.New("the value is NaN, as of 0 divided by 0")
 	case math.IsInf(v, 0):

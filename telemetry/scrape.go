@@ -1,0 +1,93 @@
+package telemetry
+
+import (
+	"context"
+	"io"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/fairlead/fairlead"
+	"github.com/fairlead/fairlead/internal/exposition"
+)
+
+// mostSamples is how many samples of all instances one scrape holds. What comes after
+// it is left out, and the instances it is of are marked so.
+const mostSamples = 200_000
+
+// ours begins the names of what Fairlead says itself. Instances may not say it.
+const ours = "fairlead_"
+
+// Scrape writes a page of what all instances serve now, or only the one called id. Each
+// sample is labelled; fairlead_instance_metrics_up says whose could be read.
+func (f *Finder) Scrape(ctx context.Context, id string, w io.Writer) error {
+	var wanted []Instance
+	for _, t := range f.Targets() {
+		if t.Found && t.Ready && (id == "" || id == t.ID) {
+			wanted = append(wanted, t.Instance)
+		}
+	}
+	if id != "" && len(wanted) == 0 {
+		return fairlead.Errorf(fairlead.NotFound, "read metrics", "no instance %s serves metrics at %s", id, Path).
+			WithHint("see which do with: fairlead metrics --targets")
+	}
+	pages := f.pages(ctx, wanted)
+	own := exposition.Page{Families: map[string]exposition.Family{
+		ours + "instance_metrics_up": {Type: "gauge", Help: "1 where an instance's metrics could be read."},
+	}}
+	var all []exposition.Labelled
+	samples := 0
+	for n, i := range wanted {
+		page, up := pages[n], "1"
+		if samples += len(page.Samples); len(page.Samples) == 0 || samples > mostSamples {
+			up = "0"
+		} else {
+			all = append(all, exposition.Labelled{Page: page, Labels: i.labels()})
+		}
+		own.Samples = append(own.Samples, exposition.Sample{Name: ours + "instance_metrics_up", Labels: i.labels(), Value: up})
+	}
+	return exposition.Join(w, append(all, exposition.Labelled{Page: own}))
+}
+
+// pages reads the instances' pages, in their order; one that could not be read is empty.
+func (f *Finder) pages(ctx context.Context, wanted []Instance) []exposition.Page {
+	var mu sync.Mutex
+	read := map[string]exposition.Page{}
+	f.each(wanted, func(i Instance) {
+		page, err := f.read(ctx, i)
+		if err != nil {
+			return
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		read[i.ID] = withoutOurs(page)
+	})
+	pages := make([]exposition.Page, len(wanted))
+	for n, i := range wanted {
+		pages[n] = read[i.ID]
+	}
+	return pages
+}
+
+// withoutOurs leaves out what only Fairlead says.
+func withoutOurs(p exposition.Page) exposition.Page {
+	kept := exposition.Page{Families: map[string]exposition.Family{}}
+	for name, f := range p.Families {
+		if !strings.HasPrefix(name, ours) {
+			kept.Families[name] = f
+		}
+	}
+	for _, s := range p.Samples {
+		if !strings.HasPrefix(s.Name, ours) {
+			kept.Samples = append(kept.Samples, s)
+		}
+	}
+	return kept
+}
+
+func (i Instance) labels() []exposition.Label {
+	return []exposition.Label{
+		{Name: "app", Value: i.Site.App}, {Name: "environment", Value: i.Site.Env},
+		{Name: "release", Value: strconv.Itoa(i.Release)}, {Name: "instance", Value: i.ID},
+	}
+}
