@@ -25,5 +25,6 @@ const (
 	SecretsInMemory  = "secrets in memory"
 	NonRoot          = "non-root user"
 	ReadOnlyRoot     = "read-only root"
+	OwnDevices       = "devices"            // of the machine's GPUs only those that are its own
 	OwnNetwork       = "network of its own" // shared with instances of its own app and environment only
 )

@@ -8,12 +8,15 @@ import (
 	"slices"
 )
 
-// Variables are the environment variables that an instance is given by Fairlead and
-// by its file, when its app listens on port and finds its secrets in secretDir.
+// Variables are the environment variables that an instance is given by Fairlead, by its
+// devices and by its file, when its app listens on port and finds its secrets in secretDir.
 func (s Spec) Variables(port int, secretDir string) map[string]string {
 	env := maps.Clone(s.Env)
 	if env == nil {
 		env = map[string]string{}
+	}
+	for _, d := range s.Devices {
+		maps.Copy(env, d.Env)
 	}
 	env["PORT"] = fmt.Sprint(port)
 	env["FAIRLEAD_APP"], env["FAIRLEAD_ENV"] = s.Site.App, s.Site.Env

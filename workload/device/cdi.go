@@ -252,7 +252,7 @@ func withVariables(env map[string]string, variables []string) map[string]string 
 	env = maps.Clone(env)
 	for _, variable := range variables {
 		name, text, ok := strings.Cut(variable, "=")
-		if !ok || !envName.MatchString(name) || strings.HasSuffix(name, "_VISIBLE_DEVICES") || len(text) > 4096 || strings.ContainsRune(text, 0) {
+		if !ok || !envName.MatchString(name) || strings.HasSuffix(name, "_VISIBLE_DEVICES") || slices.Contains([]string{"PATH", "HOME", "LD_PRELOAD", "LD_AUDIT"}, name) || len(text) > 4096 || strings.ContainsRune(text, 0) {
 			continue
 		}
 		if env == nil {

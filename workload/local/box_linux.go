@@ -44,6 +44,7 @@ type boxPlan struct {
 	plain    bool     // may it run without namespaces
 	without  []string // protections that a test leaves out
 	asked    fairlead.Resources
+	devices  []workload.Device
 	scratch  string             // directory for secrets without namespaces, memory-backed
 	adjust   func(*setup) error // completes the setup for the means chosen: its environment and port
 }
@@ -171,6 +172,9 @@ func (b *box) describe(plan boxPlan, way means, why error) {
 		scratch = workload.Protection{Name: workload.ScratchLimit, Detail: "temporary files are on a disk of the machine"}
 	}
 	b.protections = append(b.protections, memory, scratch)
+	if len(plan.devices) > 0 {
+		b.protections = append(b.protections, deviceProtection(plan.devices, b.setup.Devices, b.setup.Namespaces))
+	}
 	for i, p := range b.protections {
 		if b.setup.leavesOut(p.Name) {
 			b.protections[i] = workload.Protection{Name: p.Name, Detail: leftOut}

@@ -48,6 +48,7 @@ func fileRules(s setup, dir string) []fileRule {
 	if s.SecretDir != "" {
 		rules = append(rules, fileRule{s.SecretDir, readRights})
 	}
+	rules = append(rules, deviceRules(s)...)
 	for _, v := range s.Volumes { // nothing is run from a volume
 		rules = append(rules, fileRule{v.Path, writeRights})
 	}

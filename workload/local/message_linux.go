@@ -33,6 +33,7 @@ type setup struct {
 	Secrets    map[string][]byte `json:"secrets"`
 	SecretDir  string            `json:"secretDir"` // inside
 	Volumes    []workload.Volume `json:"volumes,omitempty"`
+	Devices    given             `json:"devices,omitzero"`
 	Cgroups    int               `json:"cgroups"`           // descriptors of cgroup.procs files that follow the others
 	Without    []string          `json:"without,omitempty"` // protections to leave out; set by tests only
 }

@@ -33,7 +33,7 @@ func enterRoot(s setup) error {
 	if err := mountNew(s.Stage, "tmpfs", 0, "mode=0755,size=8m"); err != nil {
 		return err
 	}
-	steps := []func(setup) error{bindSystem, bindArtifact, makeEtc, makeDev, makeProc, makeScratch, makeSecrets, bindVolumes}
+	steps := []func(setup) error{bindSystem, bindArtifact, makeEtc, makeDev, makeProc, makeScratch, makeSecrets, bindDevices, bindVolumes}
 	for _, step := range steps {
 		if err := step(s); err != nil {
 			return err
@@ -160,6 +160,11 @@ func devices() []string { return []string{"null", "zero", "full", "random", "ura
 // machine and without other users' processes.
 func makeProc(s setup) error {
 	proc := s.Stage + "/proc"
+	if len(s.Devices.Nodes) > 0 { // drivers tell of their devices in it
+		if err := mountNew(proc, "proc", unix.MS_NOEXEC, "hidepid=invisible"); err == nil {
+			return nil
+		}
+	}
 	err := mountNew(proc, "proc", unix.MS_NOEXEC, "hidepid=invisible,subset=pid")
 	if errors.Is(err, unix.EINVAL) { // before Linux 5.8
 		err = mountNew(proc, "proc", unix.MS_NOEXEC, "hidepid=2")

@@ -26,6 +26,9 @@ func (Sandbox) Check(spec workload.Spec) error {
 	if err := checkDir(spec.Dir); err != nil {
 		return err
 	}
+	if err := checkDevices(spec.Devices); err != nil {
+		return err
+	}
 	return checkVolumes(spec.Volumes)
 }
 
@@ -97,15 +100,19 @@ func (s Sandbox) openInstance(ctx context.Context, plan shim.Plan) (shim.Body, e
 	if err != nil {
 		return nil, err
 	}
+	devices, err := newGiven(spec.Devices, filepath.Join(plan.Home, "devices"))
+	if err != nil {
+		return nil, errors.Join(err, b.remove())
+	}
 	free := 0
 	b.socket = plan.Socket
 	return b.open(ctx, boxPlan{
 		program: plan.Program, tenant: spec.Site.String(),
 		setup: setup{Name: "instance", Stage: stage(plan.Home), Dir: spec.Dir, Command: spec.Command,
-			Port: spec.Port, Reach: rules, Secrets: plan.Secrets, Volumes: spec.Volumes},
+			Port: spec.Port, Reach: rules, Secrets: plan.Secrets, Volumes: spec.Volumes, Devices: devices},
 		out: plan.Out, err: plan.Err, dial: dial, cgroup: b.cgroup,
 		required: spec.Sandbox == fairlead.SandboxRequired, plain: plan.Plain,
-		asked: spec.Resources, scratch: b.scratch,
+		asked: spec.Resources, scratch: b.scratch, devices: spec.Devices,
 		adjust: func(inside *setup) (err error) {
 			if !inside.Namespaces {
 				if free == 0 {
