@@ -174,8 +174,8 @@ func (x *Ticket) enters(now time.Time) bool {
 	return true
 }
 
-// tooLong ends a wait that lasted for the request's whole time.
-func (x *Ticket) tooLong(now time.Time) {
+// GiveUp ends the wait of a request that waited for its whole time.
+func (x *Ticket) GiveUp(now time.Time) {
 	w := x.waiter
 	t := x.proxy.pin()
 	defer t.unpin()
@@ -195,7 +195,7 @@ func (x *exchange) wait(ctx context.Context) error {
 		select {
 		case <-x.waiter.turn:
 		case <-timer.C:
-			x.tooLong(time.Now())
+			x.GiveUp(time.Now())
 			return errLineLong
 		case <-ctx.Done():
 			x.waiter.leave()

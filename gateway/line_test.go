@@ -116,6 +116,9 @@ func TestTheTurnsOfALineAreInTheOrderOfArrival(t *testing.T) {
 		}
 		x.End(dawn)
 	}
+	if busy := core.Status().InFlight; len(busy) > 0 {
+		t.Errorf("nothing is in flight, and %v is counted", busy)
+	}
 	if after := core.Admit(site, "after", dawn); after.Instance() != "new" {
 		t.Error("nobody waits any more, and a request still does")
 	}

@@ -188,8 +188,8 @@ func (x *Ticket) Unreachable(now time.Time) bool {
 // none, also one that could not be reached before, or that waits in line. It reports
 // whether there is one.
 func (x *Ticket) Again(now time.Time) bool {
-	if x.Waits() && !x.enters(now) {
-		return false
+	if x.Waits() {
+		return x.enters(now) && x.instance != nil
 	}
 	x.tried = nil
 	return x.choose(now)

@@ -27,7 +27,8 @@ type sight struct {
 	now      time.Time
 	inFlight int  // calls
 	runs     int  // that began on its release and have not ended
-	without  bool // the gateway has a snapshot in force that does not list it
+	without  bool // the gateway has the newest snapshot in force, and it does not list it
+	listed   bool // the newest snapshot lists it, or may
 }
 
 // next returns d after a look, and whether the instance shall be stopped now. It is
@@ -41,8 +42,10 @@ func (d departure) next(c fairlead.Content, s sight) (after departure, stop bool
 			d.listed, d.ran = false, byRun
 		}
 		return d, false
-	case !s.without:
+	case s.listed:
 		d.out = time.Time{}
+		return d, false
+	case d.out.IsZero() && !s.without: // once it is out, no newer snapshot of other sites begins its drain anew
 		return d, false
 	case d.out.IsZero():
 		d.out = s.now
@@ -134,7 +137,8 @@ func (l *Loop) departOne(ctx context.Context, s scene, status workload.Status, d
 		return
 	}
 	seen := sight{
-		now: s.now, inFlight: s.gateway.InFlight[status.ID], runs: runsAt(s.gateway, status), without: l.pushed.without(status, s.gateway),
+		now: s.now, inFlight: s.gateway.InFlight[status.ID], runs: runsAt(s.gateway, status),
+		without: l.pushed.without(status, s.gateway), listed: l.pushed.lists(status),
 	}
 	before := *d
 	var stop bool
@@ -155,7 +159,12 @@ func (l *Loop) departOne(ctx context.Context, s scene, status workload.Status, d
 // was in force and did not list an instance: only then does nothing in flight mean
 // that nothing comes.
 func (p pushed) without(status workload.Status, g gateway.Status) bool {
-	return g.Applied == p.order && !p.names[status.ID] && !slices.Contains(p.keeps, status.Site)
+	return g.Applied == p.order && !p.lists(status)
+}
+
+// lists reports whether the pushed snapshot lists an instance, or may.
+func (p pushed) lists(status workload.Status) bool {
+	return p.names[status.ID] || slices.Contains(p.keeps, status.Site)
 }
 
 // runsAt counts the runs that began on an instance's release and may come back to it.

@@ -55,6 +55,8 @@ func TestADrainBeginsWhenTheGatewayIsWithoutTheInstance(t *testing.T) {
 	at := func(seconds int, without bool, inFlight, runs int) sight {
 		return sight{now: epochStart.Add(time.Duration(seconds) * time.Second), without: without, inFlight: inFlight, runs: runs}
 	}
+	again := at(9, false, 1, 0)
+	again.listed = true
 	for _, c := range []struct {
 		name    string
 		content fairlead.Content
@@ -66,7 +68,9 @@ func TestADrainBeginsWhenTheGatewayIsWithoutTheInstance(t *testing.T) {
 		{"calls that came until then get their whole time", session, false,
 			[]sight{at(0, false, 9, 0), at(60, true, 9, 0), at(69, true, 9, 0)}, 0},
 		{"and no more", session, false, []sight{at(60, true, 9, 0), at(70, true, 9, 0), at(71, true, 9, 0)}, 3},
-		{"a gateway that lists it again begins anew", session, false, []sight{at(0, true, 1, 0), at(9, false, 1, 0), at(12, true, 1, 0), at(21, true, 1, 0)}, 0},
+		{"a gateway that lists it again begins anew", session, false, []sight{at(0, true, 1, 0), again, at(12, true, 1, 0), at(21, true, 1, 0)}, 0},
+		{"a newer snapshot, of other apps, begins nothing anew", session, false,
+			[]sight{at(0, true, 1, 0), at(5, false, 1, 0), at(9, true, 1, 0), at(11, true, 1, 0)}, 4},
 		{"sessions do not keep it listed", session, true, []sight{at(0, false, 0, 3), at(1, true, 0, 3)}, 2},
 		{"runs do, until they have ended", run, true, []sight{at(0, true, 0, 3), at(30, true, 0, 3), at(40, true, 0, 0), at(41, true, 0, 0)}, 4},
 		{"or their limit has passed, and then its calls drain", run, true,

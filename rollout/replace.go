@@ -4,7 +4,7 @@ import (
 	"context"
 	"time"
 
-	"github.com/fairlead/fairlead"
+	"github.com/fairlead/fairlead/internal/figures"
 	"github.com/fairlead/fairlead/workload"
 )
 
@@ -96,7 +96,7 @@ func (d *decision) replaced() {
 	replacement := *d.r.Replacement
 	replacement.Ended = d.in.Now
 	d.r.Replacement = &replacement
-	took := written(fairlead.Duration(replacement.Ended.Sub(replacement.Began)))
+	took := figures.Elapsed(replacement.Ended.Sub(replacement.Began))
 	switch {
 	case d.r.Kind == Back:
 		d.r.Phase = Ended
@@ -137,7 +137,7 @@ func (d *decision) restoring() {
 		d.say("rollout.ended", "%s does not come up either: %s; nothing serves", d.old(), d.in.Old.Broken)
 	case d.in.Old.Ready >= max(1, d.r.OldReplicas):
 		d.r.Phase = Ended
-		d.say("rollout.ended", "%s has all traffic again; requests waited for %s", d.old(), written(fairlead.Duration(d.in.Now.Sub(d.waitedSince()))))
+		d.say("rollout.ended", "%s has all traffic again; requests waited for %s", d.old(), figures.Elapsed(d.in.Now.Sub(d.waitedSince())))
 	}
 }
 

@@ -66,6 +66,12 @@ func (u *universe) instancesAtRest(s *site) {
 			count[i.status.Release]++
 		}
 	}
+	p := u.promises
+	for _, i := range u.machine.instances {
+		if i.status.Site == s.id && i.lingers && s.crowded() {
+			p.breaks("the world is as decided", "what instance %s ran is still there, and in the way", i.status.ID)
+		}
+	}
 	for release, n := range count {
 		if release != live.Stable || n != live.Replicas {
 			u.promises.breaks("the world is as decided", "%s has %d instances of release %d; live is %d with %d", s.id, n, release, live.Stable, live.Replicas)

@@ -57,9 +57,50 @@ func (u *universe) request(s *site) {
 			u.promises.unrouted(s)
 			return nil
 		}
-		u.promises.admitted(s, unit, t)
-		u.place(&call{universe: u, site: s, ticket: t, tallies: u.promises.asked(s, t), began: u.world.now})
+		c := &call{universe: u, site: s, ticket: t, began: u.world.now}
+		if t.Waits() {
+			u.report.Waited++
+			u.await(c, unit, g.boot)
+			return nil
+		}
+		u.enter(c, unit)
 		return nil
+	})
+}
+
+// enter notes where a request was assigned, and brings it there.
+func (u *universe) enter(c *call, unit string) {
+	u.promises.admitted(c.site, unit, c.ticket)
+	c.tallies = u.promises.asked(c.site, c.ticket)
+	u.place(c)
+}
+
+// patience is how long a client waits until a release has taken the place of another.
+const patience = time.Minute
+
+// await lets a request wait whose site is held.
+func (u *universe) await(c *call, unit, boot string) {
+	u.world.after(100*time.Millisecond, func() {
+		g := u.gate
+		if u.over || g.core == nil || g.boot != boot {
+			return // it died with its gateway
+		}
+		_ = g.alive(func() error {
+			waits := !c.ticket.Again(g.now()) && c.ticket.Waits()
+			switch {
+			case waits && u.world.now-c.began < patience:
+				u.await(c, unit, boot)
+			case waits:
+				c.ticket.GiveUp(g.now())
+				c.tallies = u.promises.asked(c.site, c.ticket)
+				u.promises.inVain(c.site)
+				c.fail(fairlead.Reset)
+				c.ticket.End(g.now())
+			default:
+				u.enter(c, unit)
+			}
+			return nil
+		})
 	})
 }
 

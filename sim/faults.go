@@ -106,6 +106,9 @@ func (u *universe) losePower() {
 		u.promises.disturbed(i.status.Site)
 		u.machine.die(i, true)
 	}
+	for _, i := range u.machine.instances {
+		i.lingers = false
+	}
 	if u.gate.core != nil {
 		u.gate.die("no power", true)
 	}

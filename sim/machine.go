@@ -18,6 +18,8 @@ type machine struct {
 	instances map[string]*instance
 	term      uint64
 	ends      map[rollout.Place]int // how often instances ended by themselves and were restarted
+	lingering float64               // share of instances that outlive their shim
+	begun     func(*instance)       // told of each instance that starts
 }
 
 // instance is one replica under its shim.
@@ -28,7 +30,11 @@ type instance struct {
 	calls   map[*call]bool // in flight in it
 	stopped bool           // by an order
 	hurt    time.Duration  // when it last ended by itself or was killed
+	lingers bool           // its shim is dead, and what it ran goes on until somebody clears it
 }
+
+// runs reports whether anything of the instance runs.
+func (i *instance) runs() bool { return !i.status.State.Over() || i.lingers }
 
 func newMachine(w *world, sites []*site) *machine {
 	m := &machine{world: w, sites: map[fairlead.Site]*site{}, instances: map[string]*instance{}, ends: map[rollout.Place]int{}}
@@ -70,6 +76,7 @@ func (m *machine) start(order fairlead.Order, id string, p rollout.Place, ordere
 		Address: "pass:/run/" + id, Started: ordered, Protections: []workload.Protection{},
 	}
 	m.instances[id] = i
+	m.begun(i)
 	m.boot(i)
 	return nil
 }
@@ -119,6 +126,9 @@ func (m *machine) stop(order fairlead.Order, id string) error {
 	}
 	i := m.instances[id]
 	if i == nil || i.status.State.Over() {
+		if i != nil {
+			i.lingers = false
+		}
 		return nil
 	}
 	if !order.After(i.order) {
@@ -151,6 +161,7 @@ func (m *machine) die(i *instance, withShim bool) {
 	m.cut(i)
 	if withShim {
 		i.status.LastExit = "its shim died"
+		i.lingers = m.world.likely(m.lingering)
 		m.become(i, workload.Exited)
 		return
 	}

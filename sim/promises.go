@@ -268,6 +268,12 @@ func (p *promises) transition(e fairlead.Entry, before, after rollout.Rollout) {
 	p.advanced(e, d, before, after)
 	p.inTurn(e, before, after)
 	p.count(e, before, after)
+	if e.Kind == "rollout.promoted" && after.Replaces() {
+		p.u.report.Replaced++
+	}
+	if e.Kind == "rollout.promoted" && !after.Exclusive && after.Strategy.Shrink && after.From > 0 {
+		p.u.report.Shrunk++
+	}
 }
 
 // grown checks that more traffic rests on fresh evidence of the gates.
@@ -315,7 +321,7 @@ func (p *promises) advanced(e fairlead.Entry, d decided, before, after rollout.R
 			p.breaks("no silent pass", "entry %d advances after %s of at least %s", e.Seq, spent, after.Strategy.MinStep)
 		}
 	case after.Outcome == rollout.Promoted && before.Outcome != rollout.Promoted:
-		earned := after.From == 0 || after.Kind == rollout.Back || before.Weight == before.Weights[len(before.Weights)-2]
+		earned := after.From == 0 || after.Kind == rollout.Back || after.Replaces() || before.Weight == before.Weights[len(before.Weights)-2]
 		if before.Phase != rollout.Starting || before.Step != len(before.Weights) || !earned {
 			p.breaks("no silent pass", "entry %d promotes %s in phase %s, step %d of %d", e.Seq, after.ID, before.Phase, before.Step, len(before.Weights))
 		}
@@ -350,5 +356,5 @@ func (p *promises) count(e fairlead.Entry, before, after rollout.Rollout) {
 // file says so, or because a person may when nothing is left to compare with.
 func unjudged(r rollout.Rollout) bool {
 	blind := len(r.Weights) > 1 && r.Weights[len(r.Weights)-2] == fairlead.Whole
-	return blind || r.Strategy.OnInconclusive == fairlead.OnInconclusivePromote
+	return blind || r.Exclusive || r.Strategy.OnInconclusive == fairlead.OnInconclusivePromote
 }

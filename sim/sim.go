@@ -31,6 +31,10 @@ type Report struct {
 	Simulated time.Duration // time that passed in the world
 	Entries   int           // of the ledger
 	Unserved  int           // requests that found no instance
+	Replaced  int           // releases that took the place of another
+	Shrunk    int           // releases that came in beside fewer instances of another
+	Waited    int           // requests that waited meanwhile, of which
+	InVain    int           // waited for their whole time
 	Cut       int           // calls whose instance ended
 	Root      string        // of the ledger's tree: equal worlds have equal roots
 	Calm      bool          // nothing went wrong but releases
@@ -53,6 +57,9 @@ func (b Broken) Error() string {
 	return fmt.Sprintf("seed %d: after %.3f s the promise %q does not hold: %s\n\tsee it again: go test ./sim -run TestSeed -seed %d",
 		b.Seed, b.At.Seconds(), b.Promise, b.Text, b.Seed)
 }
+
+// Tight reports whether there is no room for two releases at some sites of a world.
+func Tight(seed uint64) bool { return tight(seed) }
 
 // longest is the time in which every world must come to rest.
 const longest = 2 * time.Hour
@@ -118,6 +125,10 @@ func (r *Report) Add(other Report) {
 	r.Entries += other.Entries
 	r.Unserved += other.Unserved
 	r.Cut += other.Cut
+	r.Replaced += other.Replaced
+	r.Shrunk += other.Shrunk
+	r.Waited += other.Waited
+	r.InVain += other.InVain
 	r.Sound += other.Sound
 	r.Wronged += other.Wronged
 	r.Worse += other.Worse

@@ -35,9 +35,11 @@ func newUniverse(seed uint64, trace func(string)) *universe {
 	w := newWorld(seed, trace)
 	u := &universe{world: w, report: &Report{Seed: seed}}
 	u.sites = newSites(w)
+	crowd(seed, u.sites)
 	u.faults = newFaults(w)
 	u.store = newStore(w)
 	u.machine = newMachine(w, u.sites)
+	u.machine.lingering, u.machine.begun = lingering(seed), func(i *instance) { u.promises.meets(i) }
 	u.gate = newGate(u)
 	u.promises = newPromises(u)
 	u.store.before = u.beforeWrite

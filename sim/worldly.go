@@ -130,6 +130,7 @@ func (p *promises) route(route gateway.Route) {
 		}
 		r = &earlier
 	}
+	p.waits(route, *r)
 	live := p.live[route.Site]
 	if n := route.Stable.Release; n != live.Stable && n != r.From && n != r.To {
 		p.breaks("no record, no change", "%s goes to release %d; live is %d", route.Site, n, live.Stable)
