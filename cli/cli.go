@@ -46,6 +46,7 @@ type UpOptions struct {
 	Listen           string // address for the applications' traffic, host:port; port 0 takes a free one
 	API              string // address of the control API, host:port
 	Engine           string // where the container engine listens; default: where one is found
+	DeviceRoot       string // where GPUs are looked for, absolute; "" for the machine's own files; tests have others
 	AllowUnsandboxed bool   // start instances also where no mount namespace can be had
 	Log              *slog.Logger
 	// Ready is called once, when the API and the gateway take calls.

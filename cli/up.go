@@ -54,6 +54,8 @@ fairlead console.`,
 	cmd.Flags().StringVar(&o.API, "api", "127.0.0.1:8090", "`address` of the control API; port 0 takes a free one")
 	cmd.Flags().StringVar(&o.Engine, "engine", "", "`socket` of the container engine for images (default: $DOCKER_HOST, or a Docker or Podman that is found)")
 	cmd.Flags().BoolVar(&o.AllowUnsandboxed, "allow-unsandboxed", false, "start instances also where they could act as the administrator")
+	cmd.Flags().StringVar(&o.DeviceRoot, "device-root", "", "look for GPUs below this absolute `directory` instead of the machine's own files")
+	_ = cmd.Flags().MarkHidden("device-root") // for tests
 	cmd.Flags().StringVar(&logFormat, "log-format", "text", "text or json, on standard error")
 	cmd.Flags().StringVar(&logLevel, "log-level", "info", "debug, info, warn or error")
 	return cmd

@@ -17,6 +17,7 @@ type Config struct {
 	API              string // address of the control API, host:port
 	Program          string // this binary, absolute: it is started again as gateway and shims
 	Version          string
+	DeviceRoot       string // absolute directory below which GPUs are looked for; "" for the machine's own files
 	AllowUnsandboxed bool   // start instances where the kernel has no namespaces
 	Engine           string // where the container engine listens, such as unix:///run/docker.sock; default: where container.Find finds one
 	Log              *slog.Logger

@@ -54,19 +54,25 @@ type devices struct {
 	faults   map[string]fault          // by device
 }
 
-// openDevices reads who holds what, and looks for devices. A machine that cannot be
-// looked at has none.
-func openDevices(ctx context.Context, d *devices) (*devices, error) {
-	var err error
+// openDevices reads who holds what, and looks for devices.
+func (s *control) openDevices(ctx context.Context) (*devices, error) {
+	d := &devices{
+		store: s.store, now: s.clock.Now, log: s.Log, list: s.runtime.List,
+		finder: device.Finder{Root: s.DeviceRoot, Run: device.Programs(s.DeviceRoot)},
+	}
+	return d, d.open(ctx)
+}
+
+func (d *devices) open(ctx context.Context) (err error) {
 	if d.held, err = rowsOf[device.Holding](ctx, d.store, holdingRow); err != nil {
-		return nil, err
+		return err
 	}
 	if d.faults, err = rowsOf[fault](ctx, d.store, faultRow); err != nil {
-		return nil, err
+		return err
 	}
 	d.starting = map[string]bool{}
 	d.watch = device.NewWatch(slices.Collect(maps.Keys(d.faults)))
-	return d, d.look(ctx)
+	return d.look(ctx)
 }
 
 // rowsOf reads the rows of a kind by their keys.

@@ -67,7 +67,7 @@ func up(ctx context.Context, o cli.UpOptions) error {
 	}
 	return server.Run(ctx, server.Config{
 		State: o.State, Listen: o.Listen, API: o.API, Program: program, Version: buildVersion(),
-		AllowUnsandboxed: o.AllowUnsandboxed, Engine: o.Engine, Log: o.Log,
+		AllowUnsandboxed: o.AllowUnsandboxed, Engine: o.Engine, DeviceRoot: o.DeviceRoot, Log: o.Log,
 		Ready: func(a server.Addresses) {
 			o.Ready(cli.Addresses{Gateway: a.Gateway, API: a.API, State: o.State, Pid: os.Getpid()})
 		},
