@@ -33,6 +33,7 @@ func newCarrying(p *project, apps map[string]string, name, out string) *carrying
 	c.made = Service{Name: name, Carried: []string{}, Notes: []Note{}, comments: map[string]string{}}
 	c.made.spec = fairlead.App{APIVersion: fairlead.APIVersion, Kind: fairlead.KindApp, Metadata: fairlead.Metadata{Name: apps[name]}}
 	c.spec = &c.made.spec.Spec
+	c.made.place = p.places.place("services." + name)
 	return c
 }
 

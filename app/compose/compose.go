@@ -10,6 +10,7 @@ package compose
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -61,6 +62,7 @@ type Service struct {
 	Notes   []Note   `json:"notes"`
 	Secrets []Secret `json:"secrets,omitempty"`
 
+	place    string // file:line
 	spec     fairlead.App
 	comments map[string]string // path in the App file -> remark
 	text     []byte            // of the App file
@@ -126,11 +128,21 @@ func (i *Imported) render() error {
 		}
 		s.text = render(*s, i.Files)
 		if _, err := app.Parse(s.File, s.text); err != nil {
-			return fairlead.Errorf(fairlead.CodeOf(err), "import "+i.Files[0], "service %s: %w", s.Name, err).
-				WithHint("change it in the compose file, or write its App file by hand: docs/reference/app-file.md")
+			return i.refused(*s, err)
 		}
 	}
 	return nil
+}
+
+// refused says of which service no App can be made, and why.
+func (i *Imported) refused(s Service, err error) error {
+	reason := err.Error()
+	var problems app.Problems
+	if errors.As(err, &problems) {
+		reason = problems[0].Field + ": " + problems[0].Text
+	}
+	return fairlead.Errorf(fairlead.CodeOf(err), "import "+strings.Join(i.Files, " "), "%s: service %s makes no App: %s", s.place, s.Name, reason).
+		WithHint("change it in the compose file; nothing was written")
 }
 
 // appNames gives each service the name of its app: a DNS label of at most 40

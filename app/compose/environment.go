@@ -30,7 +30,7 @@ func (c *carrying) settings() (set map[string]string, from map[string]string, er
 			continue
 		}
 		if err != nil {
-			return nil, nil, during("import", err)
+			return nil, nil, c.unset(err)
 		}
 		maps.Copy(set, values)
 		for name := range values {
@@ -40,7 +40,9 @@ func (c *carrying) settings() (set map[string]string, from map[string]string, er
 	}
 	for name, value := range c.service.Environment {
 		if value == nil {
-			if _, known := set[name]; !known {
+			if callers, known := c.project.env[name]; known {
+				set[name], from[name] = callers, "the environment"
+			} else if _, known := set[name]; !known {
 				c.note(Lost, "environment."+name, "environment: "+name, "it is to come from the environment of whoever starts it, and is not set here", "set it under spec.env, or as a secret")
 			}
 			continue
@@ -48,6 +50,16 @@ func (c *carrying) settings() (set map[string]string, from map[string]string, er
 		set[name], from[name] = *value, "environment"
 	}
 	return set, from, nil
+}
+
+// unset says that a file of variables cannot be read, and who names it.
+func (c *carrying) unset(err error) error {
+	place := c.project.places.place("services." + c.made.Name + ".env_file")
+	e := fairlead.Errorf(fairlead.CodeOf(err), "import "+c.project.places.documents[0].file, "%s: %w", place, err)
+	if fairlead.CodeOf(err) == fairlead.NotFound {
+		return e.WithHint("make it, or say that it need not be: env_file: {path: FILE, required: false}")
+	}
+	return e
 }
 
 // environment carries variables: secrets by name, and addresses of other services

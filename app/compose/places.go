@@ -41,6 +41,15 @@ func (p *places) at(path string) (file string, line int) {
 	return file, line
 }
 
+// place is at in one word, such as "compose.yaml:12".
+func (p *places) place(path string) string {
+	file, line := p.at(path)
+	if line == 0 {
+		return file
+	}
+	return fmt.Sprintf("%s:%d", file, line)
+}
+
 // line is where path stands in the files that were named, which orders things.
 func (p *places) line(path string) int {
 	_, line := p.at(path)
@@ -118,14 +127,22 @@ func syntax(file string, err error) string {
 	return fmt.Sprintf("%s:%s: %s", file, found[1], found[2])
 }
 
-// modelPath finds the path of a part of the project in a message of the loader.
-var modelPath = regexp.MustCompile(`(?:services|volumes|networks|secrets|configs|include|models|jobs)(?:\.[A-Za-z0-9_.\-]*[A-Za-z0-9_\-]|\[\d+\])+`)
+// What messages of the loader name a part of the project by, and a line of YAML.
+var (
+	modelPath = regexp.MustCompile(`(?:services|volumes|networks|secrets|configs|include|models|jobs)(?:\.[A-Za-z0-9_.\-]*[A-Za-z0-9_\-]|\[\d+\])+`)
+	service   = regexp.MustCompile(`service "([^"]+)"`)
+	yamlError = regexp.MustCompile(`^.*line (\d+)(?:, column \d+)?: `)
+)
 
-var yamlError = regexp.MustCompile(`(?:yaml: )?line (\d+)(?:, column \d+)?: `)
+// plainer are words of the loader and what they say.
+func plainer() *strings.Replacer {
+	return strings.NewReplacer("error while interpolating ", "", "failed to cast to expected type: ", "", " false schema", " is nothing that a compose file has",
+		" must be a array", " must be a list", ": invalid compose project", "", "\n", " ", "  ", " ")
+}
 
 // explain gives an error of the loader its place.
 func (p *places) explain(err error) error {
-	text := err.Error()
+	text := plainer().Replace(err.Error())
 	for _, d := range p.documents {
 		if abs, absErr := filepath.Abs(d.file); absErr == nil {
 			text = strings.ReplaceAll(text, "failed to parse "+abs+": ", "")
@@ -133,15 +150,23 @@ func (p *places) explain(err error) error {
 			text = strings.ReplaceAll(text, abs, d.file)
 		}
 	}
-	text, _, _ = strings.Cut(text, "\n") // one fault is enough to go on
 	if found := yamlError.FindStringSubmatch(text); found != nil && len(p.documents) > 0 {
-		text = p.documents[0].file + ":" + found[1] + ": " + strings.Replace(text, found[0], "", 1)
-	} else if path := modelPath.FindString(text); path != "" {
-		if file, line := p.at(path); line > 0 {
-			text = fmt.Sprintf("%s:%d: %s", file, line, text)
-		}
+		text = p.documents[0].file + ":" + found[1] + ": " + strings.TrimPrefix(text, found[0])
+	} else if file, line := p.at(named(text)); line > 0 {
+		text = fmt.Sprintf("%s:%d: %s", file, line, text)
 	}
 	return fairlead.Errorf(fairlead.Invalid, "", "%s", clip(text)).WithHint("mend it until `docker compose config` reads it too; nothing was written")
+}
+
+// named is the path of the part of the project that a message names.
+func named(text string) string {
+	if path := modelPath.FindString(text); path != "" {
+		return path
+	}
+	if found := service.FindStringSubmatch(text); found != nil {
+		return "services." + found[1]
+	}
+	return ""
 }
 
 // clip shortens what a stranger wrote to what fits into a message.

@@ -8,6 +8,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"unicode"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -122,7 +123,7 @@ func scalar(text, tag string) *yaml.Node {
 	n := &yaml.Node{Kind: yaml.ScalarNode, Tag: tag, Value: text}
 	if tag == "!!str" {
 		n.SetString(text)
-		if text == "" {
+		if text == "" || strings.ContainsFunc(text, unicode.IsControl) {
 			n.Style = yaml.DoubleQuotedStyle
 		}
 	}
