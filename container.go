@@ -1,5 +1,7 @@
 package fairlead
 
+import "fmt"
+
 // Image is the container image that a release runs.
 type Image struct {
 	ID        Digest            `json:"id"`                 // of its configuration, by which an engine runs exactly it
@@ -40,4 +42,32 @@ type Loosen struct {
 	Privileges   bool     `json:"privileges,omitempty"`   // programs may gain rights by set-user-id files
 	Seccomp      bool     `json:"seccomp,omitempty"`      // no system call filter
 	Processes    int      `json:"processes,omitempty"`    // highest number of processes and threads (default: 512)
+}
+
+// Words says what l allows, such as "they run as root"; nothing of nil.
+func (l *Loosen) Words() []string {
+	if l == nil {
+		return nil
+	}
+	var words []string
+	for _, one := range []struct {
+		asked bool
+		text  string
+	}{
+		{l.Root, "they run as root"},
+		{l.WritableRoot, "they write to their image's files"},
+		{l.Privileges, "their programs may gain rights"},
+		{l.Seccomp, "no system call is filtered"},
+	} {
+		if one.asked {
+			words = append(words, one.text)
+		}
+	}
+	for _, name := range l.Capabilities {
+		words = append(words, "they keep the capability "+name)
+	}
+	if l.Processes > 0 {
+		words = append(words, fmt.Sprintf("they may have %d processes", l.Processes))
+	}
+	return words
 }

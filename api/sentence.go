@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	"github.com/fairlead/fairlead"
 	"github.com/fairlead/fairlead/internal/figures"
@@ -24,6 +25,7 @@ type told struct {
 	Term     uint64                  `json:"term"`
 	Version  string                  `json:"version"` // of the program
 	Shift    *shifted                `json:"shift"`
+	Loosened []string                `json:"loosened"` // what a release's containers may do beyond the default
 	Detail   json.RawMessage         `json:"detail"` // of an intent
 }
 
@@ -45,9 +47,9 @@ func sentence(e fairlead.Entry) string {
 	}
 	switch e.Kind {
 	case "release.created":
-		return t.Release + " is recorded"
+		return t.Release + " is recorded" + t.loosened()
 	case "release.policy":
-		return t.Release + " follows a newer file's policy; its content is the same"
+		return t.Release + " follows a newer file's policy; its content is the same" + t.loosened()
 	case "instance.start", "instance.started", "instance.startedFailed", "instance.stop", "instance.stopped", "instance.stoppedFailed":
 		return t.ofInstance(e.Kind)
 	case "traffic.shift":
@@ -66,6 +68,13 @@ func sentence(e fairlead.Entry) string {
 		return fmt.Sprintf("the control plane starts: version %s, term %d", t.Version, t.Term)
 	}
 	return t.anyhow()
+}
+
+func (t told) loosened() string {
+	if len(t.Loosened) == 0 {
+		return ""
+	}
+	return "; its containers are loosened: " + strings.Join(t.Loosened, ", ")
 }
 
 // anyhow is the words of an entry of any other kind.

@@ -153,7 +153,7 @@ func (s *server) explain(ctx context.Context, site fairlead.Site) (client.Explan
 	for _, state := range s.Engine.Sites() {
 		if state.Live.Site == site {
 			view, err := s.viewSite(ctx, state, instances)
-			return client.Explanation{Site: view, Sentences: rollout.Explain(state, s.Now())}, err
+			return client.Explanation{Site: view, Sentences: append(rollout.Explain(state, s.Now()), warnings(view)...)}, err
 		}
 	}
 	return client.Explanation{}, fairlead.Errorf(fairlead.NotFound, "explain", "nothing was deployed to %s", site).

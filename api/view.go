@@ -27,6 +27,13 @@ func (s *server) viewSite(ctx context.Context, state rollout.State, instances []
 		}
 		site.Rollout = &r
 	}
+	var err error
+	if site.Loosened, err = s.loosened(ctx, state); err != nil {
+		return site, err
+	}
+	if site.Over, err = s.Volumes.Over(ctx, live.Site); err != nil {
+		return site, err
+	}
 	for _, i := range instances {
 		if i.Site == live.Site && i.State != workload.Exited {
 			site.Instances = append(site.Instances, i)

@@ -13,6 +13,8 @@ import (
 // Volumes are the storage of apps. Only an administrator removes one.
 type Volumes interface {
 	List(ctx context.Context) ([]client.Volume, error)
+	// Over returns the volumes of a site that hold more than their size.
+	Over(ctx context.Context, site fairlead.Site) ([]client.Volume, error)
 	Remove(ctx context.Context, site fairlead.Site, name string, by fairlead.Principal) error
 }
 

@@ -48,6 +48,11 @@ func (c *checking) loosen(spec fairlead.AppSpec) {
 	if !spec.Artifact.Container() {
 		c.problem(field, "is for containers (artifact: image, dockerfile or archive); what runs in a sandbox has one and the same everywhere")
 	}
+	for i, env := range spec.Environments {
+		if env.Sandbox == fairlead.SandboxRequired {
+			c.problem(fmt.Sprintf("spec.environments[%d].sandbox", i), "required allows nothing looser than the default, and spec.loosen asks for it")
+		}
+	}
 	if reflect.ValueOf(*spec.Loosen).IsZero() {
 		c.problem(field, "loosens nothing; leave it out")
 	}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/fairlead/fairlead/api/client"
 	"github.com/fairlead/fairlead/cli/progress"
+	"github.com/fairlead/fairlead/internal/figures"
 )
 
 func (inv *invocation) status() *cobra.Command {
@@ -170,12 +171,31 @@ func writeStatus(w io.Writer, apps []client.App, style progress.Style) error {
 	if err := writeSites(w, rows, style.Width); err != nil {
 		return err
 	}
-	for _, line := range details {
+	for _, line := range append(statusWarnings(apps), details...) {
 		if _, err := fmt.Fprintln(w, line); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// statusWarnings say what of the sites asks for attention beside their rollouts.
+func statusWarnings(apps []client.App) []string {
+	var lines []string
+	for _, a := range apps {
+		for _, site := range a.Sites {
+			for _, v := range site.Over {
+				lines = append(lines, fmt.Sprintf("%s %s: volume %s holds %s, more than its size of %s", site.App, site.Env, v.Name, figures.Bytes(v.Used), figures.Bytes(v.Size)))
+			}
+			for _, l := range site.Loosened {
+				lines = append(lines, fmt.Sprintf("%s %s: the containers of %s@%d are loosened: %s", site.App, site.Env, site.App, l.Release, strings.Join(l.Allows, ", ")))
+			}
+		}
+	}
+	if len(lines) > 0 {
+		lines = append([]string{""}, lines...)
+	}
+	return lines
 }
 
 // writeSites writes the table of sites. Where it would be wider than that many

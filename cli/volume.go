@@ -96,7 +96,7 @@ removed it. Nothing brings it back.`,
 				return err
 			}
 			if err := c.RemoveVolume(cmd.Context(), args[0], env, args[1]); err != nil {
-				return during("volume rm", err)
+				return during("volume rm "+args[0]+" "+args[1], err)
 			}
 			return inv.show(map[string]string{"app": args[0], "env": env, "name": args[1], "removed": "yes"}, func(w io.Writer) error {
 				_, err := fmt.Fprintf(w, "volume %s of %s is removed\n", args[1], fairlead.Site{App: args[0], Env: env})

@@ -197,7 +197,11 @@ func (m *Maker) record(ctx context.Context, r fairlead.Release, by fairlead.Prin
 		return r, false, fmt.Errorf("encode release: %w", err)
 	}
 	row := fairlead.Row{Kind: fairlead.ReleaseRow, Key: fairlead.ReleaseKey(r.App, r.Number), Value: value}
-	data, err := json.Marshal(map[string]any{"release": r.Name(), "digest": r.Digest})
+	said := map[string]any{"release": r.Name(), "digest": r.Digest}
+	if words := r.Content.Loosen.Words(); len(words) > 0 {
+		said["loosened"] = words
+	}
+	data, err := json.Marshal(said)
 	if err != nil {
 		return r, false, fmt.Errorf("encode entry: %w", err)
 	}

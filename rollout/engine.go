@@ -152,6 +152,7 @@ type Beginning struct {
 	Kind        Kind
 	By          fairlead.Principal
 	Why         fairlead.Sealed // a person's reason, if one was given
+	Loosened    []string        // what the release's containers may do beyond the default, in words
 }
 
 // Begin starts a rollout. One that is moving at the same site is a conflict; one
@@ -239,6 +240,9 @@ func newRollout(b Beginning, live Live, now time.Time, random io.Reader) Rollout
 		text = fmt.Sprintf("%s@%d is live in %s already; its replicas and route follow the file", b.Site.App, b.Release, b.Site.Env)
 		r.Phase, r.Outcome, r.Weight, r.Decided = Ended, Promoted, fairlead.Whole, now
 		r.StepBegan, r.Replacement = time.Time{}, nil
+	}
+	if len(b.Loosened) > 0 {
+		text += "; its containers are loosened: " + strings.Join(b.Loosened, ", ")
 	}
 	r.Notes = []Note{{Time: now, Text: text, Why: b.Why}}
 	return r

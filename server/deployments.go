@@ -184,7 +184,7 @@ func (d deployments) begin(ctx context.Context, r fairlead.Release, env string, 
 		return rollout.Rollout{}, err
 	}
 	beginning, err := d.rooms.admit(ctx, wish{
-		Beginning: rollout.Beginning{Site: site, Release: r.Number, Digest: r.Digest, Environment: environment, Kind: kind, By: by, Why: why},
+		Beginning: rollout.Beginning{Site: site, Release: r.Number, Digest: r.Digest, Environment: environment, Kind: kind, By: by, Why: why, Loosened: r.Content.Loosen.Words()},
 		resources: r.Content.Resources, volumes: r.Content.Volumes,
 	})
 	if err != nil {

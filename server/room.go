@@ -31,7 +31,7 @@ func (s *control) newRooms() *rooms {
 	return &rooms{
 		engine: s.engine, releases: s.releases, list: s.runtime.List,
 		look: func() (room.Machine, error) { return room.Look(os.DirFS("/"), s.State, "") },
-		used: func(fairlead.Site, int, fairlead.Volume) int64 { return 0 },
+		used: s.volumes.used,
 	}
 }
 

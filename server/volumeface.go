@@ -48,6 +48,30 @@ func (v *volumes) List(ctx context.Context) ([]client.Volume, error) {
 	return list, nil
 }
 
+// Over returns the volumes of a site that hold more than their size.
+func (v *volumes) Over(ctx context.Context, site fairlead.Site) ([]client.Volume, error) {
+	rows, err := v.store.Rows(ctx, volumeRow, volume.ID{Env: site.Env, App: site.App}.String()+"/")
+	if err != nil {
+		return nil, err
+	}
+	var all []client.Volume
+	for _, row := range rows {
+		r, err := decodeVolume(row)
+		if err != nil {
+			return nil, err
+		}
+		if !r.Over {
+			continue
+		}
+		size, _ := workload.ParseBytes(r.Size)
+		held := v.largest(volume.ID{Env: site.Env, App: site.App, Name: r.Name})
+		all = append(all, client.Volume{
+			App: site.App, Env: site.Env, Name: r.Name, Path: r.Path, Size: size, Used: held.bytes, Measured: held.at, Over: true, Shared: r.Shared,
+		})
+	}
+	return all, nil
+}
+
 // view returns the parts of one volume.
 func (v *volumes) view(ctx context.Context, live map[fairlead.Site][]int, id volume.ID, r volumeRecord) ([]client.Volume, error) {
 	users, err := v.users(ctx, live, id)
@@ -86,6 +110,18 @@ func (v *volumes) held(p part) measured {
 	return v.seen[p]
 }
 
+// largest returns what the fullest part of a volume held when it was measured last.
+func (v *volumes) largest(id volume.ID) (most measured) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	for p, held := range v.seen {
+		if p.ID == id && held.bytes >= most.bytes {
+			most = held
+		}
+	}
+	return most
+}
+
 // Remove destroys a volume that no live release names. It is recorded before: what a
 // crash leaves of it is listed, and can be removed again.
 func (v *volumes) Remove(ctx context.Context, site fairlead.Site, name string, by fairlead.Principal) error {
@@ -107,7 +143,7 @@ func (v *volumes) Remove(ctx context.Context, site fairlead.Site, name string, b
 	for _, release := range append(releases, volume.Shared) {
 		bytes += v.held(part{id, release}).bytes
 	}
-	text := ofSite(id) + " is removed"
+	text := "volume " + id.Name + " is removed"
 	if bytes > 0 {
 		text += fmt.Sprintf(", with the %s that it held", figures.Bytes(bytes))
 	}

@@ -41,7 +41,8 @@ type volumes struct {
 	sites     func() []rollout.State
 	instances func(ctx context.Context) ([]workload.Status, error)
 
-	making sync.Mutex // held while directories or records change
+	fresh  chan struct{} // has room for one: a volume was made, and is to be measured
+	making sync.Mutex    // held while directories or records change
 
 	mu   sync.Mutex
 	seen map[part]measured
@@ -73,7 +74,7 @@ func (s *control) openVolumes() (*volumes, error) {
 	}
 	return &volumes{
 		store: s.store, dirs: dirs, now: s.clock.Now, log: s.Log, release: s.releases.Get,
-		sites: func() []rollout.State { return s.engine.Sites() }, instances: s.runtime.List, seen: map[part]measured{},
+		sites: func() []rollout.State { return s.engine.Sites() }, instances: s.runtime.List, fresh: make(chan struct{}, 1), seen: map[part]measured{},
 	}, nil
 }
 
@@ -123,9 +124,13 @@ func (v *volumes) declare(ctx context.Context, id volume.ID, declared fairlead.V
 		return err
 	}
 	after := volumeRecord{Volume: declared, Release: number, Over: before.Over}
-	text := fmt.Sprintf("%s is made, of %s at %s", ofSite(id), declared.Size, declared.Path)
+	text := fmt.Sprintf("volume %s of %s is made, seen at %s", id.Name, declared.Size, declared.Path)
 	if known {
-		text = fmt.Sprintf("%s is now of %s at %s", ofSite(id), declared.Size, declared.Path)
+		text = fmt.Sprintf("volume %s is now of %s, seen at %s", id.Name, declared.Size, declared.Path)
+	}
+	select {
+	case v.fresh <- struct{}{}:
+	default: // it is to be measured already
 	}
 	return v.record(ctx, "volume.declared", self, id, after, map[string]any{"text": text, "volume": declared, "release": fmt.Sprintf("%s@%d", id.App, number)})
 }

@@ -38,6 +38,7 @@ func (v *volumes) run(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
+		case <-v.fresh:
 		case <-time.After(max(measureEvery, measureShare*time.Since(began))):
 		}
 	}
@@ -117,11 +118,11 @@ func (v *volumes) judge(ctx context.Context, id volume.ID, r volumeRecord, bytes
 		return err // it changed meanwhile; the next look sees it
 	}
 	now.Over = !now.Over
-	kind, text := "volume.over", fmt.Sprintf("%s holds %s, more than its size of %s; nothing stops it", ofSite(id), figures.Bytes(bytes), r.Size)
+	kind, text := "volume.over", fmt.Sprintf("volume %s holds %s, more than its size of %s; nothing stops it", id.Name, figures.Bytes(bytes), r.Size)
 	if !now.Over {
-		kind, text = "volume.fits", fmt.Sprintf("%s holds %s and fits its size of %s again", ofSite(id), figures.Bytes(bytes), r.Size)
+		kind, text = "volume.fits", fmt.Sprintf("volume %s holds %s and fits its size of %s again", id.Name, figures.Bytes(bytes), r.Size)
 	}
-	v.log.Warn(text)
+	v.log.Warn(text, "app", id.App, "environment", id.Env)
 	return v.record(ctx, kind, self, id, now, map[string]any{"text": text, "bytes": bytes, "size": size})
 }
 

@@ -116,7 +116,15 @@ type Site struct {
 	Wanted    map[int]int       `json:"wanted,omitempty"` // release number -> instances that it should have
 	Seen      time.Time         `json:"seen,omitzero"`    // when the server looked, by the clock of its records
 	Traffic   *Traffic          `json:"traffic,omitempty"`
+	Loosened  []Loosened        `json:"loosened,omitempty"` // releases with traffic, or on their way to it, whose containers may do more than the default
+	Over      []Volume          `json:"over,omitempty"`     // volumes that hold more than their size
 	Needs     string            `json:"needs,omitempty"` // what a person must do, and who, such as "an operator must resume or abort: inconclusive"; empty when nobody must act
+}
+
+// Loosened is what a release's containers may do beyond the default.
+type Loosened struct {
+	Release int      `json:"release"`
+	Allows  []string `json:"allows"` // in words, such as "they run as root"
 }
 
 // Traffic is what the gateway saw of a site in the newest minute, both releases together.
