@@ -14,7 +14,8 @@ import (
 func (inv *invocation) token() *cobra.Command {
 	return group("token", "Tokens for programs that report", `Token makes the tokens that programs call the API by, such as a grader that reports
 quality. A token of the role reporter may report values of requests (POST /v1/signals)
-and do nothing else, not even read. Only an administrator makes and revokes tokens;
+and do nothing else, not even read. One of the role viewer may read everything and
+change nothing, as a Prometheus or a log shipper does. Only an administrator makes and revokes tokens;
 the ledger has both.`,
 		"  fairlead token create grader > grader.token\n  fairlead token list\n  fairlead token revoke grader",
 		inv.tokenCreate(), inv.tokenList(), inv.tokenRevoke())
@@ -45,7 +46,7 @@ only its digest, so that nothing shows it again. NAME names the program.`,
 		},
 		ValidArgsFunction: cobra.NoFileCompletions,
 	}
-	cmd.Flags().StringVar(&role, "role", string(fairlead.Reporter), "what it may do: `role` reporter")
+	cmd.Flags().StringVar(&role, "role", string(fairlead.Reporter), "what it may do: `role` reporter or viewer")
 	return cmd
 }
 

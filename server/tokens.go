@@ -85,9 +85,9 @@ func (t *tokens) Create(ctx context.Context, n client.NewToken, by fairlead.Prin
 	case !fairlead.ValidName(n.Name):
 		return client.MadeToken{}, fairlead.Errorf(fairlead.Invalid, op, "%q is not a name: lower-case letters, digits and -, at most 40", n.Name).
 			WithHint("name the program that will hold it, such as grader")
-	case n.Role != fairlead.Reporter:
+	case n.Role != fairlead.Reporter && n.Role != fairlead.Viewer:
 		return client.MadeToken{}, fairlead.Errorf(fairlead.Invalid, op, "there is no token of the role %q", n.Role).
-			WithHint("the role is %s: it may report values of requests, and nothing else", fairlead.Reporter)
+			WithHint("the role is %s, which may report values of requests and nothing else, or %s, which may read, as a Prometheus does", fairlead.Reporter, fairlead.Viewer)
 	}
 	text, err := newToken()
 	if err != nil {

@@ -60,6 +60,8 @@ type Finder struct {
 	Now  func() time.Time
 	Log  *slog.Logger
 
+	scraping sync.Mutex // one scrape at a time, however many ask
+
 	mu      sync.Mutex
 	targets map[string]Target // that were asked, by id
 }

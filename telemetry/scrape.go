@@ -18,18 +18,36 @@ const mostSamples = 200_000
 // ours begins the names of what Fairlead says itself. Instances may not say it.
 const ours = "fairlead_"
 
-// Scrape writes a page of what all instances serve now, or only the one called id. Each
-// sample is labelled; fairlead_instance_metrics_up says whose could be read.
-func (f *Finder) Scrape(ctx context.Context, id string, w io.Writer) error {
+// One writes what the instance called id serves now, as it labels it: for who labels it
+// by Targets.
+func (f *Finder) One(ctx context.Context, id string, w io.Writer) error {
+	const op = "read metrics"
+	for _, t := range f.Targets() {
+		if t.ID != id || !t.Found || !t.Ready {
+			continue
+		}
+		f.scraping.Lock()
+		defer f.scraping.Unlock()
+		page, err := f.read(ctx, t.Instance)
+		if err != nil {
+			return fairlead.Errorf(fairlead.Unavailable, op, "instance %s: %w", id, err)
+		}
+		return exposition.Join(w, []exposition.Labelled{{Page: withoutOurs(page)}})
+	}
+	return fairlead.Errorf(fairlead.NotFound, op, "no instance %s serves metrics at %s", id, Path).
+		WithHint("see which do with: fairlead metrics --targets")
+}
+
+// Scrape writes a page of what all instances serve now. Each sample is labelled;
+// fairlead_instance_metrics_up says whose could be read.
+func (f *Finder) Scrape(ctx context.Context, w io.Writer) error {
+	f.scraping.Lock()
+	defer f.scraping.Unlock()
 	var wanted []Instance
 	for _, t := range f.Targets() {
-		if t.Found && t.Ready && (id == "" || id == t.ID) {
+		if t.Found && t.Ready {
 			wanted = append(wanted, t.Instance)
 		}
-	}
-	if id != "" && len(wanted) == 0 {
-		return fairlead.Errorf(fairlead.NotFound, "read metrics", "no instance %s serves metrics at %s", id, Path).
-			WithHint("see which do with: fairlead metrics --targets")
 	}
 	pages := f.pages(ctx, wanted)
 	own := exposition.Page{Families: map[string]exposition.Family{

@@ -173,5 +173,8 @@ func series(name string, labels []Label) string {
 }
 
 func escape(value string) string {
+	if !strings.ContainsAny(value, "\\\"\n") {
+		return value // as nearly all are: there are very many
+	}
 	return strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`).Replace(value)
 }
