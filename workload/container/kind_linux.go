@@ -60,7 +60,7 @@ func (b *body) planInstance(spec workload.Spec) error {
 			LabelRelease: strconv.Itoa(spec.Release), LabelHome: homeName(b.home),
 		},
 		command: spec.Command, env: spec.Variables(spec.Port, insideSecrets), workDir: spec.Image.WorkDir,
-		network: networkName(b.owner, spec.Site), devices: spec.Devices, limits: limits, files: mostFiles(), rules: rules,
+		network: networkName(b.owner, spec.Site), devices: spec.Devices, limits: limits, files: mostFiles(), threads: mostThreads(), rules: rules,
 	}
 	if spec.Loosen != nil {
 		b.recipe.loosen = *spec.Loosen
@@ -85,7 +85,7 @@ func (b *body) planJob(job workload.Job) error {
 	b.recipe = recipe{
 		name: "fairlead-" + b.owner[:8] + ".job." + job.ID, image: *job.Image, user: UserOf(job.Image.User, "job/"+job.ID, nil, os.Getuid()),
 		labels:  map[string]string{LabelOwner: b.owner, LabelInstance: job.ID, LabelHome: homeName(b.home)},
-		command: job.Command, env: job.Env, workDir: job.Image.WorkDir, limits: limits, files: mostFiles(), rules: rules,
+		command: job.Command, env: job.Env, workDir: job.Image.WorkDir, limits: limits, files: mostFiles(), threads: mostThreads(), rules: rules,
 	}
 	if job.Dir != "" {
 		b.recipe.workDir = insideDir
@@ -169,6 +169,9 @@ func (e *Engine) removeID(ctx context.Context, id string) error {
 
 // prepare makes what the container needs of this machine, and notes it first.
 func (b *body) prepare(plan shim.Plan) error {
+	if err := rememberEngine(rootOf(b.home), b.recipe.image.Engine); err != nil {
+		return err
+	}
 	shared := vaultShared(b.recipe.name)
 	if err := shim.WriteNote(notePath(b.home), note{Engine: b.recipe.image.Engine, Name: b.recipe.name, Network: b.recipe.network, Shared: shared}); err != nil {
 		return err
@@ -221,6 +224,18 @@ func mostFiles() int64 {
 	var limit unix.Rlimit
 	if unix.Getrlimit(unix.RLIMIT_NOFILE, &limit) != nil || limit.Max > workload.MostFiles {
 		return workload.MostFiles
+	}
+	return int64(limit.Max)
+}
+
+// mostThreads bounds the threads of a container's user on the whole machine, where an
+// engine would else ask for more than it has the right to give: Podman keeps 32,768 for
+// itself.
+func mostThreads() int64 {
+	const most = 32_768
+	var limit unix.Rlimit
+	if unix.Getrlimit(unix.RLIMIT_NPROC, &limit) != nil || limit.Max > most {
+		return most
 	}
 	return int64(limit.Max)
 }

@@ -1,6 +1,7 @@
 package container
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -170,7 +171,7 @@ func (b *body) start(ctx context.Context, engine *Engine) (r *run, found contain
 	}
 	copied, cut, err := engine.attach(b.ctx, b.id, b.out, b.err)
 	if err != nil {
-		return nil, found, errors.Join(err, gate.Close())
+		return nil, found, errors.Join(startFailed(b.recipe.image.Name, engine.unattached(ctx, b.id, err)), gate.Close())
 	}
 	_, err = engine.api.ContainerStart(ctx, b.id, client.ContainerStartOptions{})
 	if err == nil {
@@ -188,6 +189,16 @@ func (b *body) start(ctx context.Context, engine *Engine) (r *run, found contain
 	}
 	r.copied, r.cut, r.gate = copied, cut, gate
 	return r, found, nil
+}
+
+// unattached finds why a container could not be attached to, which Podman prepares for
+// its start then: what the start says tells more.
+func (e *Engine) unattached(ctx context.Context, id string, err error) error {
+	if away(err) || gone(err) {
+		return err
+	}
+	_, startErr := e.api.ContainerStart(ctx, id, client.ContainerStartOptions{})
+	return cmp.Or(startErr, err)
 }
 
 // startFailed words a container that could not be started. What may be healed by

@@ -102,10 +102,21 @@ func TestConformance(t *testing.T) {
 				Image:          w.image,
 				Given:          given[w.Name],
 				KillSupervisor: func(t *testing.T, id string) { killShim(t, filepath.Join(root, "instances", id)) },
-				Searched:       func(*testing.T) []string { return []string{filepath.Join(w.Dir(), "data", "containers")} },
+				Searched:       func(*testing.T) []string { return w.kept(root) },
 			}
 		})
 	})
+}
+
+// kept are the places where the engine and the runtime over root keep what they know of
+// a container.
+func (w world) kept(root string) []string {
+	data, home := filepath.Join(w.Dir(), "data"), filepath.Join(root, "instances", "one")
+	places := []string{filepath.Join(home, "spec.json"), filepath.Join(home, "state.json"), filepath.Join(home, "container.json"), filepath.Join(home, "log")}
+	if w.Name == "docker" {
+		return append(places, filepath.Join(data, "containers"))
+	}
+	return append(places, filepath.Join(data, "overlay-containers"), filepath.Join(data, "libpod"))
 }
 
 // killShim kills the shim of a home with SIGKILL.
@@ -136,7 +147,11 @@ func (w world) nothingLeft(t *testing.T, root string) {
 	if names := w.containers(t); len(names) > 0 {
 		t.Errorf("containers are left: %v", names)
 	}
-	if names := w.networks(t); len(names) > 0 {
+	owner, err := container.Owner(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if names := w.networks(t, owner); len(names) > 0 {
 		t.Errorf("networks are left: %v", names)
 	}
 	mounts, err := os.ReadFile("/proc/self/mountinfo")
@@ -160,14 +175,17 @@ func (w world) containers(t *testing.T) []string {
 	return names
 }
 
-// networks are the names of all networks of the engine that are Fairlead's by name.
-func (w world) networks(t *testing.T) []string {
+// networks are the names of the networks of an installation.
+func (w world) networks(t *testing.T, owner string) []string {
 	t.Helper()
-	var all []struct{ Name string }
+	var all []struct {
+		Name   string
+		Labels map[string]string
+	}
 	w.Ask(t, "GET", "/networks", nil, &all)
 	var names []string
 	for _, n := range all {
-		if strings.HasPrefix(n.Name, "fairlead-") {
+		if n.Labels[container.LabelOwner] == owner {
 			names = append(names, n.Name)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"os"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -73,22 +74,38 @@ func dialBridge(ctx context.Context, address string, port int) (net.Conn, error)
 	return new(net.Dialer).DialContext(ctx, "tcp", net.JoinHostPort(address, strconv.Itoa(port)))
 }
 
-// routes are the destinations that a network namespace has IPv4 routes to: "default"
-// or an address in hexadecimal, as in /proc/net/route.
-func routes(ns *os.File) []string {
-	var found []string
-	inNetwork(ns, func() error { // a failure finds none
-		data, err := os.ReadFile("/proc/thread-self/net/route")
-		for _, line := range strings.Split(string(data), "\n")[1:] {
-			if fields := strings.Fields(line); len(fields) > 7 {
-				to := fields[1]
-				if to == "00000000" && fields[7] == "00000000" {
-					to = "default"
-				}
-				found = append(found, to)
-			}
+// leadsOutside reports whether a network namespace has an IPv4 route to everywhere that
+// this machine takes part in. Docker writes a route into networks that lead nowhere, too:
+// to an address that nobody has.
+func leadsOutside(ns *os.File) (leads bool) {
+	ours := map[netip.Addr]bool{{}: true} // a route without a next address goes straight out
+	addresses, err := net.InterfaceAddrs()
+	for _, address := range addresses {
+		if prefix, err := netip.ParsePrefix(address.String()); err == nil {
+			ours[prefix.Addr()] = true
 		}
+	}
+	err = errors.Join(err, inNetwork(ns, func() error {
+		data, err := os.ReadFile("/proc/thread-self/net/route")
+		leads = slices.ContainsFunc(nextToEverywhere(string(data)), func(next netip.Addr) bool { return ours[next] })
 		return err
-	})
-	return found
+	}))
+	return leads || err != nil // what is not known is not claimed
+}
+
+// nextToEverywhere are the next addresses of the routes to everywhere in a table as in
+// /proc/net/route: the zero one where there is none.
+func nextToEverywhere(table string) (next []netip.Addr) {
+	for _, line := range strings.Split(table, "\n") {
+		fields := strings.Fields(line)
+		if len(fields) < 8 || fields[1] != "00000000" || fields[7] != "00000000" {
+			continue
+		}
+		var at netip.Addr
+		if n, err := strconv.ParseUint(fields[2], 16, 32); err == nil && n != 0 {
+			at = netip.AddrFrom4([4]byte{byte(n), byte(n >> 8), byte(n >> 16), byte(n >> 24)})
+		}
+		next = append(next, at)
+	}
+	return next
 }

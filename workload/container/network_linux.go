@@ -2,10 +2,15 @@ package container
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"net"
+	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/containerd/errdefs"
@@ -46,13 +51,13 @@ func networkLock(ctx context.Context, root string, how int) (*os.File, error) {
 // hasNetwork reports whether a network of this installation is there. One of the name
 // that somebody else made is code conflict, and left alone.
 func (e *Engine) hasNetwork(ctx context.Context, name, owner string) (bool, error) {
-	found, err := e.api.NetworkList(ctx, client.NetworkListOptions{Filters: client.Filters{}.Add("name", name)})
+	all, err := e.networks(ctx)
 	if err != nil {
 		return false, err
 	}
-	for _, n := range found.Items {
+	for _, n := range all {
 		if n.Name != name {
-			continue // the filter goes by parts of names
+			continue
 		}
 		if n.Labels[LabelOwner] != owner {
 			return false, fairlead.Errorf(fairlead.Conflict, "", "the engine has a network called %s that is not this installation's", name).WithHint("remove or rename it; it was not touched")
@@ -60,6 +65,34 @@ func (e *Engine) hasNetwork(ctx context.Context, name, owner string) (bool, erro
 		return true, nil
 	}
 	return false, nil
+}
+
+// networkFound is what an engine says of a network.
+type networkFound struct {
+	Name   string
+	Labels map[string]string
+}
+
+// networks lists all networks of an engine. It reads the answer itself: the client's
+// types do not take the addresses that Podman writes for a network without any.
+func (e *Engine) networks(ctx context.Context) ([]networkFound, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://engine/v"+Oldest+"/networks", nil)
+	if err != nil {
+		return nil, err
+	}
+	transport := &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "unix", strings.TrimPrefix(e.Host, "unix://"))
+	}}
+	answer, err := (&http.Client{Transport: transport}).Do(request)
+	if err != nil {
+		return nil, err
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("the engine answers %s to a question for its networks", answer.Status)
+	}
+	var all []networkFound
+	return all, json.NewDecoder(io.LimitReader(answer.Body, 16<<20)).Decode(&all)
 }
 
 // makeNetwork makes a network that leads nowhere: neither to other networks nor, where

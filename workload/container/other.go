@@ -17,5 +17,8 @@ func (Containers) Open(context.Context, shim.Plan) (shim.Body, error) {
 // Clear implements shim.Kind.
 func (Containers) Clear(context.Context, string) error { return nil }
 
+// Sweep finds nothing.
+func (Containers) Sweep(context.Context, string) error { return nil }
+
 // Init is an error: the first process of a container is Linux's.
 func Init([]string) int { return 1 }

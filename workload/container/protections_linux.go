@@ -2,7 +2,6 @@ package container
 
 import (
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -198,8 +197,7 @@ func (b *body) ownNetwork(r *run) (bool, string) {
 	case r.network == nil:
 		return true, b.recipe.network + "; this machine answers in it, for only root does without"
 	}
-	ours := slices.ContainsFunc(routes(r.network), func(to string) bool { return to == "default" })
-	if ours {
+	if leadsOutside(r.network) {
 		return false, b.recipe.network + " leads outside"
 	}
 	return true, b.recipe.network

@@ -38,6 +38,7 @@ type recipe struct {
 	devices []workload.Device
 	limits  workload.Limits
 	files   int64 // open files of one process
+	threads int64 // of the user on the whole machine
 	loosen  fairlead.Loosen
 	rules   []reach.Rule
 }
@@ -110,6 +111,9 @@ func (r recipe) hostConfig(podman bool) *container.HostConfig {
 			{Name: "core", Soft: 0, Hard: 0},
 			{Name: "nofile", Soft: r.files, Hard: r.files},
 		},
+	}
+	if podman { // it asks for more by itself than it may have the right to give
+		config.Resources.Ulimits = append(config.Resources.Ulimits, &container.Ulimit{Name: "nproc", Soft: r.threads, Hard: r.threads})
 	}
 	r.addDevices(config)
 	return config

@@ -27,6 +27,14 @@ type Kind interface {
 	Clear(ctx context.Context, home string) error
 }
 
+// Sweeper is a Kind that can also look for what nobody's home explains, such as what
+// was made while the disk was lost.
+type Sweeper interface {
+	// Sweep removes what bodies of this kind below root left elsewhere and no home in
+	// root has a note of.
+	Sweep(ctx context.Context, root string) error
+}
+
 // Body is what an instance's app or a job's command lives in. Its methods are for
 // one goroutine, but for Dial.
 type Body interface {

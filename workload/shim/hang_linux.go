@@ -66,15 +66,8 @@ func (r *Runtime) buryDead(id string) {
 	}
 	r.waiting.Go(func() {
 		defer r.burying.Delete(h)
-		ctx, cancel := context.WithTimeout(context.Background(), clearPatience)
+		ctx, cancel := r.untilClosed(clearPatience)
 		defer cancel()
-		go func() { // ends with ctx
-			select {
-			case <-r.closing:
-				cancel()
-			case <-ctx.Done():
-			}
-		}()
 		err := bury(ctx, r.config.Kinds, h, func(s workload.Status) (workload.Status, bool) { return died(s), true })
 		if err == nil || errors.Is(err, fs.ErrNotExist) || ctx.Err() != nil {
 			return

@@ -63,6 +63,7 @@ func New(config Config) (*Runtime, error) {
 	if err := r.sweep(context.Background()); err != nil {
 		return nil, fairlead.Errorf(fairlead.Internal, op, "%w", err)
 	}
+	r.sweepKinds()
 	return r, nil
 }
 
@@ -415,6 +416,37 @@ func (r *Runtime) sweep(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// sweepKinds looks, in the background, for what no home explains: it may have to ask
+// somebody who is slow, or away.
+func (r *Runtime) sweepKinds() {
+	for _, kind := range []Kind{r.config.Kinds.Sandbox, r.config.Kinds.Container} {
+		sweeper, ok := kind.(Sweeper)
+		if !ok {
+			continue
+		}
+		r.waiting.Go(func() {
+			ctx, cancel := r.untilClosed(clearPatience)
+			defer cancel()
+			if err := sweeper.Sweep(ctx, r.config.Root); err != nil && ctx.Err() == nil {
+				r.log.Warn("cannot look for what is left over", "error", err)
+			}
+		})
+	}
+}
+
+// untilClosed is a context that ends after a time, or with the Runtime.
+func (r *Runtime) untilClosed(most time.Duration) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithTimeout(context.Background(), most)
+	go func() { // ends with ctx, which its user ends
+		select {
+		case <-r.closing:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, cancel
 }
 
 func (r *Runtime) sweepOne(ctx context.Context, h home, job bool) error {
