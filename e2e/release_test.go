@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -41,6 +42,7 @@ type appFile struct {
 	environments string // such as "    - {name: production}\n"; default production with the strategy fast
 	artifact     string // default the directory of the release
 	image        bool   // the artifact is an image, which has a command
+	readiness    string // default GET /readyz each 200 ms
 }
 
 // lay writes a release and its App file, and returns the file.
@@ -72,9 +74,9 @@ kind: App
 metadata: {name: %s}
 spec:
   artifact: %s
-%s  readiness: {path: /readyz, interval: 200ms}
+%s  readiness: %s
 %s  environments:
-%s`, w.named, f.artifact, command, f.lines, f.environments))
+%s`, w.named, f.artifact, command, cmp.Or(f.readiness, "{path: /readyz, interval: 200ms}"), f.lines, f.environments))
 	return file
 }
 
