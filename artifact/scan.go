@@ -19,6 +19,9 @@ import (
 type Limits struct {
 	Files int
 	Bytes int64
+	// Skip leaves out a file, or a directory with all that is below; its path is
+	// relative, with "/". Nil leaves out nothing.
+	Skip func(path string, dir bool) bool
 }
 
 // Scan reads the tree below dir and returns its manifest. Directories named .git
@@ -80,12 +83,18 @@ func (s *scan) visit(path string, d fs.DirEntry, err error) error {
 		return nil
 	case d.Name() == ".git" && d.IsDir():
 		return filepath.SkipDir
-	case d.Name() == ".git" || d.IsDir():
+	case d.Name() == ".git":
 		return nil
 	}
 	relative, err := filepath.Rel(s.dir, path)
 	if err != nil {
 		return err
+	}
+	switch skip := s.limits.Skip != nil && s.limits.Skip(filepath.ToSlash(relative), d.IsDir()); {
+	case skip && d.IsDir():
+		return filepath.SkipDir
+	case skip || d.IsDir():
+		return nil
 	}
 	file, err := s.file(path, filepath.ToSlash(relative), d)
 	if err != nil {

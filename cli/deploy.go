@@ -59,17 +59,8 @@ func (inv *invocation) runDeploy(ctx context.Context, file, env string, wait boo
 	}
 	op := "deploy " + declared.Metadata.Name
 	request := client.Deploy{App: declared, Env: env}
-	if dir := declared.Spec.Artifact.Directory; dir != "" {
-		if !filepath.IsAbs(dir) {
-			dir = filepath.Join(filepath.Dir(file), dir)
-		}
-		if !isDirectory(dir) {
-			return fairlead.Errorf(fairlead.NotFound, op, "there is no directory %s", dir).
-				WithHint("build it; spec.artifact.directory is relative to %s", file)
-		}
-		if request.Tree, err = inv.upload(ctx, c, dir); err != nil {
-			return during(op, err)
-		}
+	if request.Tree, err = inv.uploadArtifact(ctx, c, file, declared.Spec.Artifact); err != nil {
+		return during(op, err)
 	}
 	waiting := inv.waiting()
 	d, err := c.DeployTelling(ctx, request, waiting.tell)
@@ -78,6 +69,31 @@ func (inv *invocation) runDeploy(ctx context.Context, file, env string, wait boo
 		return during(op, err)
 	}
 	return inv.begun(ctx, c, d, wait)
+}
+
+// uploadArtifact sends what an App file names of this machine and the server does not
+// hold yet, and returns the digest of its tree, or nothing where it names nothing.
+func (inv *invocation) uploadArtifact(ctx context.Context, c *client.Client, file string, a fairlead.Artifact) (fairlead.Digest, error) {
+	beside := func(name string) string {
+		if filepath.IsAbs(name) {
+			return name
+		}
+		return filepath.Join(filepath.Dir(file), filepath.FromSlash(name))
+	}
+	switch {
+	case a.Directory != "":
+		dir := beside(a.Directory)
+		if !isDirectory(dir) {
+			return "", fairlead.Errorf(fairlead.NotFound, "", "there is no directory %s", dir).
+				WithHint("build it; spec.artifact.directory is relative to %s", file)
+		}
+		return inv.upload(ctx, c, dir)
+	case a.Dockerfile != "":
+		return inv.uploadContext(ctx, c, file, a, beside)
+	case a.Archive != "":
+		return inv.uploadArchive(ctx, c, file, beside(a.Archive))
+	}
+	return "", nil
 }
 
 // readApp reads an App file. Where it names a Git repository by a path, the path

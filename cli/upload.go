@@ -22,10 +22,16 @@ func (inv *invocation) upload(ctx context.Context, c *client.Client, dir string)
 	if err != nil {
 		return "", err
 	}
+	return inv.send(ctx, c, manifest, dir, func(name string) string { return filepath.Join(dir, filepath.FromSlash(name)) })
+}
+
+// send sends what the server does not hold yet of a tree, whose files are where at
+// says; from is its name for people.
+func (inv *invocation) send(ctx context.Context, c *client.Client, manifest artifact.Manifest, from string, at func(name string) string) (fairlead.Digest, error) {
 	paths := map[fairlead.Digest]string{} // of one file with each content
 	for _, f := range manifest.Files {
 		if f.Link == "" {
-			paths[f.Digest] = filepath.Join(dir, filepath.FromSlash(f.Path))
+			paths[f.Digest] = at(f.Path)
 		}
 	}
 	sent, all := 0, manifest.Blobs()
@@ -45,7 +51,7 @@ func (inv *invocation) upload(ctx context.Context, c *client.Client, dir string)
 		return "", err
 	}
 	if sent > 0 {
-		inv.note("uploaded %d of %d files of %s", sent, len(all), dir)
+		inv.note("uploaded %d of %d files of %s", sent, len(all), from)
 	}
 	return manifest.Digest(), nil
 }

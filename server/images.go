@@ -27,6 +27,7 @@ type images struct {
 	reveal  func(ctx context.Context, env, name string) ([]byte, error) // the newest version of a secret
 	getenv  func(string) string
 	pulls   *pulls
+	known   func(ctx context.Context, app string, id fairlead.Digest) fairlead.Digest // the tree in which a release keeps an image, or nothing
 
 	mu     sync.Mutex
 	opened *container.Engine
@@ -35,7 +36,7 @@ type images struct {
 func (s *control) newImages() *images {
 	return &images{
 		host: s.engineHost, state: s.run(), scratch: s.scratch(), trees: s.trees,
-		reveal: s.newest, getenv: os.Getenv, pulls: newPulls(),
+		reveal: s.newest, getenv: os.Getenv, pulls: newPulls(), known: s.keptImage,
 	}
 }
 
@@ -48,6 +49,20 @@ func (s *control) engineHost() string {
 		return "unix://" + s.Engine
 	}
 	return s.Engine
+}
+
+// keptImage returns the tree in which one of an app's newest releases keeps an image.
+func (s *control) keptImage(ctx context.Context, app string, id fairlead.Digest) fairlead.Digest {
+	newest, err := s.releases.Newest(ctx, app, 50)
+	if err != nil {
+		return "" // it is kept again
+	}
+	for _, r := range newest {
+		if r.Content.Image != nil && r.Content.Image.ID == id && r.Kept != "" {
+			return r.Kept
+		}
+	}
+	return ""
 }
 
 // newest returns the newest version of a secret.
@@ -119,6 +134,14 @@ func (i *images) resolve(ctx context.Context, m release.Making) (release.Imaged,
 	}
 	if err == nil {
 		err = found.RunsHere()
+	}
+	if err != nil {
+		return release.Imaged{}, err
+	}
+	if found.pinned == "" && found.kept == "" {
+		if found.kept = i.known(ctx, m.App.Metadata.Name, found.ID); found.kept == "" {
+			found.kept, err = i.keepFiles(ctx, engine, found.Image, m.Tell)
+		}
 	}
 	if err != nil {
 		return release.Imaged{}, err

@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"github.com/fairlead/fairlead"
-	"github.com/fairlead/fairlead/release"
 	"github.com/fairlead/fairlead/workload/container"
 )
 
@@ -137,16 +136,4 @@ func (i *images) sweep(ctx context.Context, releases []fairlead.Release) error {
 		}
 	}
 	return nil
-}
-
-func (i *images) built(ctx context.Context, engine *container.Engine, m release.Making) (made, error) {
-	return made{}, fairlead.Errorf(fairlead.Unsupported, "", "not yet")
-}
-
-func (i *images) loaded(ctx context.Context, engine *container.Engine, m release.Making) (made, error) {
-	return made{}, fairlead.Errorf(fairlead.Unsupported, "", "not yet")
-}
-
-func (i *images) load(ctx context.Context, engine *container.Engine, tree fairlead.Digest, tell func(fairlead.Progress)) (fairlead.Digest, error) {
-	return "", fairlead.Errorf(fairlead.Unsupported, "", "not yet")
 }

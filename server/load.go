@@ -1,0 +1,101 @@
+package server
+
+import (
+	"context"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/fairlead/fairlead"
+	"github.com/fairlead/fairlead/artifact"
+	"github.com/fairlead/fairlead/release"
+	"github.com/fairlead/fairlead/workload/container"
+)
+
+// loaded loads the archive that was uploaded with an App file.
+func (i *images) loaded(ctx context.Context, engine *container.Engine, m release.Making) (made, error) {
+	if m.Tree == "" {
+		return made{}, fairlead.Errorf(fairlead.Invalid, "", "the archive %s was not uploaded", m.App.Spec.Artifact.Archive).WithHint("deploy with: fairlead deploy -f FILE")
+	}
+	id, err := i.load(ctx, engine, m.Tree, m.Tell)
+	if err != nil {
+		return made{}, err
+	}
+	found, err := engine.Image(ctx, string(id))
+	return made{Image: found, kept: m.Tree}, err
+}
+
+// load loads an image from the content store: from an archive as it was uploaded,
+// or from the files of one.
+func (i *images) load(ctx context.Context, engine *container.Engine, tree fairlead.Digest, tell func(fairlead.Progress)) (fairlead.Digest, error) {
+	m, err := i.trees.Manifest(tree)
+	if err != nil {
+		return "", err
+	}
+	if len(m.Files) == 1 && m.Files[0].Link == "" {
+		return engine.Load(ctx, container.ReadTar(func() (io.ReadCloser, error) { return i.trees.Open(m.Files[0].Digest) }), tell)
+	}
+	return engine.Load(ctx, i.entries(m), tell)
+}
+
+// entries reads an archive whose files are in the content store one by one, as keepFiles
+// put them there.
+func (i *images) entries(m artifact.Manifest) container.Entries {
+	return func(each func(container.Entry) error) error {
+		for _, f := range m.Files {
+			if err := i.entry(f, each); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+}
+
+func (i *images) entry(f artifact.File, each func(container.Entry) error) error {
+	if f.Link != "" {
+		return fairlead.Errorf(fairlead.Corrupt, "read a kept image", "%q is a link", f.Path)
+	}
+	blob, err := i.trees.Open(f.Digest)
+	if err != nil {
+		return err
+	}
+	defer blob.Close()
+	return each(container.Entry{Name: f.Path, Size: f.Size, Content: blob})
+}
+
+// keepFiles puts an image that no registry has into the content store, so that a
+// release can be brought back when the engine has lost it. Layers that images share
+// are there once.
+func (i *images) keepFiles(ctx context.Context, engine *container.Engine, image container.Image, tell func(fairlead.Progress)) (fairlead.Digest, error) {
+	links := map[string]string{}
+	files := map[string]artifact.File{}
+	var done int64
+	err := engine.Save(ctx, image.ID)(func(e container.Entry) error {
+		if e.Link != "" {
+			links[e.Name] = e.Link
+			return nil
+		}
+		digest, size, err := i.trees.Put(ctx, e.Content)
+		files[e.Name] = artifact.File{Path: e.Name, Size: size, Digest: digest}
+		done += size
+		tell(fairlead.Progress{
+			Doing: "keeping the image, which no registry has", Done: min(done, image.Bytes), Total: image.Bytes,
+			Percent: min(100, 100*float64(done)/float64(max(1, image.Bytes))),
+		})
+		return err
+	})
+	if err != nil {
+		return "", err
+	}
+	for name, to := range links {
+		if file, ok := files[to]; ok {
+			files[name] = artifact.File{Path: name, Size: file.Size, Digest: file.Digest}
+		}
+	}
+	var m artifact.Manifest
+	for _, file := range files {
+		m.Files = append(m.Files, file)
+	}
+	slices.SortFunc(m.Files, func(a, b artifact.File) int { return strings.Compare(a.Path, b.Path) })
+	return i.trees.PutManifest(ctx, m)
+}

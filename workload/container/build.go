@@ -1,0 +1,132 @@
+package container
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/moby/moby/api/types/build"
+	"github.com/moby/moby/api/types/jsonstream"
+	"github.com/moby/moby/client"
+
+	"github.com/fairlead/fairlead"
+)
+
+// Build is an order to build an image from a Dockerfile.
+type Build struct {
+	Context    io.Reader               // a tar stream
+	Dockerfile string                  // its path in the context
+	Online     bool                    // commands of the file may reach the network
+	Within     time.Duration           // longest that it may take
+	Tell       func(fairlead.Progress) // hears how far it is
+}
+
+// maxLog is the most bytes of a build's log that are kept, from its end.
+const maxLog = 4 << 20
+
+// Build builds an image and returns its id and the build's log; the log also where
+// it fails. Its bases must be there: none is pulled.
+//
+// Errors: invalid where the file or one of its commands fails, and where it takes too
+// long; unavailable where the engine cannot build.
+func (e *Engine) Build(ctx context.Context, b Build) (id fairlead.Digest, log []byte, err error) {
+	const op = "build the image"
+	ctx, cancel := context.WithTimeoutCause(ctx, b.Within, errTooLong)
+	defer cancel()
+	network := "none"
+	if b.Online {
+		network = ""
+	}
+	answer, err := e.api.ImageBuild(ctx, b.Context, client.ImageBuildOptions{
+		Dockerfile: b.Dockerfile, NetworkMode: network, Remove: true, ForceRemove: true, Version: build.BuilderV1,
+	})
+	if err != nil {
+		return "", nil, e.unbuilt(ctx, op, err)
+	}
+	defer answer.Body.Close()
+	stop := context.AfterFunc(ctx, func() { _ = answer.Body.Close() })
+	defer stop()
+	var said buildLog
+	err = messages(answer.Body, func(m jsonstream.Message) error {
+		if m.Aux != nil {
+			var aux struct{ ID string }
+			if json.Unmarshal(*m.Aux, &aux) == nil && aux.ID != "" {
+				id = digestOf(aux.ID)
+			}
+		}
+		said.add(m.Stream)
+		if line := said.step(); line != "" && b.Tell != nil {
+			b.Tell(fairlead.Progress{Doing: "building the image", Detail: line})
+		}
+		return nil
+	})
+	if err == nil && !id.Valid() {
+		id, err = e.builtLast(ctx, said.text)
+	}
+	if err != nil {
+		said.add(err.Error() + "\n")
+		return "", said.text, e.unbuilt(ctx, op, err)
+	}
+	return id, said.text, nil
+}
+
+var errTooLong = errors.New("it did not end in its time")
+
+// builtID is how engines that tell no id in a message of its own end a build.
+var builtID = regexp.MustCompile(`(?m)^(?:Successfully built )?([0-9a-f]{12,64})\s*\z`)
+
+func (e *Engine) builtLast(ctx context.Context, log []byte) (fairlead.Digest, error) {
+	found := builtID.FindSubmatch(bytes.TrimRight(log, "\n"))
+	if found == nil {
+		return "", errors.New("the engine does not say what it has built")
+	}
+	image, err := e.Image(ctx, string(found[1]))
+	return image.ID, err
+}
+
+// unbuilt puts a build that failed in words.
+func (e *Engine) unbuilt(ctx context.Context, op string, err error) error {
+	text := err.Error()
+	switch {
+	case errors.Is(context.Cause(ctx), errTooLong):
+		return fairlead.Errorf(fairlead.Invalid, op, "%w", errTooLong).WithHint("see in its log what takes so long, and put it into a base image")
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case client.IsErrConnectionFailed(err):
+		return e.failed(op, err)
+	case strings.Contains(text, "no space left on device"):
+		return fairlead.Errorf(fairlead.Unavailable, op, "the engine's disk is full: %w", said{err}).WithHint(fullHint)
+	case strings.Contains(text, "requires BuildKit"), strings.Contains(text, "--mount"):
+		return fairlead.Errorf(fairlead.Unsupported, op, "%w", said{err}).
+			WithHint("build it yourself, with docker buildx build, and name the image under spec.artifact.image, or save it and name the file under spec.artifact.archive")
+	}
+	return fairlead.Errorf(fairlead.Invalid, op, "%w", said{err}).WithHint("try it: docker build, with the same file and context")
+}
+
+// buildLog is the end of what a build says.
+type buildLog struct {
+	text []byte
+	line string // the newest one that begins a step and was not told yet
+}
+
+func (l *buildLog) add(text string) {
+	l.text = append(l.text, text...)
+	if over := len(l.text) - maxLog; over > 0 {
+		l.text = append(l.text[:0], l.text[over:]...)
+	}
+	if first := strings.TrimSpace(text); strings.HasPrefix(strings.ToUpper(first), "STEP ") {
+		l.line, _, _ = strings.Cut(first, "\n")
+	}
+}
+
+// step returns the step that has begun since it was asked last, or nothing.
+func (l *buildLog) step() string {
+	line := l.line
+	l.line = ""
+	return line
+}

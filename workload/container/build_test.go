@@ -1,0 +1,64 @@
+package container_test
+
+import (
+	"bytes"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/fairlead/fairlead"
+	"github.com/fairlead/fairlead/workload/container"
+	"github.com/fairlead/fairlead/workload/container/enginetest"
+)
+
+func TestTheBasesOfADockerfileAreFound(t *testing.T) {
+	for _, c := range []struct {
+		file string
+		want []string
+	}{
+		{"FROM scratch\nCOPY a /a\n", nil},
+		{"# syntax=docker/dockerfile:1\nARG V=3.12\nARG FLAVOUR\nFROM python:${V}-slim AS build\nRUN true \\\n && FROM no\nFROM --platform=linux/amd64 gcr.io/distroless/static\nCOPY --from=build /a /a\nCOPY --from=0 /a /b\nCOPY --chown=1:1 --from=busybox:1 /bin/sh /c\n", []string{"python:3.12-slim", "gcr.io/distroless/static", "busybox:1"}},
+		{"FROM golang:1 as build\nFROM build\n", []string{"golang:1"}},
+		{"from a:${V:-7}\nFROM a:7\n", []string{"a:7"}},
+	} {
+		got, err := container.Bases([]byte(c.file))
+		if err != nil || !slices.Equal(got, c.want) {
+			t.Errorf("%q: %v, %v, want %v", c.file, got, err, c.want)
+		}
+	}
+	if _, err := container.Bases([]byte("ARG V\nFROM a:$V\n")); fairlead.CodeOf(err) != fairlead.Invalid {
+		t.Errorf("an argument without a value: %v", err)
+	}
+}
+
+func TestAnImageIsBuiltAndWhatFailsShowsItsLog(t *testing.T) {
+	withEngines(t, func(t *testing.T, e *container.Engine, _ *enginetest.Engine) {
+		build := func(files map[string]string, file string) (fairlead.Digest, string, error) {
+			id, log, err := e.Build(t.Context(), container.Build{
+				Context: bytes.NewReader(packed(t, lay(t, files))), Dockerfile: file, Within: time.Minute,
+			})
+			return id, string(log), err
+		}
+		id, log, err := build(map[string]string{"build/Dockerfile": "FROM scratch\nCOPY app /app\nENTRYPOINT [\"/app\"]\n", "app": "x"}, "build/Dockerfile")
+		if err != nil {
+			t.Fatalf("%v\n%s", err, log)
+		}
+		if found, err := e.Image(t.Context(), string(id)); err != nil || !slices.Equal(found.Command, []string{"/app"}) {
+			t.Errorf("%+v, %v", found, err)
+		}
+		if !strings.Contains(log, "COPY app /app") {
+			t.Errorf("the log: %s", log)
+		}
+		for what, text := range map[string]string{
+			"a file that is not there": "FROM scratch\nCOPY none /none\n",
+			"a command that fails":     "FROM scratch\nCOPY app /app\nRUN [\"/app\"]\n",
+			"no Dockerfile":            "what is this\n",
+		} {
+			_, log, err := build(map[string]string{"Dockerfile": text, "app": "x"}, "Dockerfile")
+			if fairlead.CodeOf(err) != fairlead.Invalid || fairlead.HintOf(err) == "" {
+				t.Errorf("%s: %v\n%s", what, err, log)
+			}
+		}
+	})
+}
