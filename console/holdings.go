@@ -160,6 +160,8 @@ func wayWords(env fairlead.Environment) string {
 		words = append(words, "canary, "+stepsWords(s))
 	case fairlead.BlueGreen:
 		words = append(words, "blue-green, all at once")
+	case fairlead.Replace:
+		words = append(words, "replace: the old release ends before the new one starts")
 	default:
 		words = append(words, s.Type)
 	}

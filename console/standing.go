@@ -22,6 +22,8 @@ func standing(r client.Rollout) string {
 	switch r.Phase {
 	case "gating":
 		return "waits for its gates"
+	case "clearing":
+		return "takes the place of the old release"
 	case "starting":
 		return "starts its instances"
 	case "stepping":

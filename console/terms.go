@@ -70,6 +70,8 @@ func strategyWords(r client.Rollout) string {
 		return "blue-green: all at once, " + steps
 	case fairlead.Rolling:
 		return "rolling: in place of the old instances, " + steps
+	case fairlead.Replace:
+		return "replace: the old release ends before the new one starts, and requests wait meanwhile"
 	}
 	return "canary: " + steps
 }

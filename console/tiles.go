@@ -52,7 +52,7 @@ func (p rolloutPage) longest() string {
 }
 
 var phaseWords = map[string]string{
-	"gating": "proving its gates", "starting": "starting instances", "stepping": "earning its share",
+	"gating": "proving its gates", "clearing": "requests wait", "starting": "starting instances", "stepping": "earning its share",
 	"watching": "promoted, watched", "returning": "traffic goes back", "ended": "ended",
 }
 

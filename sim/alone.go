@@ -51,16 +51,6 @@ func crowd(seed uint64, sites []*site) {
 	}
 }
 
-// crowded reports whether instances of the site may be in each other's way.
-func (s *site) crowded() bool {
-	for _, script := range s.scripts {
-		if script.alone() || script.environment.Strategy.Shrink {
-			return true
-		}
-	}
-	return false
-}
-
 // alone reports whether no other release may run beside this one.
 func (s *script) alone() bool { return s.environment.Strategy.Type == fairlead.Replace }
 

@@ -68,7 +68,7 @@ func (u *universe) instancesAtRest(s *site) {
 	}
 	p := u.promises
 	for _, i := range u.machine.instances {
-		if i.status.Site == s.id && i.lingers && s.crowded() {
+		if i.status.Site == s.id && i.lingers && live.Exclusive {
 			p.breaks("the world is as decided", "what instance %s ran is still there, and in the way", i.status.ID)
 		}
 	}

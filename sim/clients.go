@@ -60,7 +60,7 @@ func (u *universe) request(s *site) {
 		c := &call{universe: u, site: s, ticket: t, began: u.world.now}
 		if t.Waits() {
 			u.report.Waited++
-			u.await(c, unit, g.boot)
+			u.await(c, unit)
 			return nil
 		}
 		u.enter(c, unit)
@@ -78,30 +78,49 @@ func (u *universe) enter(c *call, unit string) {
 // patience is how long a client waits until a release has taken the place of another.
 const patience = time.Minute
 
-// await lets a request wait whose site is held.
-func (u *universe) await(c *call, unit, boot string) {
-	u.world.after(100*time.Millisecond, func() {
-		g := u.gate
+// waiter is a request that waits in the line of its site.
+type waiter struct {
+	*call
+	unit string
+}
+
+// await lets a request wait whose site is held, behind those that wait already.
+func (u *universe) await(c *call, unit string) {
+	g, at := u.gate, c.site.id
+	g.lines[at] = append(g.lines[at], waiter{c, unit})
+	if len(g.lines[at]) > 1 {
+		return
+	}
+	boot := g.boot
+	u.world.every(100*time.Millisecond, func() bool {
 		if u.over || g.core == nil || g.boot != boot {
-			return // it died with its gateway
+			return false // they died with their gateway
 		}
-		_ = g.alive(func() error {
-			waits := !c.ticket.Again(g.now()) && c.ticket.Waits()
-			switch {
-			case waits && u.world.now-c.began < patience:
-				u.await(c, unit, boot)
-			case waits:
-				c.ticket.GiveUp(g.now())
-				c.tallies = u.promises.asked(c.site, c.ticket)
-				u.promises.inVain(c.site)
-				c.fail(fairlead.Reset)
-				c.ticket.End(g.now())
-			default:
-				u.enter(c, unit)
-			}
-			return nil
-		})
+		_ = g.alive(func() error { u.let(at); return nil })
+		return len(g.lines[at]) > 0
 	})
+}
+
+// let lets those in whose turn it is, and gives up on those who have no patience left.
+func (u *universe) let(at fairlead.Site) {
+	g := u.gate
+	for g.core != nil && len(g.lines[at]) > 0 {
+		first := g.lines[at][0]
+		waits := !first.ticket.Again(g.now()) && first.ticket.Waits()
+		if waits && u.world.now-first.began < patience {
+			return
+		}
+		g.lines[at] = g.lines[at][1:]
+		if !waits {
+			u.enter(first.call, first.unit)
+			continue
+		}
+		first.ticket.GiveUp(g.now())
+		first.tallies = u.promises.asked(first.site, first.ticket)
+		u.promises.inVain(first.site)
+		first.fail(fairlead.Reset)
+		first.ticket.End(g.now())
+	}
 }
 
 // place brings a request to an instance that can be reached.

@@ -23,12 +23,13 @@ type gate struct {
 	boot     string
 	since    time.Duration // when this boot began
 	calls    map[*call]bool
+	lines    map[fairlead.Site][]waiter // requests that wait at sites that are held, in their order
 }
 
 const gateDir = "/gateway"
 
 func newGate(u *universe) *gate {
-	g := &gate{universe: u, disk: crashdisk.New(), calls: map[*call]bool{}}
+	g := &gate{universe: u, disk: crashdisk.New(), calls: map[*call]bool{}, lines: map[fairlead.Site][]waiter{}}
 	g.disk.Fail(g.fault)
 	return g
 }
@@ -60,7 +61,7 @@ func (g *gate) start() {
 	err := g.alive(func() (err error) {
 		core, err := gateway.OpenCore(g.disk, gateDir, boot, g.now(), slog.New(slog.DiscardHandler))
 		if err == nil {
-			g.core, g.boot, g.since = core, boot, w.now
+			g.core, g.boot, g.since, g.lines = core, boot, w.now, map[fairlead.Site][]waiter{}
 		}
 		return err
 	})

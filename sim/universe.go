@@ -94,6 +94,7 @@ func (u *universe) keepControl() {
 			u.control = nil
 			c.kill("it ended")
 			u.report.Crashes++
+			u.promises.unmended()
 			if u.faults.clock && !u.settling {
 				u.wallOff = u.world.between(-time.Hour, time.Hour)
 			}

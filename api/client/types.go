@@ -155,7 +155,7 @@ type Rollout struct {
 	Kind         string            `json:"kind"` // release, or rollback: the way back of one that had the traffic before
 	From         int               `json:"from"` // release number, 0 for the first
 	To           int               `json:"to"`
-	Phase        string            `json:"phase"` // gating, starting, stepping, watching, returning, ended
+	Phase        string            `json:"phase"` // gating, clearing, starting, stepping, watching, returning, ended
 	Outcome      Outcome           `json:"outcome,omitempty"`
 	Held         string            `json:"held,omitempty"`     // why it does not go on by itself, such as "inconclusive" or "paused"
 	Reason       string            `json:"reason,omitempty"`   // the newest decision in a sentence; once traffic goes back, why
@@ -285,7 +285,7 @@ type SignalRefused struct {
 // NewToken asks for a token: posted to /v1/tokens.
 type NewToken struct {
 	Name string        `json:"name" maxLength:"40" doc:"of the program that will hold it"`
-	Role fairlead.Role `json:"role" doc:"what it may do: reporter"`
+	Role fairlead.Role `json:"role" doc:"what it may do: reporter or viewer"`
 }
 
 // Token is a token that a program acts by, without itself.

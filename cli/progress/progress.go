@@ -85,6 +85,8 @@ func doing(r client.Rollout) string {
 	switch r.Phase {
 	case "gating":
 		return "waiting for its gates"
+	case "clearing":
+		return "waiting until the old release has ended; requests wait too"
 	case "starting":
 		return "starting its instances"
 	case "stepping":
