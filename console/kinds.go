@@ -22,6 +22,7 @@ func families() []family {
 	return []family{
 		{"rollout.", "Rollouts", []entryKind{
 			{"rollout.began", "Rollout begins", "move"}, {"rollout.starting", "Instances start", "move"},
+			{"rollout.clearing", "Requests wait", "move"}, {"rollout.cleared", "Old release ended", "move"},
 			{"rollout.stepped", "Step", "move"}, {"rollout.grown", "Step grows", "move"},
 			{"rollout.widened", "Widened", "move"}, {"rollout.advanced", "Step is safe", "safe"},
 			{"rollout.promoted", "Promoted", "safe"}, {"rollout.rolledBack", "Rolled back", "harm"},
