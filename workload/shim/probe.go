@@ -2,9 +2,12 @@ package shim
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"strconv"
+	"syscall"
 	"time"
 
 	"github.com/fairlead/fairlead"
@@ -15,6 +18,7 @@ type probed struct {
 	run    int  // which run of the app was asked
 	health bool // or readiness
 	ok     bool
+	why    string // it is not ok, as people read it
 }
 
 // settled returns check with defaults for what it leaves out.
@@ -64,11 +68,12 @@ func (p prober) watch(ctx context.Context, run int, check fairlead.Check, health
 	}
 	wait := quickProbe / 2
 	for steady := false; ; {
-		ok := p.once(ctx, client, check)
+		why := p.once(ctx, client, check)
+		ok := why == ""
 		steady = steady || ok || health
 		wait = nextProbe(wait, check.Interval.D(), steady)
 		select {
-		case p.result <- probed{run, health, ok}:
+		case p.result <- probed{run, health, ok, why}:
 		case <-ctx.Done():
 			return
 		}
@@ -91,20 +96,30 @@ func nextProbe(wait, interval time.Duration, steady bool) time.Duration {
 	return min(2*wait, slowProbe, interval)
 }
 
-func (p prober) once(ctx context.Context, client *http.Client, check fairlead.Check) bool {
+// once asks, and returns why the answer does not pass, or nothing.
+func (p prober) once(ctx context.Context, client *http.Client, check fairlead.Check) (why string) {
 	path := check.Path
 	if path == "" {
 		path = "/"
 	}
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+net.JoinHostPort("127.0.0.1", strconv.Itoa(p.port))+path, nil)
 	if err != nil {
-		return false
+		return err.Error()
 	}
 	request.Header.Set("User-Agent", "fairlead-probe")
 	response, err := client.Do(request)
-	if err != nil {
-		return false
+	var timeout net.Error
+	switch {
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return fmt.Sprintf("nothing listens on port %d", p.port)
+	case errors.As(err, &timeout) && timeout.Timeout():
+		return fmt.Sprintf("GET %s on port %d did not answer within %s", path, p.port, check.Timeout)
+	case err != nil:
+		return fmt.Sprintf("GET %s on port %d: %v", path, p.port, errors.Unwrap(err)) // without the URL, whose address is no real one
 	}
 	response.Body.Close()
-	return passes(check, response.StatusCode)
+	if !passes(check, response.StatusCode) {
+		return fmt.Sprintf("GET %s answers %d", path, response.StatusCode)
+	}
+	return ""
 }

@@ -38,6 +38,7 @@ type supervisor struct {
 	verdict   string    // why the shim ended this run, if it did
 	blameless bool      // it is started anew after an end that was not its fault
 	failures  map[bool]int
+	why       string // the newest check failed, or nothing
 	policy    restarts
 	oom       int
 	timer     *time.Timer // what the state waits for: the next start, readiness, or the end of grace
@@ -289,6 +290,7 @@ func (s *supervisor) probed(p probed) {
 		check = *s.spec.Health
 	}
 	s.failures[p.health]++
+	s.why = p.why
 	if p.ok {
 		s.failures[p.health] = 0
 	}
@@ -296,7 +298,7 @@ func (s *supervisor) probed(p probed) {
 	state := s.snapshot().State
 	switch {
 	case p.health && failing:
-		s.verdict = fmt.Sprintf("its health check failed %d times in a row", s.failures[p.health])
+		s.verdict = fmt.Sprintf("its health check failed %d times in a row: %s", s.failures[p.health], p.why)
 		s.stopProbes()
 		s.body.Kill()
 	case !p.health && p.ok && state != workload.Ready:
@@ -327,8 +329,17 @@ func (s *supervisor) timeUp() {
 	case s.snapshot().State == workload.Backoff:
 		s.startApp()
 	case s.snapshot().State == workload.Starting:
-		s.end(workload.CrashLoop, fmt.Sprintf("not ready within %s", settled(s.spec.Readiness).Deadline))
+		s.end(workload.CrashLoop, s.notReady())
 	}
+}
+
+// notReady says what the app did instead of becoming ready.
+func (s *supervisor) notReady() string {
+	reason := fmt.Sprintf("not ready within %s", settled(s.spec.Readiness).Deadline)
+	if s.why != "" {
+		reason += ": " + s.why
+	}
+	return reason
 }
 
 // stop ends the app on request. A second stop can only shorten the grace time.

@@ -146,7 +146,7 @@ func neverReady(t *testing.T, h Harness) {
 	spec := h.Spec("one", "deaf")
 	spec.Readiness.Deadline = fairlead.Duration(300 * time.Millisecond)
 	i := Start(t, h.Open(t), spec, nil)
-	if status := i.AwaitState(workload.CrashLoop); status.LastExit != "not ready within 300ms" || status.Restarts != 0 {
+	if status := i.AwaitState(workload.CrashLoop); !strings.HasPrefix(status.LastExit, "not ready within 300ms: ") || status.Restarts != 0 {
 		t.Errorf("it was given up as %+v", status)
 	}
 }
