@@ -42,6 +42,7 @@ func Decide(r Rollout, in Input, v fairlead.Verdict, o Outlook) Decision {
 	case in.Expired && r.Held != HeldLease && partial(r):
 		d.expire()
 	case d.breached():
+	case d.starved():
 	default:
 		d.phase()
 	}
@@ -76,12 +77,12 @@ func (d *decision) harmed() bool {
 		if d.r.Held != HeldHarm {
 			d.r.Held = HeldHarm
 			d.say("rollout.alerted", "%s is worse: %s; nothing is rolled back, because no holdback remains to compare with",
-				d.name(), evidence(d.v))
+				d.name(), evidence(d.v)+d.because(d.v))
 			return true
 		}
 		return false
 	case exposed && d.v.Finding == fairlead.Harmful:
-		d.goBack(RolledBack, "%s is worse: %s", d.name(), evidence(d.v))
+		d.goBack(RolledBack, "%s is worse: %s", d.name(), evidence(d.v)+d.because(d.v))
 		return true
 	case d.in.New.Broken != "" && exposed && d.r.Phase != Returning:
 		d.goBack(RolledBack, "%s does not stay up: %s", d.name(), d.in.New.Broken)

@@ -123,6 +123,12 @@ func (s *scenario) order(line string) {
 		s.in.Lately.Failed, _ = strconv.ParseUint(rest[1], 10, 64)
 	case "broken":
 		s.in.New.Broken = strings.Join(rest, " ")
+	case "kills": // "kills 2 0": instances killed for memory, of the new release and of the old one
+		for i, g := range []*Group{&s.in.New, &s.in.Old} {
+			g.OOMKills, _ = strconv.Atoi(rest[i])
+			g.Restarts, g.Limit = g.OOMKills, "256Mi"
+			g.Falls = []Fall{{Instance: "x", Times: g.OOMKills, OOMKills: g.OOMKills}}
+		}
 	case "safe":
 		s.v = fairlead.Verdict{Finding: fairlead.Safe, Signal: "failures", E: 21, Needed: 20}
 	case "harmful":

@@ -21,6 +21,7 @@ func Explain(s State, now time.Time) []string {
 	e := explanation{s: s, r: *r, now: now}
 	e.where()
 	e.why()
+	e.ends()
 	e.evidence()
 	e.next()
 	return e.sentences
@@ -112,6 +113,25 @@ func (e *explanation) evidence() {
 	}
 	e.forecast(report)
 }
+
+// ends says how instances ended by themselves, and were unready.
+func (e *explanation) ends() {
+	for _, g := range []struct {
+		name  string
+		group Group
+	}{{e.newName(), e.s.New}, {e.oldName(), e.s.Old}} {
+		if text := g.group.text(); text != "" {
+			e.say("Of %s %s.", g.name, text)
+		}
+		if g.group.Unready >= 1 {
+			e.say("Instances of %s that had been ready were not for %s in all.", g.name, Span(seconds(g.group.Unready)))
+		}
+	}
+}
+
+func (e *explanation) newName() string { return fmt.Sprintf("%s@%d", e.r.Site.App, e.r.To) }
+
+func (e *explanation) oldName() string { return fmt.Sprintf("%s@%d", e.r.Site.App, e.r.From) }
 
 // copied reports whether both answers to any request are known.
 func copied(report judge.Report) bool {

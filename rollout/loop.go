@@ -323,6 +323,7 @@ func (l *Loop) input(state State, s scene) Input {
 	}
 	in.New.take(count.of(r.To))
 	in.Old.take(count.of(r.From))
+	in.New.Limit, in.Old.Limit = l.limitOf(in.New, r.Site.App, r.To), l.limitOf(in.Old, r.Site.App, r.From)
 	if why := l.actions.cannotStart(Place{r.Site, r.To}, r.Began); why != "" && in.New.Broken == "" {
 		in.New.Broken = why
 	}
@@ -331,6 +332,18 @@ func (l *Loop) input(state State, s scene) Input {
 		in.Expired, in.Fallen = true, s.gateway.Fallback[i]
 	}
 	return in
+}
+
+// limitOf returns the memory limit of a release whose instances were killed for memory.
+func (l *Loop) limitOf(g Group, app string, release int) string {
+	if g.OOMKills == 0 {
+		return ""
+	}
+	r, err := l.releases.get(context.Background(), app, release)
+	if err != nil {
+		return "" // that it is not named changes nothing
+	}
+	return r.Content.Resources.Memory
 }
 
 func at(have []workload.Status, site fairlead.Site) []workload.Status {

@@ -134,7 +134,8 @@ func (m *Machine) look(in Input) {
 
 // evidential reports whether in holds anything that the judge has not seen.
 func (m *Machine) evidential(in Input) bool {
-	return len(in.Blocks)+len(in.Reports) > 0 || m.judge != nil && (in.New.Restarts != m.new.Restarts || in.Old.Restarts != m.old.Restarts)
+	ended := in.New.Restarts != m.new.Restarts || in.Old.Restarts != m.old.Restarts
+	return len(in.Blocks)+len(in.Reports) > 0 || m.judge != nil && ended || in.New.OOMKills != m.new.OOMKills
 }
 
 func (m *Machine) weigh(in Input) {
