@@ -82,6 +82,8 @@ type Config struct {
 	Verifier    Verifier
 	Instances   Instances
 	Room        Room
+	Devices     Devices
+	Metrics     Metrics
 	Reports     Reports
 	Seen        *rollout.Seen // by the gateway, lately
 	Gates       Gates
@@ -134,6 +136,8 @@ func New(c Config) http.Handler {
 	mux.HandleFunc("GET /v1/events", s.events)
 	mux.HandleFunc("GET /v1/sites/{app}/{env}/logs", s.logs)
 	mux.HandleFunc("GET /v1/logs", s.allLogs)
+	s.registerMetrics(mux)
+	s.registerDevices(api, mux)
 	mux.HandleFunc("/", unknown)
 	outer := http.NewServeMux()
 	outer.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok\n") })

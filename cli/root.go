@@ -60,7 +60,7 @@ func (inv *invocation) root() *cobra.Command {
 	)
 	root.AddCommand(grouped("server", inv.up(), inv.down(), inv.doctor(), inv.tour())...)
 	root.AddCommand(grouped("release", inv.importCompose(), inv.deploy(), inv.promote(), inv.rollback(), inv.pause(), inv.resume(), inv.abort())...)
-	root.AddCommand(grouped("see", inv.status(), inv.releases(), inv.diff(), inv.explain(), inv.logs(), inv.events(), inv.console(), inv.room(), inv.metrics(), inv.signal())...)
+	root.AddCommand(grouped("see", inv.status(), inv.releases(), inv.diff(), inv.explain(), inv.logs(), inv.events(), inv.console(), inv.room(), inv.devices(), inv.metrics(), inv.signal())...)
 	root.AddCommand(grouped("keep", inv.secret(), inv.volume(), inv.token(), inv.ledger())...)
 	root.AddCommand(inv.schema(), inv.version(), inv.completion(), exitCodesTopic())
 	return root

@@ -63,6 +63,21 @@ func (s *control) openDevices(ctx context.Context) (*devices, error) {
 	return d, d.open(ctx)
 }
 
+// heldDevices are those that instances hold, for who only ends them; nil where there is
+// no ledger to read them from. What cannot be read is freed at the next start.
+func (s *control) heldDevices(ctx context.Context) *devices {
+	if s.store == nil {
+		return nil
+	}
+	d := &devices{store: s.store, now: s.clock.Now, log: s.Log, list: s.runtime.List, starting: map[string]bool{}}
+	var err error
+	if d.held, err = rowsOf[device.Holding](ctx, d.store, holdingRow); err != nil {
+		s.Log.Warn("who holds which GPU cannot be read; it is put right at the next start", "error", err)
+		return nil
+	}
+	return d
+}
+
 func (d *devices) open(ctx context.Context) (err error) {
 	if d.held, err = rowsOf[device.Holding](ctx, d.store, holdingRow); err != nil {
 		return err

@@ -31,7 +31,7 @@ func (s *control) newRooms() *rooms {
 	return &rooms{
 		engine: s.engine, releases: s.releases, list: s.runtime.List,
 		look: func() (room.Machine, error) { return room.Look(os.DirFS("/"), s.State, "") },
-		used: s.volumes.used,
+		used: s.volumes.used, place: s.devices.place,
 	}
 }
 

@@ -38,6 +38,7 @@ type control struct {
 	vault    *secret.Vault
 	images   *images
 	volumes  *volumes
+	devices  *devices
 	runtime  *shim.Runtime
 	traffic  *gateway.Client
 	releases *release.Maker
@@ -50,6 +51,7 @@ type control struct {
 	links    *links
 	sessions *sessions
 	verifier *verifier
+	metrics  metrics
 	calls    calls
 	keeper   *gatewayKeeper
 	entrance string // where the gateway takes traffic, host:port
@@ -134,8 +136,11 @@ func (s *control) assemble(ctx context.Context) (err error) {
 	if s.volumes, err = s.openVolumes(); err != nil {
 		return err
 	}
-	s.fleet = fleet{Runtime: s.runtime, now: s.clock.Now, releases: s.releases, trees: s.trees, images: s.images, volumes: s.volumes, deliver: s.vault.Deliver}
-	if err = s.endStrangers(ctx); err != nil {
+	if s.devices, err = s.openDevices(ctx); err != nil {
+		return err
+	}
+	s.fleet = fleet{Runtime: s.runtime, now: s.clock.Now, releases: s.releases, trees: s.trees, images: s.images, volumes: s.volumes, devices: s.devices, deliver: s.vault.Deliver}
+	if err = errors.Join(s.endStrangers(ctx), s.devices.settle(ctx)); err != nil {
 		return err
 	}
 	if s.engine, err = rollout.Open(ctx, s.store, s.clock.Now, rand.Reader); err != nil {
@@ -157,9 +162,10 @@ func (s *control) assemble(ctx context.Context) (err error) {
 	if s.verifier, err = newVerifier(ctx, s.State, s.store, s.clock.Now, s.Log); err != nil {
 		return err
 	}
+	s.metrics = s.newMetrics()
 	s.loop = rollout.NewLoop(rollout.Config{
 		Engine: s.engine, Store: s.store, Fleet: s.fleet, Traffic: s.traffic, Gates: s.gates,
-		Releases: s.releases.Get, Guards: guard.Reader{}, Term: s.term, Now: s.clock.Now, Log: s.Log,
+		Releases: s.releases.Get, Guards: deviceGuards{devices: s.devices, next: guard.Reader{}}, Term: s.term, Now: s.clock.Now, Log: s.Log,
 	})
 	return nil
 }
@@ -199,7 +205,9 @@ func (s *control) serve(ctx context.Context, listeners []net.Listener) error {
 	loops.Go(func() { failed <- s.loop.Run(work) })
 	loops.Go(func() { s.keeper.keep(work) })
 	loops.Go(func() { s.verifier.run(work) })
+	loops.Go(func() { s.metrics.Run(work) })
 	loops.Go(func() { s.volumes.run(work) })
+	loops.Go(func() { s.devices.run(work) })
 	loops.Go(func() { watchClock(work, s.clock, s.Log) })
 	for _, l := range listeners {
 		servers.Go(func() { failed <- httpServer.Serve(l) })
