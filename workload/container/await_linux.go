@@ -59,9 +59,17 @@ func (b *body) ended(r *run, code int) shim.Event {
 	if !asked && leaving(r.engine.Host) {
 		return b.engineLeft()
 	}
+	killed := e.Signal == int(syscall.SIGKILL) && !asked
 	found, err := r.engine.api.ContainerInspect(ctx, r.id, client.ContainerInspectOptions{})
+	for tries := 0; killed && tries < 5 && err == nil && !removing(found.Container.State); tries++ {
+		if found.Container.State != nil && found.Container.State.OOMKilled {
+			break
+		}
+		time.Sleep(50 * time.Millisecond) // who removes a container kills it first
+		found, err = r.engine.api.ContainerInspect(ctx, r.id, client.ContainerInspectOptions{})
+	}
 	switch {
-	case gone(err) && !asked:
+	case !asked && (gone(err) || err == nil && removing(found.Container.State)):
 		return b.removed()
 	case err == nil && found.Container.State != nil && found.Container.State.OOMKilled:
 		b.mu.Lock()
@@ -69,6 +77,10 @@ func (b *body) ended(r *run, code int) shim.Event {
 		b.mu.Unlock()
 	}
 	return e
+}
+
+func removing(state *container.State) bool {
+	return state != nil && (state.Dead || state.Status == container.StateRemoving)
 }
 
 // exited is the event of an exit status: one above 128 is that of a signal, which a

@@ -96,7 +96,7 @@ func TestConformance(t *testing.T) {
 		workloadtest.Run(t, func(t *testing.T) workloadtest.Harness {
 			root := t.TempDir()
 			t.Cleanup(func() { w.nothingLeft(t, root) })
-			given := map[string][]string{"docker": {"HOSTNAME"}, "podman": {"HOSTNAME", "container"}}
+			given := map[string][]string{"docker": {"HOSTNAME"}, "podman": {"HOSTNAME", "TERM", "container"}}
 			return workloadtest.Harness{
 				Open:           func(t *testing.T) workload.Runtime { return openRuntime(t, root) },
 				Image:          w.image,

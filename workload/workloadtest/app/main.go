@@ -51,19 +51,30 @@ func main() {
 			fmt.Println(line)
 		}
 		fmt.Println("the end")
-	case "fetch": // an HTTP GET
-		client := http.Client{Timeout: 5 * time.Second}
-		response, err := client.Get(os.Args[2])
-		if err != nil {
-			fmt.Println("error:", err)
-			return
+	case "fetch": // an HTTP GET of each URL, all at once; a line each, in their order
+		lines := make([]chan string, len(os.Args)-2)
+		for n, url := range os.Args[2:] {
+			lines[n] = make(chan string, 1)
+			go func() { lines[n] <- fetch(url) }()
 		}
-		body, _ := io.ReadAll(response.Body)
-		fmt.Println(response.Status, string(body))
+		for _, line := range lines {
+			fmt.Println(<-line)
+		}
 	default:
 		fmt.Println("no such mode")
 		os.Exit(2)
 	}
+}
+
+func fetch(url string) string {
+	client := http.Client{Timeout: 5 * time.Second}
+	response, err := client.Get(url)
+	if err != nil {
+		return fmt.Sprint("error: ", err)
+	}
+	defer response.Body.Close()
+	body, _ := io.ReadAll(response.Body)
+	return fmt.Sprint(response.Status, " ", string(body))
 }
 
 // serve answers HTTP until SIGTERM, and then takes lag to end.
@@ -92,7 +103,11 @@ func serve(lag time.Duration) {
 	http.HandleFunc("/print", func(_ http.ResponseWriter, r *http.Request) { fmt.Println(r.FormValue("line")) })
 	http.HandleFunc("/die", func(_ http.ResponseWriter, _ *http.Request) { syscall.Kill(os.Getpid(), syscall.SIGKILL) })
 	http.HandleFunc("/self", func(w http.ResponseWriter, _ *http.Request) { json.NewEncoder(w).Encode(self()) })
-	listener, err := net.Listen("tcp", "127.0.0.1:"+os.Getenv("PORT"))
+	at := os.Getenv("LISTEN")
+	if at == "" {
+		at = "127.0.0.1"
+	}
+	listener, err := net.Listen("tcp", net.JoinHostPort(at, os.Getenv("PORT")))
 	if err != nil {
 		fmt.Println(err)
 		os.Exit(1)
