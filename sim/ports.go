@@ -39,6 +39,9 @@ func (f fleet) Start(_ context.Context, order fairlead.Order, id string, p rollo
 // Stop implements rollout.Fleet.
 func (f fleet) Stop(_ context.Context, order fairlead.Order, id string, _ time.Duration) error {
 	u := f.control.universe
+	if i := u.machine.instances[id]; i != nil && i.lingers { // what outlived its shim takes a while to be found and ended
+		u.world.sleep(u.world.between(0, 2*time.Second))
+	}
 	return f.control.call("stop "+id, func() error {
 		if order.Term >= u.machine.term {
 			u.promises.stops(id)
