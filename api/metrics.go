@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"net"
 	"net/http"
 	"strconv"
 
@@ -57,9 +58,18 @@ func (s *server) page(write func(r *http.Request, w io.Writer) error) http.Handl
 	}
 }
 
+// addressFor is where who asks can reach this API: at the address that was asked, or
+// where that was a socket's, at the one it listens on.
+func (s *server) addressFor(r *http.Request) string {
+	if _, _, err := net.SplitHostPort(r.Host); err != nil {
+		return s.Version().API
+	}
+	return r.Host
+}
+
 // metricTargets says where each instance's metrics are, at the address that was asked.
 func (s *server) metricTargets(w http.ResponseWriter, r *http.Request) {
-	here := []string{r.Host}
+	here := []string{s.addressFor(r)}
 	targets := []client.MetricTarget{{Targets: here, Labels: map[string]string{"__metrics_path__": metricsPath + "devices", "instance": "devices"}}, {Targets: here, Labels: map[string]string{"__metrics_path__": metricsPath + "gateway", "instance": "gateway"}}}
 	for _, t := range s.Metrics.Targets() {
 		if !t.Found || !t.Ready {

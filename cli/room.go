@@ -9,7 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/fairlead/fairlead/api/client"
-	"github.com/fairlead/fairlead/internal/figures"
+	"github.com/fairlead/fairlead/workload/room"
 )
 
 func (inv *invocation) room() *cobra.Command {
@@ -29,11 +29,11 @@ refused with this arithmetic.`,
 			if err != nil {
 				return err
 			}
-			room, err := c.Room(cmd.Context())
+			r, err := c.Room(cmd.Context())
 			if err != nil {
 				return during("room", err)
 			}
-			return inv.show(room, func(w io.Writer) error { return writeRoom(w, room) })
+			return inv.show(r, func(w io.Writer) error { return writeRoom(w, r) })
 		},
 	}
 }
@@ -42,8 +42,8 @@ func writeRoom(w io.Writer, r client.Room) error {
 	if err := table(w, [][]string{
 		{"", "HAS", "RESERVE", "TAKEN", "FREE"},
 		accountRow("cpu limits", r.CPU, cores),
-		accountRow("memory", r.Memory, figures.Bytes),
-		accountRow("storage", r.Storage, figures.Bytes),
+		accountRow("memory", r.Memory, room.Bytes),
+		accountRow("storage", r.Storage, room.Bytes),
 	}); err != nil {
 		return err
 	}
@@ -74,9 +74,6 @@ func accountRow(name string, a client.Account, text func(int64) string) []string
 	if a.Reserve > 0 {
 		reserve = text(a.Reserve)
 	}
-	if a.Free < 0 {
-		free = "-" + text(-a.Free)
-	}
 	return []string{name, text(a.Has), reserve, text(a.Taken), free}
 }
 
@@ -105,18 +102,18 @@ func roomRow(p client.RoomPart) []string {
 		cpu = cores(p.MilliCPU)
 	}
 	if p.Memory > 0 {
-		memory = figures.Bytes(p.Memory)
+		memory = room.Bytes(p.Memory)
 	}
 	if p.ImageSize > 0 {
-		image = figures.Bytes(p.ImageSize)
+		image = room.Bytes(p.ImageSize)
 	}
 	var volumes []string
 	for _, v := range p.Volumes {
 		size := "no limit"
 		if v.Size > 0 {
-			size = figures.Bytes(v.Size)
+			size = room.Bytes(v.Size)
 		}
-		volumes = append(volumes, fmt.Sprintf("%s %s of %s", v.Name, figures.Bytes(v.Used), size))
+		volumes = append(volumes, fmt.Sprintf("%s %s of %s", v.Name, room.Bytes(v.Used), size))
 	}
 	return []string{p.App, p.Env, fmt.Sprintf("%s@%d", p.App, p.Release), instances, cpu, memory, p.GPU, image, strings.Join(volumes, ", ")}
 }

@@ -171,7 +171,7 @@ func writeStatus(w io.Writer, apps []client.App, style progress.Style) error {
 	if err := writeSites(w, rows, style.Width); err != nil {
 		return err
 	}
-	for _, line := range append(statusWarnings(apps), details...) {
+	for _, line := range append(append(statusWarnings(apps), troubles(apps)...), details...) {
 		if _, err := fmt.Fprintln(w, line); err != nil {
 			return err
 		}

@@ -209,13 +209,14 @@ func instances(site client.Site, style Style) []string {
 		return nil
 	}
 	counts := map[int]map[workload.State]int{}
-	restarts := map[int]int{}
+	restarts, kills := map[int]int{}, map[int]int{}
 	for _, in := range site.Instances {
 		if counts[in.Release] == nil {
 			counts[in.Release] = map[workload.State]int{}
 		}
 		counts[in.Release][in.State]++
 		restarts[in.Release] += in.Restarts
+		kills[in.Release] += in.OOMKills
 	}
 	releases := make([]int, 0, len(counts))
 	for release := range counts {
@@ -224,13 +225,13 @@ func instances(site client.Site, style Style) []string {
 	sort.Sort(sort.Reverse(sort.IntSlice(releases)))
 	var parts []string
 	for _, release := range releases {
-		parts = append(parts, fmt.Sprintf("%s@%d: %s", site.App, release, states(counts[release], restarts[release])))
+		parts = append(parts, fmt.Sprintf("%s@%d: %s", site.App, release, states(counts[release], restarts[release], kills[release])))
 	}
 	return Paragraph("instances", strings.Join(parts, "; "), Plain, style)
 }
 
 // states lists how many instances are in which state, in the order of a life.
-func states(counts map[workload.State]int, restarts int) string {
+func states(counts map[workload.State]int, restarts, kills int) string {
 	order := []workload.State{workload.Ready, workload.Unready, workload.Starting, workload.Backoff,
 		workload.CrashLoop, workload.Refused, workload.Stopping, workload.Exited}
 	var parts []string
@@ -244,6 +245,9 @@ func states(counts map[workload.State]int, restarts int) string {
 		parts = append(parts, "1 restart")
 	case restarts > 1:
 		parts = append(parts, fmt.Sprintf("%d restarts", restarts))
+	}
+	if kills > 0 {
+		parts = append(parts, fmt.Sprintf("%d out of memory", kills))
 	}
 	return strings.Join(parts, ", ")
 }

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// bytesText writes an amount as App files do: "512Mi", "15.2Gi".
-func bytesText(n int64) string {
+// Bytes writes an amount as App files do: "512Mi", "15.2Gi".
+func Bytes(n int64) string {
 	sign, v := "", float64(n)
 	if n < 0 {
 		sign, v = "-", -v

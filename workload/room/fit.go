@@ -72,7 +72,7 @@ type resource struct {
 func cpu() resource { return resource{func(n Need) int64 { return n.MilliCPU }, coresText} }
 
 func memory() resource {
-	return resource{func(n Need) int64 { return n.Memory }, bytesText}
+	return resource{func(n Need) int64 { return n.Memory }, Bytes}
 }
 
 // sum is what a stage takes.
@@ -159,8 +159,8 @@ func (m Machine) fitMemory(others []Plan, ask Ask) Line {
 		return Line{}
 	}
 	return Line{Resource: "memory", Fits: b.fits, Asked: b.asked, Free: b.free,
-		Text: fmt.Sprintf("memory: %d x %s asked, %s of %s is free: %s %s - %s reserve%s", b.count, bytesText(b.each),
-			bytesText(max(0, b.free)), bytesText(m.Memory), bytesText(m.Memory), m.bound(), bytesText(m.Reserve), b.taken)}
+		Text: fmt.Sprintf("memory: %d x %s asked, %s of %s is free: %s %s - %s reserve%s", b.count, Bytes(b.each),
+			Bytes(max(0, b.free)), Bytes(m.Memory), Bytes(m.Memory), m.bound(), Bytes(m.Reserve), b.taken)}
 }
 
 func (m Machine) bound() string {
@@ -180,13 +180,13 @@ func (m Machine) fitStorage(others []Plan, ask Ask) Line {
 		for _, v := range p.Volumes {
 			if n := v.Size - v.Used; n > 0 {
 				free -= n
-				taken += fmt.Sprintf(" - %s that volume %s of %s may still fill", bytesText(n), v.Name, p.Site)
+				taken += fmt.Sprintf(" - %s that volume %s of %s may still fill", Bytes(n), v.Name, p.Site)
 			}
 		}
 	}
 	return Line{Resource: "storage", Fits: ask.Storage <= free, Asked: ask.Storage, Free: free,
 		Text: fmt.Sprintf("storage: %s of volumes asked, %s is free: %s on %s%s",
-			bytesText(ask.Storage), bytesText(max(0, free)), bytesText(m.State.Free), m.State.Path, taken)}
+			Bytes(ask.Storage), Bytes(max(0, free)), Bytes(m.State.Free), m.State.Path, taken)}
 }
 
 func (m Machine) fitImage(ask Ask) Line {
@@ -198,7 +198,7 @@ func (m Machine) fitImage(ask Ask) Line {
 		return Line{}
 	}
 	return Line{Resource: "image", Fits: ask.Image <= disk.Free, Asked: ask.Image, Free: disk.Free,
-		Text: fmt.Sprintf("image: %s asked, %s is free on %s", bytesText(ask.Image), bytesText(disk.Free), disk.Path)}
+		Text: fmt.Sprintf("image: %s asked, %s is free on %s", Bytes(ask.Image), Bytes(disk.Free), disk.Path)}
 }
 
 // Unlimited names the releases that state no memory limit, and so count as nothing.

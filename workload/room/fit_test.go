@@ -149,7 +149,7 @@ func TestDevicesArePlacedInEachStageBesideWhatOthersArePromised(t *testing.T) {
 
 func TestAmountsReadAsInTheFile(t *testing.T) {
 	for n, want := range map[int64]string{0: "0", 512 << 20: "512Mi", 24 * gi: "24Gi", 15*gi + 200<<20: "15.2Gi", -gi: "-1Gi", 1 << 41: "2Ti"} {
-		if got := bytesText(n); got != want {
+		if got := Bytes(n); got != want {
 			t.Errorf("%d: %s, want %s", n, got, want)
 		}
 	}
