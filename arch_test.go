@@ -35,6 +35,7 @@ var edges = map[string]string{
 	"workload/container -> workload/shim":                    "a container is a kind of body that a shim keeps",
 	"workload/shim -> workload/reach":                        "what an instance may reach is checked before it starts",
 	"workload/local/doctor -> workload/shim":                 "an attacker is a job under a shim",
+	"workload/container/doctor -> workload/shim":             "a probe is an instance under a shim",
 	"workload/local/doctor/attack/testshim -> workload/shim": "a shim for tests",
 	"console -> api":                                         "pages show what the API answers, through its own client",
 	"cli -> api":                                             "the command line speaks through the API's own client",

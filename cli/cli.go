@@ -34,10 +34,13 @@ type Wiring struct {
 	// its state directory.
 	AwaitEnd func(ctx context.Context, stateDir string) error
 	Doctor   func(context.Context) (workload.Diagnosis, error)
-	Verify   func(context.Context, VerifyOptions) (Verification, error)
-	Prove    func(ctx context.Context, stateDir string, seq uint64) (Proof, error)
-	Replay   func(ctx context.Context, stateDir string) (Replay, error)
-	Tour     func(context.Context, TourOptions, Std) error
+	// ExamineEngine examines the container engine that listens at a socket, or where
+	// none is named the one that is found. That there is none is no error.
+	ExamineEngine func(ctx context.Context, socket string) (workload.EngineDiagnosis, error)
+	Verify        func(context.Context, VerifyOptions) (Verification, error)
+	Prove         func(ctx context.Context, stateDir string, seq uint64) (Proof, error)
+	Replay        func(ctx context.Context, stateDir string) (Replay, error)
+	Tour          func(context.Context, TourOptions, Std) error
 }
 
 // UpOptions is how `fairlead up` starts the control plane.

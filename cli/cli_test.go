@@ -66,6 +66,9 @@ func testWiring() Wiring {
 		Up:       func(context.Context, UpOptions) error { return nil },
 		Down:     func(context.Context, DownOptions) (Ended, error) { return Ended{Gateway: true, Instances: 2}, nil },
 		AwaitEnd: func(context.Context, string) error { return nil },
+		ExamineEngine: func(context.Context, string) (workload.EngineDiagnosis, error) {
+			return workload.EngineDiagnosis{Holds: true, Why: "no container engine was found", Hint: "install one", Checks: []workload.Check{}}, nil
+		},
 		Doctor: func(context.Context) (workload.Diagnosis, error) {
 			return workload.Diagnosis{Holds: true, Checks: []workload.Check{{Protection: workload.Protection{Name: "landlock", Enforced: true, Detail: "ABI 7"}}}}, nil
 		},

@@ -12,8 +12,16 @@ import (
 	"github.com/fairlead/fairlead/workload"
 )
 
+// diagnosis is the answer of `fairlead doctor`.
+type diagnosis struct {
+	workload.Diagnosis
+	Engine   workload.EngineDiagnosis `json:"engine"`
+	Loosened []loosened               `json:"loosened"` // of the server, where one answers
+}
+
 func (inv *invocation) doctor() *cobra.Command {
-	return &cobra.Command{
+	var engine string
+	cmd := &cobra.Command{
 		Use:   "doctor",
 		Short: "Attack this machine's sandbox and say what holds",
 		Long: `Doctor starts an instance, a gate and a build as a server would, and has a hostile
@@ -22,25 +30,39 @@ ports, trace processes, gain rights, dump core, and exhaust what is limited. It
 prints each protection, whether it holds and why not, how it was tried and what
 happened.
 
+Where there is a container engine it has one harmless container run, and prints what
+the kernel says that it is held by. Without one it says how to get one, which only
+apps that are images need.
+
 It needs no server, attacks only what it planted itself, and leaves nothing behind.
-Exit status 7 if a protection that "sandbox: required" needs is missing, or if an
-attack got past one that is said to be enforced.`,
-		Example: "  fairlead doctor\n  fairlead doctor --output json",
+Exit status 7 if a protection that "sandbox: required" needs is missing, also of an
+engine that is there, or if an attack got past one that is said to be enforced.`,
+		Example: "  fairlead doctor\n  fairlead doctor --engine unix:///run/podman/podman.sock --output json",
 		Args:    exactly(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			diagnosis, err := inv.wiring.Doctor(cmd.Context())
+			ctx := cmd.Context()
+			sandbox, err := inv.wiring.Doctor(ctx)
 			if err != nil {
 				return during("doctor", err)
 			}
-			if err := inv.show(diagnosis, func(w io.Writer) error { return showDiagnosis(w, diagnosis) }); err != nil {
-				return err
+			d := diagnosis{Diagnosis: sandbox, Loosened: inv.loosened(ctx)}
+			if d.Engine, err = inv.wiring.ExamineEngine(ctx, engine); err != nil {
+				return during("doctor", err)
 			}
-			if !diagnosis.Holds {
-				return exitError(ExitUnprotected)
+			err = inv.show(d, func(w io.Writer) error {
+				if err := showDiagnosis(w, d.Diagnosis); err != nil {
+					return err
+				}
+				return showEngine(w, d)
+			})
+			if err == nil && !(d.Holds && d.Engine.Holds) {
+				err = exitError(ExitUnprotected)
 			}
-			return nil
+			return err
 		},
 	}
+	cmd.Flags().StringVar(&engine, "engine", "", "`socket` of the container engine (default: $DOCKER_HOST, or a Docker or Podman that is found)")
+	return cmd
 }
 
 // The lines of doctor's table, 80 columns wide: of a protection, and of an attack.

@@ -49,6 +49,9 @@ memory limit       NO     NOT ENFORCED: no right to make a cgroup
 
 Attacked from inside: instance, gate, build. An app with sandbox: required does
 not start here, for want of user namespace, pid namespace, seccomp.
+
+Container engine: none that can be used: no container engine was found. Only
+apps that are images need one. Install one.
 `
 
 // doctored runs doctor on a machine of which d is the diagnosis.
@@ -92,5 +95,42 @@ func TestDoctorSpeaksJSONAndEndsWithTheSameStatus(t *testing.T) {
 	status, out, errOut := doctored(workload.Diagnosis{}, errors.New("no room"))
 	if status != ExitFailed || out != "" || errOut != "fairlead: doctor: no room\n" {
 		t.Errorf("%d %q %q", status, out, errOut)
+	}
+}
+
+func TestDoctorSaysWhatTheContainerEngineIsAndHoldsContainersBy(t *testing.T) {
+	e := workload.EngineDiagnosis{Found: true, Host: "unix:///run/docker.sock", Name: "Docker 20.10.24", API: "1.41", Storage: "overlay2", Cgroups: "version 1, cgroupfs", Seccomp: "default",
+		Checks: []workload.Check{
+			{Protection: workload.Protection{Name: "non-root user", Enforced: true, Detail: "user 200000"}, Required: true},
+			{Protection: workload.Protection{Name: "process limit", Detail: "no control group says so"}, Required: true, Hint: "delegate them"},
+		}}
+	wiring := testWiring()
+	wiring.ExamineEngine = func(_ context.Context, socket string) (workload.EngineDiagnosis, error) {
+		if socket != "/run/a.sock" {
+			t.Errorf("the socket is %q", socket)
+		}
+		return e, nil
+	}
+	var out bytes.Buffer
+	std := Std{In: strings.NewReader(""), Out: &out, Err: &out, Getenv: func(string) string { return "" }}
+	status := Run(context.Background(), []string{"doctor", "--engine", "/run/a.sock"}, std, wiring)
+	const want = `
+CONTAINER ENGINE   Docker 20.10.24
+listens at         unix:///run/docker.sock
+API                1.41
+storage            overlay2
+control groups     version 1, cgroupfs
+rootless           no: who may use its socket is as good as root
+seccomp            default
+
+A CONTAINER HAS    HOLDS  AS READ BACK FROM THE KERNEL
+non-root user      yes    user 200000
+process limit      NO     NOT ENFORCED: no control group says so; delegate them
+
+An image with sandbox: required does not start in this engine, for want of
+process limit.
+`
+	if status != ExitUnprotected || !strings.HasSuffix(out.String(), want) {
+		t.Errorf("status %d:\n%s", status, out.String())
 	}
 }

@@ -33,3 +33,20 @@ type Diagnosis struct {
 	Sandboxes []string `json:"sandboxes"` // the kinds that were attacked
 	Checks    []Check  `json:"checks"`
 }
+
+// EngineDiagnosis is what was found of the machine's container engine, and what a
+// container of it was really held by.
+type EngineDiagnosis struct {
+	Found    bool    `json:"found"`             // an engine answers
+	Holds    bool    `json:"holds"`             // every required protection is enforced; true where none answers
+	Host     string  `json:"host,omitempty"`    // such as "unix:///run/docker.sock"
+	Name     string  `json:"name,omitempty"`    // such as "Docker 20.10.24"
+	API      string  `json:"api,omitempty"`     // version that is spoken
+	Storage  string  `json:"storage,omitempty"` // driver, such as "overlay2"
+	Cgroups  string  `json:"cgroups,omitempty"` // such as "version 1, cgroupfs"
+	Rootless bool    `json:"rootless"`
+	Seccomp  string  `json:"seccomp,omitempty"` // profile of containers that name none, such as "default"
+	Checks   []Check `json:"checks"`            // of a container that was started
+	Why      string  `json:"why,omitempty"`     // no engine answers, or no container could be started
+	Hint     string  `json:"hint,omitempty"`
+}

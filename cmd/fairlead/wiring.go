@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"path/filepath"
 
 	"github.com/fairlead/fairlead/cli"
 	"github.com/fairlead/fairlead/gateway"
@@ -15,6 +16,7 @@ import (
 	"github.com/fairlead/fairlead/tour"
 	"github.com/fairlead/fairlead/workload"
 	"github.com/fairlead/fairlead/workload/container"
+	enginedoctor "github.com/fairlead/fairlead/workload/container/doctor"
 	"github.com/fairlead/fairlead/workload/local"
 	"github.com/fairlead/fairlead/workload/local/doctor"
 	"github.com/fairlead/fairlead/workload/local/doctor/attack"
@@ -48,15 +50,16 @@ func runGateway(args []string) int {
 // wiring lends the command line what only the whole program has.
 func wiring() cli.Wiring {
 	return cli.Wiring{
-		Version:  buildVersion(),
-		Up:       up,
-		Down:     down,
-		AwaitEnd: server.AwaitEnd,
-		Doctor:   examine,
-		Verify:   verifyLedger,
-		Prove:    proveEntry,
-		Replay:   replayLedger,
-		Tour:     runTour,
+		Version:       buildVersion(),
+		Up:            up,
+		Down:          down,
+		AwaitEnd:      server.AwaitEnd,
+		Doctor:        examine,
+		ExamineEngine: examineEngine,
+		Verify:        verifyLedger,
+		Prove:         proveEntry,
+		Replay:        replayLedger,
+		Tour:          runTour,
 	}
 }
 
@@ -92,6 +95,21 @@ func examine(ctx context.Context) (workload.Diagnosis, error) {
 		return workload.Diagnosis{}, fmt.Errorf("find this program: %w", err)
 	}
 	return doctor.Run(ctx, program)
+}
+
+// examineEngine has a container engine run a probe under this very binary.
+func examineEngine(ctx context.Context, socket string) (workload.EngineDiagnosis, error) {
+	program, err := os.Executable()
+	if err != nil {
+		return workload.EngineDiagnosis{}, fmt.Errorf("find this program: %w", err)
+	}
+	switch {
+	case socket == "":
+		socket = container.Find(os.Getenv)
+	case filepath.IsAbs(socket):
+		socket = "unix://" + socket
+	}
+	return enginedoctor.Run(ctx, program, socket)
 }
 
 // verifyLedger checks the ledger of a state directory from its files alone; a

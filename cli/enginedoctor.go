@@ -1,0 +1,133 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/fairlead/fairlead/cli/progress"
+	"github.com/fairlead/fairlead/workload"
+)
+
+// loosened is a live release whose containers may do more than the default.
+type loosened struct {
+	App         string   `json:"app"`
+	Environment string   `json:"environment"`
+	Release     int      `json:"release"`
+	Allows      []string `json:"allows"`
+}
+
+// loosened asks the server which apps are loosened. Where none answers at once there
+// are none to tell of.
+func (inv *invocation) loosened(ctx context.Context) []loosened {
+	all := []loosened{}
+	c, err := inv.client()
+	if err != nil {
+		return all
+	}
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	apps, err := c.Apps(ctx)
+	if err != nil {
+		return all
+	}
+	for _, app := range apps {
+		for _, site := range app.Sites {
+			for _, l := range site.Loosened {
+				all = append(all, loosened{App: site.App, Environment: site.Env, Release: l.Release, Allows: l.Allows})
+			}
+		}
+	}
+	return all
+}
+
+// showEngine writes what there is to say of containers.
+func showEngine(w io.Writer, d diagnosis) error {
+	var text strings.Builder
+	paragraph := func(words string) {
+		fmt.Fprintf(&text, "%s\n", strings.Join(progress.Wrap(progress.Clean(words), diagnosisWidth), "\n"))
+	}
+	e := d.Engine
+	fmt.Fprintln(&text)
+	if !e.Found {
+		paragraph("Container engine: none that can be used: " + e.Why + ". Only apps that are images need one. " + sentence(e.Hint))
+		_, err := io.WriteString(w, text.String())
+		return err
+	}
+	fmt.Fprintf(&text, "%-18s %s\n", "CONTAINER ENGINE", progress.Clean(e.Name))
+	for _, row := range [][2]string{
+		{"listens at", e.Host}, {"API", e.API}, {"storage", e.Storage}, {"control groups", e.Cgroups},
+		{"rootless", map[bool]string{true: "yes", false: "no: who may use its socket is as good as root"}[e.Rootless]}, {"seccomp", either(e.Seccomp, "none")},
+	} {
+		if row[1] != "" {
+			fmt.Fprintf(&text, "%-18s %s\n", row[0], progress.Clean(row[1]))
+		}
+	}
+	if len(e.Checks) > 0 {
+		fmt.Fprintf(&text, "\n"+protectionLine+"\n", "A CONTAINER HAS", "HOLDS", "AS READ BACK FROM THE KERNEL")
+	}
+	for _, c := range e.Checks {
+		engineLines(&text, c)
+	}
+	fmt.Fprintln(&text)
+	paragraph(engineConclusion(e))
+	for _, l := range d.Loosened {
+		paragraph(fmt.Sprintf("Loosened: %s@%d in %s: %s.", l.App, l.Release, l.Environment, strings.Join(l.Allows, ", ")))
+	}
+	_, err := io.WriteString(w, text.String())
+	return err
+}
+
+// engineLines writes the row of a protection of containers.
+func engineLines(w io.Writer, c workload.Check) {
+	name, holds, reason := c.Name, "yes", c.Detail
+	if !c.Enforced {
+		holds, reason = "NO", why(c)
+	}
+	for i, part := range append(progress.Wrap(progress.Clean(reason), reasonWidth), "") {
+		if i == 0 || part != "" {
+			fmt.Fprintln(w, strings.TrimRight(fmt.Sprintf(protectionLine, name, holds, part), " "))
+		}
+		name, holds = "", ""
+	}
+}
+
+// engineConclusion says in words what the container showed.
+func engineConclusion(e workload.EngineDiagnosis) string {
+	if e.Why != "" {
+		return "No container could be tried: " + e.Why + ". " + sentence(e.Hint)
+	}
+	var missing, rest []string
+	for _, c := range e.Checks {
+		switch {
+		case !c.Enforced && c.Required:
+			missing = append(missing, c.Name)
+		case !c.Enforced:
+			rest = append(rest, c.Name)
+		}
+	}
+	switch {
+	case len(missing) > 0:
+		return "An image with sandbox: required does not start in this engine, for want of " + strings.Join(missing, ", ") + "."
+	case len(rest) > 0:
+		return "All that sandbox: required needs holds in containers. Not enforced: " + strings.Join(rest, ", ") + "."
+	}
+	return "All that sandbox: required needs holds in containers."
+}
+
+// sentence is a hint as a sentence.
+func sentence(hint string) string {
+	if hint == "" {
+		return ""
+	}
+	return strings.ToUpper(hint[:1]) + hint[1:] + "."
+}
+
+func either(text, standard string) string {
+	if text == "" {
+		return standard
+	}
+	return text
+}
