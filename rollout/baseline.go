@@ -171,6 +171,35 @@ func (all baselines) frozenAmounts(k armKey, signals []fairlead.SignalSpec) map[
 	return frozen
 }
 
+// own returns what a release showed in the newest minutes, or nil where no request to
+// it ended.
+func (all baselines) own(k armKey, now time.Time) *Own {
+	b := all[k]
+	if b == nil {
+		return nil
+	}
+	var own Own
+	var latency fairlead.LatencyBuckets
+	total := 0.0
+	for _, m := range b.minutes {
+		if m.at <= now.Unix()/60-baselineMinutes {
+			continue
+		}
+		own.Ended, own.Failed = own.Ended+m.ended, own.Failed+m.failed
+		sum(&latency, m.latency)
+	}
+	for _, n := range latency {
+		total += float64(n)
+	}
+	if own.Ended == 0 {
+		return nil
+	}
+	if total > 0 {
+		own.P50, own.P99 = quantile(latency, 0.5*total), quantile(latency, 0.99*total)
+	}
+	return &own
+}
+
 // failing returns the share of a release's requests that failed in the last minute or
 // two, and an error where it had too few.
 func (all baselines) failing(k armKey, now time.Time) (float64, error) {

@@ -126,3 +126,23 @@ func TestNamesThatChangeFromSecondToSecondAreNotAllKept(t *testing.T) {
 		t.Errorf("%d names of one minute are kept, want %d", n, baselineNames)
 	}
 }
+
+func TestWhatAReleaseShowedLatelyIsItsOwnAlone(t *testing.T) {
+	all, now := baselines{}, time.Unix(6000, 0)
+	old, young := armKey{release: 1}, armKey{release: 2}
+	for minute := range int64(20) {
+		arm := fairlead.Arm{Requests: 100, Ended: 100}
+		arm.Failed[fairlead.ServerError] = 1
+		arm.Latency[10] = 100
+		all.of(old).add(6000-60*(19-minute), arm)
+	}
+	if got := all.own(old, now); got == nil || got.Ended != 500 || got.Failed != 5 || got.P50 != fairlead.BucketBound(10) {
+		t.Errorf("the newest minutes are %+v, want 500 requests with 5 failures", got)
+	}
+	if got := all.own(old, now.Add(time.Hour)); got != nil {
+		t.Errorf("an hour later it showed %+v", got)
+	}
+	if got := all.own(young, now); got != nil {
+		t.Errorf("another release showed %+v", got)
+	}
+}

@@ -117,8 +117,8 @@ func (s *scenario) order(line string) {
 		}
 	case "cleared": // nothing of the old release can run any more, or of the new one
 		s.in.Cleared = true
-	case "lately": // "lately 600 3": requests of the newest minute, and those that failed
-		s.in.Lately = &Own{Seconds: 60, P50: 10, P99: 100}
+	case "lately": // "lately 600 3": requests of the newest minutes, and those that failed
+		s.in.Lately = &Own{P50: 10, P99: 100}
 		s.in.Lately.Ended, _ = strconv.ParseUint(rest[0], 10, 64)
 		s.in.Lately.Failed, _ = strconv.ParseUint(rest[1], 10, 64)
 	case "broken":

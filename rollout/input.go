@@ -25,7 +25,7 @@ type Input struct {
 	Fallen  fairlead.Weight       `json:"fallen,omitempty"`  // the weight that it went to then
 	Applied uint32                `json:"applied,omitempty"` // newest epoch of this rollout that the gateway has in force
 	Cleared bool                  `json:"cleared,omitempty"` // nothing but instances of the new release can run at the site; of one that replaces another
-	Lately  *Own                  `json:"lately,omitempty"`  // what the site's release showed in the newest minute; likewise
+	Lately  *Own                  `json:"lately,omitempty"`  // what the release showed that has all traffic; likewise
 	Waiting int                   `json:"-"`                 // requests that wait at the gateway: for reading only
 	Command Command               `json:"command,omitempty"` // of a person
 	Why     fairlead.Sealed       `json:"why,omitempty"`     // the command's reason, in the person's words

@@ -23,18 +23,13 @@ type Replacement struct {
 	After  *Own      `json:"after,omitempty"`  // what the new one showed at the end of its watch: likewise
 }
 
-// Own is what one release showed in a while in which it had all traffic.
+// Own is what one release showed in the newest minutes, up to five, in which it had all
+// traffic.
 type Own struct {
-	Seconds  float64 `json:"seconds"`  // of the while
-	Requests uint64  `json:"requests"` // that arrived
-	Ended    uint64  `json:"ended"`    // requests that ended, of which
-	Failed   uint64  `json:"failed"`   // failed
-	P50      float64 `json:"p50"`      // of the latency, in milliseconds
-	P99      float64 `json:"p99"`
-}
-
-func ownOf(l Lately) *Own {
-	return &Own{Seconds: l.Over.Seconds(), Requests: l.Requests, Ended: l.Ended, Failed: l.Failed, P50: l.P50, P99: l.P99}
+	Ended  uint64  `json:"ended"`  // requests, of which
+	Failed uint64  `json:"failed"` // failed
+	P50    float64 `json:"p50"`    // of the latency, in milliseconds, to the next bound of a bucket
+	P99    float64 `json:"p99"`
 }
 
 // Replaces reports whether the new release takes the old one's place without ever
@@ -160,8 +155,11 @@ func (l *Loop) lookAside(in *Input, state State, s scene, here []workload.Status
 	if why := l.actions.cannotStart(Place{r.Site, r.From}, r.Began); why != "" && in.Old.Broken == "" {
 		in.Old.Broken = why
 	}
-	if seen, known := l.Seen.Of(r.Site, s.now); known && (r.Phase == Gating || r.Phase == Watching) {
-		in.Lately = ownOf(seen)
+	switch r.Phase {
+	case Gating:
+		in.Lately = l.baselines.own(armKey{r.Site, r.From}, s.now)
+	case Watching:
+		in.Lately = l.baselines.own(armKey{r.Site, r.To}, s.now)
 	}
 	for _, w := range s.gateway.Waiting {
 		if w.Site == r.Site {

@@ -67,9 +67,6 @@ func (e *explanation) replacement() {
 
 // words says what a release showed alone.
 func (o Own) words(name string) string {
-	if o.Ended == 0 {
-		return fmt.Sprintf("no request to %s ended in %.0f s", name, o.Seconds)
-	}
-	return fmt.Sprintf("%s failed in %s of %s requests in %.0f s, with p50 %.3g ms and p99 %.3g ms",
-		name, figures.Percent(float64(o.Failed)/float64(o.Ended)), figures.Count(o.Ended), o.Seconds, o.P50, o.P99)
+	return fmt.Sprintf("%s failed in %s of its %s newest requests, with p50 %.3g ms and p99 %.3g ms",
+		name, figures.Percent(float64(o.Failed)/float64(max(1, o.Ended))), figures.Count(o.Ended), o.P50, o.P99)
 }

@@ -61,15 +61,15 @@ func TestWhatEitherReleaseShowedAloneIsToldAsNoComparison(t *testing.T) {
 		Site: fairlead.Site{App: "triage", Env: "production"}, Kind: Forward, From: 2, To: 3, Exclusive: true, Step: 1, Phase: Ended, Outcome: Promoted,
 		Weights: []fairlead.Weight{fairlead.Whole}, Notes: []Note{{Time: epochStart, Text: "it ended"}},
 		Replacement: &Replacement{
-			Before: &Own{Seconds: 60, Requests: 600, Ended: 600, Failed: 3, P50: 10, P99: 100},
-			After:  &Own{Seconds: 60, Requests: 400, Ended: 400, Failed: 4, P50: 12, P99: 130},
+			Before: &Own{Ended: 600, Failed: 3, P50: 10, P99: 100},
+			After:  &Own{Ended: 400, Failed: 4, P50: 12, P99: 130},
 		},
 	}}
 	said := strings.Join(Explain(s, epochStart), "\n")
 	for _, want := range []string{
 		"never run at once, so nothing compares them",
-		"Before, triage@2 failed in 0.5 % of 600 requests in 60 s, with p50 10 ms and p99 100 ms.",
-		"At the end of its watch, triage@3 failed in 1.0 % of 400 requests in 60 s, with p50 12 ms and p99 130 ms. That is information, and no comparison.",
+		"Before, triage@2 failed in 0.5 % of its 600 newest requests, with p50 10 ms and p99 100 ms.",
+		"At the end of its watch, triage@3 failed in 1.0 % of its 400 newest requests, with p50 12 ms and p99 130 ms. That is information, and no comparison.",
 	} {
 		if !strings.Contains(said, want) {
 			t.Errorf("it does not say %q:\n%s", want, said)
