@@ -1,10 +1,13 @@
 package container
 
 import (
+	"bufio"
 	"context"
 	"errors"
+	"io"
 	"io/fs"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -74,16 +77,16 @@ func Open(ctx context.Context, host string) (*Engine, error) {
 
 // greet learns who answers.
 func (e *Engine) greet(ctx context.Context) error {
-	// The client does not say why a socket cannot be used.
-	conn, err := new(net.Dialer).DialContext(ctx, "unix", strings.TrimPrefix(e.Host, "unix://"))
+	name, err := e.nameByPing(ctx)
 	if err != nil {
-		return err
-	}
-	if err := conn.Close(); err != nil {
 		return err
 	}
 	if _, err := e.api.Ping(ctx, client.PingOptions{NegotiateAPIVersion: true}); err != nil { // later the client would go on with an engine that is too old
 		return err
+	}
+	e.Version = e.api.ClientVersion()
+	if e.Name = name; name != "" {
+		return nil
 	}
 	version, err := e.api.ServerVersion(ctx, client.ServerVersionOptions{})
 	if err != nil {
@@ -95,8 +98,36 @@ func (e *Engine) greet(ctx context.Context) error {
 			e.Name = "Podman " + part.Version
 		}
 	}
-	e.Version = e.api.ClientVersion()
 	return nil
+}
+
+// nameByPing asks for what an engine calls itself in the header of any answer, which
+// takes no time: for its version Docker runs other programs. It asks by itself, for the
+// client does not say why a socket cannot be used. No name is no error.
+func (e *Engine) nameByPing(ctx context.Context) (string, error) {
+	conn, err := new(net.Dialer).DialContext(ctx, "unix", strings.TrimPrefix(e.Host, "unix://"))
+	if err != nil {
+		return "", err
+	}
+	defer conn.Close()
+	stop := context.AfterFunc(ctx, func() { conn.Close() })
+	defer stop()
+	if _, err := io.WriteString(conn, "GET /_ping HTTP/1.0\r\nHost: engine\r\n\r\n"); err != nil {
+		return "", err
+	}
+	answer, err := http.ReadResponse(bufio.NewReader(io.LimitReader(conn, 64<<10)), nil)
+	if err != nil {
+		return "", nil // the client asks again, and says what is wrong
+	}
+	answer.Body.Close()
+	product, _, _ := strings.Cut(answer.Header.Get("Server"), " ")
+	switch name, version, _ := strings.Cut(product, "/"); name {
+	case "Docker":
+		return "Docker " + version, nil
+	case "Libpod":
+		return "Podman " + version, nil
+	}
+	return "", nil
 }
 
 // unreached puts why no engine can be used in words.
