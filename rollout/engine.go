@@ -153,6 +153,7 @@ type Beginning struct {
 	By          fairlead.Principal
 	Why         fairlead.Sealed // a person's reason, if one was given
 	Loosened    []string        // what the release's containers may do beyond the default, in words
+	InPlace     bool            // what runs ends first, whatever the strategy says: there is no room for both
 }
 
 // Begin starts a rollout. One that is moving at the same site is a conflict; one
@@ -229,7 +230,7 @@ func newRollout(b Beginning, live Live, now time.Time, random io.Reader) Rollout
 		ID: newID("ro", random), Site: b.Site, Kind: b.Kind, From: live.Stable, To: b.Release, Digest: b.Digest,
 		Strategy: env.Strategy, Route: env.Route, Replicas: env.Replicas, OldRoute: live.Route, OldReplicas: live.Replicas,
 		Salt: randomBytes(random, 32), Step: firstStep(b.Kind), Began: now,
-		Exclusive: live.Exclusive || env.Strategy.Type == fairlead.Replace,
+		Exclusive: live.Exclusive || env.Strategy.Type == fairlead.Replace || b.InPlace,
 	}
 	r.Weights = stepWeights(env.Strategy, env.Replicas, live.Stable, b.Kind, r.Exclusive)
 	if r.Phase = firstPhase(r); r.Phase == Clearing {
@@ -240,6 +241,9 @@ func newRollout(b Beginning, live Live, now time.Time, random io.Reader) Rollout
 		text = fmt.Sprintf("%s@%d is live in %s already; its replicas and route follow the file", b.Site.App, b.Release, b.Site.Env)
 		r.Phase, r.Outcome, r.Weight, r.Decided = Ended, Promoted, fairlead.Whole, now
 		r.StepBegan, r.Replacement = time.Time{}, nil
+	}
+	if r.Replaces() && b.InPlace {
+		text += "; what runs ends first, for the machine has no room for both"
 	}
 	if len(b.Loosened) > 0 {
 		text += "; its containers are loosened: " + strings.Join(b.Loosened, ", ")

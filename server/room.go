@@ -207,7 +207,8 @@ func (r *rooms) admit(ctx context.Context, w wish) (rollout.Beginning, error) {
 		return w.Beginning, err
 	}
 	if w.Kind == rollout.Back {
-		inPlace := replaced(w)
+		inPlace := w
+		inPlace.InPlace = true
 		if a, err := r.fit(ctx, p, inPlace); err != nil || a.Fits {
 			return inPlace.Beginning, err
 		}
