@@ -41,7 +41,7 @@ type volumes struct {
 	sites     func() []rollout.State
 	instances func(ctx context.Context) ([]workload.Status, error)
 
-	fresh  chan struct{} // has room for one: a volume was made, and is to be measured
+	fresh  chan struct{} // has room for one: volumes may be new, and are to be measured
 	making sync.Mutex    // held while directories or records change
 
 	mu   sync.Mutex
@@ -101,6 +101,10 @@ func (v *volumes) prepare(ctx context.Context, r fairlead.Release, env string, i
 		size, _ := workload.ParseBytes(declared.Size) // the file was checked
 		all = append(all, workload.Volume{Name: declared.Name, Source: source, Path: declared.Path, Size: size})
 	}
+	select {
+	case v.fresh <- struct{}{}:
+	default: // they are to be measured already
+	}
 	return all, nil
 }
 
@@ -127,10 +131,6 @@ func (v *volumes) declare(ctx context.Context, id volume.ID, declared fairlead.V
 	text := fmt.Sprintf("volume %s of %s is made, seen at %s", id.Name, declared.Size, declared.Path)
 	if known {
 		text = fmt.Sprintf("volume %s is now of %s, seen at %s", id.Name, declared.Size, declared.Path)
-	}
-	select {
-	case v.fresh <- struct{}{}:
-	default: // it is to be measured already
 	}
 	return v.record(ctx, "volume.declared", self, id, after, map[string]any{"text": text, "volume": declared, "release": fmt.Sprintf("%s@%d", id.App, number)})
 }
