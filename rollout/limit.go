@@ -89,7 +89,7 @@ func (r Rollout) shrunk() (old, new int) {
 // roomToShrink refuses a rollout whose instances have no room beside one another.
 func roomToShrink(b Beginning, live Live, op string) error {
 	s := b.Environment.Strategy
-	if !s.Shrink || s.Type == fairlead.Replace || live.Exclusive || live.Stable == 0 || live.Stable == b.Release || max(live.Replicas, b.Environment.Replicas) > 1 {
+	if !s.Shrink || b.InPlace || s.Type == fairlead.Replace || live.Exclusive || live.Stable == 0 || live.Stable == b.Release || max(live.Replicas, b.Environment.Replicas) > 1 {
 		return nil
 	}
 	return fairlead.Errorf(fairlead.Invalid, op, "shrink makes room among the instances of the old release, and there is only one").

@@ -295,7 +295,7 @@ func ways(w wish, live rollout.Live) []way {
 	}
 	var all []way
 	s := w.Environment.Strategy
-	if kind := cmp.Or(s.Type, fairlead.Canary); !s.Shrink && (kind == fairlead.Canary || kind == fairlead.BlueGreen) {
+	if kind := cmp.Or(s.Type, fairlead.Canary); !s.Shrink && max(live.Replicas, w.Environment.Replicas) > 1 && (kind == fairlead.Canary || kind == fairlead.BlueGreen) {
 		shrunk := w
 		shrunk.Environment.Strategy.Shrink = true
 		all = append(all, way{shrunk, "strategy: {shrink: true} (the old release gives up instances for the new one's)"})

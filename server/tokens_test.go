@@ -54,15 +54,20 @@ func (d *desk) knows(token string) (fairlead.Role, bool) {
 	return p.Role, known
 }
 
-func TestATokenReportsAndNothingElseAndNobodyMakesAnotherKind(t *testing.T) {
+func TestATokenReportsOrReadsAndNobodyMakesOneThatChangesAnything(t *testing.T) {
 	d := newDesk(t)
 	if role, known := d.knows(d.make("grader")); !known || role != fairlead.Reporter {
 		t.Errorf("a new token has the role %q, known %t", role, known)
 	}
-	for _, role := range []fairlead.Role{fairlead.Viewer, fairlead.Operator, fairlead.Admin, "", "root"} {
+	for _, role := range []fairlead.Role{fairlead.Operator, fairlead.Admin, "", "root"} {
 		if _, err := d.Create(context.Background(), client.NewToken{Name: "greedy", Role: role}, d.admin); fairlead.CodeOf(err) != fairlead.Invalid {
 			t.Errorf("a token of the role %q: %v", role, err)
 		}
+	}
+	if made, err := d.Create(context.Background(), client.NewToken{Name: "prometheus", Role: fairlead.Viewer}, d.admin); err != nil {
+		t.Errorf("a token that reads: %v", err)
+	} else if role, known := d.knows(made.Text); !known || role != fairlead.Viewer {
+		t.Errorf("it has the role %q, known %t", role, known)
 	}
 	d.admin.Role = fairlead.Operator
 	if _, err := d.Create(context.Background(), client.NewToken{Name: "mine", Role: fairlead.Reporter}, d.admin); fairlead.CodeOf(err) != fairlead.Forbidden {
