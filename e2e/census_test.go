@@ -136,7 +136,7 @@ var kept = regexp.MustCompile(`^(` + strings.Join([]string{
 	`fairlead\.db`, `keys\.db`, `ledger\.key`, `ledger\.vkey`, `lock`,
 	`admin\.token`, `evidence\.key`, `vault\.key`, `vault(/[0-9a-f]{64}\.age)?`,
 	`content(/tmp|/blobs(/[0-9a-f]{2}(/[0-9a-f]{64})?)?|/trees(/[0-9a-f]{64}(/.*)?)?)?`, `scratch`,
-	`run(/term\.json|/owner|/engines|/networks\.lock|/instances|/services|/jobs)?`,
+	`run(/term\.json|/owner|/engines?|/networks\.lock|/instances|/services|/jobs)?`,
 	`gateway(/lock|/journal|/snapshot\.json|/order|/spool(/[^.].*)?)?`,
 	`volumes(/.*)?`,
 }, "|") + `)$`)

@@ -56,6 +56,11 @@ func TestInContainersARolloutGoesOnWhenTheEngineIsRestarted(t *testing.T) {
 			took, during := time.Since(began), l.losses()-before
 			t.Logf("%s was killed and started: all was ready again after %s; %d of some %d requests were lost meanwhile", name, took.Round(time.Millisecond), during, int(took.Seconds()*rate))
 			w.reaches("promoted", outcome(client.Promoted))
+			// Podman's containers do not need it. A Docker that is not told to keep them (live-restore) ends
+			// every container when it starts after a crash; then all of the app's instances start at once.
+			if name == "podman" && during != 0 {
+				t.Errorf("%d requests were lost, though containers of Podman outlive it", during)
+			}
 			if more := l.losses() - during; before != 0 || more != 0 {
 				t.Errorf("%d requests were lost before the engine was killed, %d once all was ready again", before, more)
 			}
@@ -93,12 +98,13 @@ func TestInContainersAFullDiskStopsAPullWithAReasonAndTheNextOneEndsIt(t *testin
 func pulls(t *testing.T, kind string) {
 	at := httptest.NewServer(registry.New(registry.Logger(log.New(io.Discard, "", 0))))
 	defer at.Close()
+	e := enginetest.StartOn(t, kind, 48<<20)
 	w := newWorld(t)
+	w.engine = e
 	b := behaviour{Version: "v1"}
 	image := fmt.Sprintf("%s/%s:v1", strings.TrimPrefix(at.URL, "http://"), w.named)
 	path := w.lay(b, appFile{image: true, artifact: "{image: " + image + "}"})
 	w.push(b, at.URL)
-	w.engine = enginetest.StartOn(t, kind, 48<<20)
 	w.up()
 	refused := w.refused(1, "deploy", "-f", path)
 	w.hasNoRoom(refused)

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -44,6 +45,7 @@ func StartOn(t *testing.T, name string, bytes int64) *Engine {
 	}
 	e := &Engine{Name: name, dir: dir, Host: "unix://" + filepath.Join(dir, "engine.sock")}
 	t.Cleanup(func() {
+		e.unmount()
 		if err := os.RemoveAll(dir); err != nil {
 			t.Errorf("remove the engine's state: %v", err)
 		}
@@ -63,6 +65,16 @@ func StartOn(t *testing.T, name string, bytes int64) *Engine {
 	e.Launch(t)
 	t.Cleanup(func() { e.Halt(t) })
 	return e
+}
+
+// unmount unmounts what an engine that was killed has left mounted.
+func (e *Engine) unmount() {
+	mounts, _ := os.ReadFile("/proc/self/mountinfo") // what stays mounted cannot be removed, which is told
+	for line := range strings.Lines(string(mounts)) {
+		if fields := strings.Fields(line); len(fields) > 4 && strings.HasPrefix(fields[4], e.dir+"/") {
+			syscall.Unmount(fields[4], syscall.MNT_DETACH)
+		}
+	}
 }
 
 // registries is the file by which Podman believes a test's registry, as Docker does by itself.
@@ -148,6 +160,10 @@ func (e *Engine) Kill(t *testing.T) {
 	}
 	e.run.Wait()
 	e.run = nil
+	// Its containerd ended with it, but may stay a zombie, which the next dockerd would wait for.
+	if err := os.Remove(filepath.Join(e.dir, "exec", "containerd", "containerd.pid")); err != nil && e.Name == "docker" {
+		t.Error(err)
+	}
 }
 
 // Halt ends the engine's process. What it runs ends with it, unless the engine lets
