@@ -211,7 +211,7 @@ func (d *devices) heal(ctx context.Context) {
 
 func (d *devices) release(ctx context.Context, h device.Holding) error {
 	said := map[string]any{"instance": h.Instance, "release": h.Release, "parts": h.Parts}
-	if err := d.record(ctx, "device.released", h.Site, d.partsText(h)+" is free: instance "+h.Instance+" has ended", said, holdingRow, h.Instance, nil); err != nil {
+	if err := d.record(ctx, "device.released", h.Site, d.partsText(h)+" is given back: instance "+h.Instance+" has ended", said, holdingRow, h.Instance, nil); err != nil {
 		return err
 	}
 	delete(d.held, h.Instance)

@@ -159,27 +159,6 @@ func (r recipe) hosts() []string {
 	return hosts
 }
 
-// allMounts are the recipe's mounts and those of its devices.
-func (r recipe) allMounts() []mount.Mount {
-	all := append([]mount.Mount(nil), r.mounts...)
-	for _, device := range r.devices {
-		for _, m := range device.Mounts {
-			all = append(all, bind(m.Source, m.Path, true))
-		}
-	}
-	return all
-}
-
-// addDevices hands devices over: by name where the engine reads the container
-// toolkit's files, else by node.
-func (r recipe) addDevices(config *container.HostConfig) {
-	for _, device := range r.devices {
-		for _, node := range device.Nodes {
-			config.Devices = append(config.Devices, container.DeviceMapping{PathOnHost: node, PathInContainer: node, CgroupPermissions: "rw"})
-		}
-	}
-}
-
 // bind is a mount of a file or directory of this machine.
 func bind(source, target string, readOnly bool) mount.Mount {
 	return mount.Mount{Type: mount.TypeBind, Source: source, Target: target, ReadOnly: readOnly,

@@ -236,13 +236,39 @@ func (s *search) apply(d *Device, one described) {
 			}
 		}
 		for _, m := range edits.Mount {
-			mount := workload.Mount{Source: rooted(s.inventory.Root, m.HostPath), Path: m.Path}
-			if s.isContent(m.HostPath) && !slices.Contains(d.Mounts, mount) {
-				d.Mounts = append(d.Mounts, mount)
+			if !s.isContent(m.HostPath) {
+				continue
+			}
+			s.mount(d, m.HostPath, m.Path)
+			for _, name := range s.linksTo(m.HostPath) {
+				s.mount(d, path.Join(path.Dir(m.HostPath), name), path.Join(path.Dir(m.Path), name))
 			}
 		}
 		d.Env = withVariables(d.Env, edits.Env)
 	}
+}
+
+func (s *search) mount(d *Device, source, at string) {
+	mount := workload.Mount{Source: rooted(s.inventory.Root, source), Path: at}
+	if !slices.Contains(d.Mounts, mount) {
+		d.Mounts = append(d.Mounts, mount)
+	}
+}
+
+// linksTo returns the names beside a library that are links to it, by which programs
+// ask for it: libcuda.so.1 for libcuda.so.550.54. An engine makes them by the hooks of a
+// description, which are not run here.
+func (s *search) linksTo(library string) (names []string) {
+	base, _, versioned := strings.Cut(path.Base(library), ".so.")
+	if !versioned {
+		return nil
+	}
+	for _, name := range []string{base + ".so", base + ".so.0", base + ".so.1", base + ".so.2"} {
+		if s.linkName(strings.TrimPrefix(path.Join(path.Dir(library), name), "/")) == path.Base(library) {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 var envName = regexp.MustCompile(`^[A-Z][A-Z0-9_]{0,63}$`)

@@ -271,13 +271,18 @@ func TestADescriptionCompletesADevice(t *testing.T) {
 	m.node("dev/dri/renderD130")
 	m.node("dev/sda")
 	m.write("usr/lib/libcuda.so.550", "")
+	m.link("libcuda.so.550", "usr/lib/libcuda.so.1")
+	m.link("libother.so.550", "usr/lib/libcuda.so")
 	m.write("etc/cdi/nvidia.yaml", spec)
 	found, _ := m.look()
 	d := found.Devices[0]
 	if d.CDI != "nvidia.com/gpu="+nvidiaID(0) {
 		t.Errorf("it is called %q", d.CDI)
 	}
-	if want := []workload.Mount{{Source: m.root + "/usr/lib/libcuda.so.550", Path: "/usr/lib/libcuda.so.550"}}; !slices.Equal(d.Mounts, want) {
+	if want := []workload.Mount{
+		{Source: m.root + "/usr/lib/libcuda.so.550", Path: "/usr/lib/libcuda.so.550"},
+		{Source: m.root + "/usr/lib/libcuda.so.1", Path: "/usr/lib/libcuda.so.1"},
+	}; !slices.Equal(d.Mounts, want) {
 		t.Errorf("it has the mounts %v, want %v", d.Mounts, want)
 	}
 	if !reflect.DeepEqual(d.Env, map[string]string{"NVIDIA_CTK_LIBCUDA_DIR": "/usr/lib"}) {

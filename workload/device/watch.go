@@ -71,7 +71,7 @@ func (w *Watch) Take(v Inventory, readings []Reading, held []string) []Turn {
 		if v.Blind && !h.seen {
 			continue // it may be one of those that are seen without their ids
 		}
-		turn := h.take(verdict(v, readings, id), readingOf(readings, id))
+		turn := h.take(verdict(v, readings, id), reading(readings, id))
 		if w.devices[id] = h; turn != nil {
 			turn.Device = id
 			turns = append(turns, *turn)
@@ -125,28 +125,37 @@ func verdict(v Inventory, readings []Reading, id string) string {
 	case d.Missing != "":
 		return d.Missing
 	}
-	return readingOf(readings, id).Fault
+	return reading(readings, id).Fault
 }
 
-func readingOf(readings []Reading, id string) Reading {
+func reading(readings []Reading, id string) Reading {
+	if r, ok := ReadingOf(readings, id); ok {
+		return r
+	}
+	return Reading{Device: id, Used: -1, Busy: -1, Errors: -1}
+}
+
+// ReadingOf returns what was read of a device.
+func ReadingOf(readings []Reading, id string) (Reading, bool) {
 	i := slices.IndexFunc(readings, func(r Reading) bool { return r.Device == id })
 	if i < 0 {
-		return Reading{Device: id, Used: -1, Busy: -1, Errors: -1}
+		return Reading{}, false
 	}
-	return readings[i]
+	return readings[i], true
 }
 
-// After returns v with what an earlier look knew of devices of which this one, in which
-// the vendor's program told nothing, knows less: their ids, memory and parts.
+// After returns v with what an earlier look knew of devices of which this one knows
+// less: the memory of one that is lost, and where the vendor's program told nothing also
+// ids and parts.
 func (v Inventory) After(before Inventory) Inventory {
-	if !v.Blind {
-		return v
-	}
 	after := v
 	after.Devices = nil
 	for _, d := range v.Devices {
-		known := slices.DeleteFunc(slices.Clone(before.Devices), func(b Device) bool { return b.PCI != d.PCI || b.Vendor != d.Vendor || d.Vendor != NVIDIA })
-		if len(known) == 0 {
+		known := slices.DeleteFunc(slices.Clone(before.Devices), func(b Device) bool { return b.PCI != d.PCI || b.Vendor != d.Vendor })
+		if !v.Blind || d.Vendor != NVIDIA || len(known) == 0 {
+			if i := slices.IndexFunc(known, func(k Device) bool { return k.ID == d.ID }); i >= 0 && d.Memory == 0 {
+				d.Memory = known[i].Memory
+			}
 			known = []Device{d}
 		}
 		for _, k := range known {

@@ -43,6 +43,9 @@ func TestADeviceThatIsLostFailsAndIsWellAgain(t *testing.T) {
 	}
 	w.want("the second does not", device.Turn{Device: nvidiaID(1), Failed: true, Why: "GPU is lost"})
 	w.want("it fails once")
+	if w.last.Devices[1].Memory != 23034<<20 {
+		t.Errorf("its memory is forgotten: %+v", w.last.Devices[1])
+	}
 	w.m.line(1, "23034", "0", "0", "Disabled", "0")
 	w.want("one good look")
 	w.want("two good looks")
