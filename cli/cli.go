@@ -107,6 +107,9 @@ type TourOptions struct {
 	JSON  bool // one JSON object on standard output instead of a view
 	Keep  bool // leave the state directory
 	Color bool
+
+	Runtime string // process or container
+	Engine  string // socket of the container engine, or "" for what is found
 }
 
 // Run runs one command line, without the program's name, and returns its exit

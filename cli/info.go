@@ -67,6 +67,7 @@ func (inv *invocation) schema() *cobra.Command {
 
 func (inv *invocation) tour() *cobra.Command {
 	var keep bool
+	var runtime, engine string
 	cmd := &cobra.Command{
 		Use:   "tour",
 		Short: "A demonstration with real traffic, in under two minutes",
@@ -77,16 +78,21 @@ crashes and one with a bad configuration. It ends with a summary, the requests
 that Fairlead itself lost (none), and the ledger verified and replayed. Exit status
 0 only if every outcome is the expected one. It prints a link to the console, where
 each release can be seen live; on a terminal the console stays until you quit.
-Everything is removed afterwards.`,
-		Example: "  fairlead tour\n  fairlead tour --output json",
+Everything is removed afterwards.
+
+With --runtime container the releases are images, which a container engine of this
+machine runs: one that is found, or the one that --engine names.`,
+		Example: "  fairlead tour\n  fairlead tour --runtime container\n  fairlead tour --output json",
 		Args:    exactly(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			o := TourOptions{JSON: inv.json(), Keep: keep, Color: !inv.flags.noColor}
+			o := TourOptions{JSON: inv.json(), Keep: keep, Color: !inv.flags.noColor, Runtime: runtime, Engine: engine}
 			std := inv.std
 			std.Out = inv.screen // which may be a terminal; the tour itself says when it cannot write
 			return during("tour", inv.wiring.Tour(cmd.Context(), o, std))
 		},
 	}
+	cmd.Flags().StringVar(&runtime, "runtime", "process", "process or container: what releases run in")
+	cmd.Flags().StringVar(&engine, "engine", "", "`socket` of the container engine (default: $DOCKER_HOST, or a Docker or Podman that is found)")
 	cmd.Flags().BoolVar(&keep, "keep", false, "leave the state directory for a closer look")
 	return cmd
 }

@@ -28,14 +28,19 @@ type server struct {
 	log      *os.File
 }
 
-func startServer(program, dir, stateDir string) (*server, error) {
+// startServer starts it; engine is where a container engine listens, or "".
+func startServer(program, dir, stateDir, engine string) (*server, error) {
 	log, err := os.OpenFile(filepath.Join(dir, logName), os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("open the server's log: %w", err)
 	}
 	// The instances are releases of our own example, so that the tour may also run
 	// where the kernel gives no mount namespace.
-	cmd := exec.Command(program, "up", "--state", stateDir, "--listen", "127.0.0.1:0", "--api", "127.0.0.1:0", "--allow-unsandboxed")
+	args := []string{"up", "--state", stateDir, "--listen", "127.0.0.1:0", "--api", "127.0.0.1:0", "--allow-unsandboxed"}
+	if engine != "" {
+		args = append(args, "--engine", engine)
+	}
+	cmd := exec.Command(program, args...)
 	cmd.Env = environment()
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}

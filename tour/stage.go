@@ -24,7 +24,7 @@ const appFile = `apiVersion: fairlead.dev/v1
 kind: App
 metadata: {name: triage}
 spec:
-  artifact: {directory: ./%s}
+  artifact: %s
   command: [./triage]
   readiness: {path: /readyz}
   model: [model/weights.json]
@@ -103,12 +103,12 @@ func (t *tour) release(ctx context.Context, s stage) (Result, error) {
 // deploy runs `fairlead deploy` on a version.
 func (t *tour) deploy(ctx context.Context, version string) (client.Deployed, error) {
 	var d client.Deployed
-	dir := filepath.Join(t.dir, "releases")
-	if err := release.Write(filepath.Join(dir, version), t.options.Program, version); err != nil {
+	artifact, err := t.artifact(version)
+	if err != nil {
 		return d, err
 	}
-	file := filepath.Join(dir, version+".yaml")
-	if err := os.WriteFile(file, fmt.Appendf(nil, appFile, version), 0o600); err != nil {
+	file := filepath.Join(t.dir, "releases", version+".yaml")
+	if err := os.WriteFile(file, fmt.Appendf(nil, appFile, artifact), 0o600); err != nil {
 		return d, fmt.Errorf("write the App file: %w", err)
 	}
 	return d, t.command(ctx, &d, "deploy", "-f", file)

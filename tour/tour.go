@@ -30,6 +30,7 @@ const (
 	sessions   = 4000                   // users
 	settle     = 4 * time.Second        // of ordinary traffic before the first release is tried
 	limit      = 170 * time.Second      // for the whole tour, after which it fails
+	packing    = 60 * time.Second       // more, where each release is packed into an image and loaded
 	tick       = 200 * time.Millisecond // between looks at the rollout
 	drainTime  = 10 * time.Second       // for the last answers
 	startTime  = 30 * time.Second       // for the server to answer
@@ -40,6 +41,8 @@ const (
 // Options is how a tour runs.
 type Options struct {
 	Program string // the fairlead binary, absolute; it must also be the example application when called triage
+	Runtime string // Process (default) or Container
+	Engine  string // socket of the container engine (default: what is found)
 	JSON    bool   // one JSON object on Out instead of a view; progress goes to Err
 	Keep    bool   // leave the directory
 	Color   bool
@@ -58,6 +61,7 @@ type tour struct {
 	load    *load
 	view    *view
 	link    client.Link // to the console
+	host    string      // of the container engine, where the releases are images
 	results []Result
 }
 
@@ -66,6 +70,9 @@ type tour struct {
 // waits, with the console, until its user quits. It leaves no process behind, and no
 // file unless Keep is set.
 func Run(ctx context.Context, o Options) error {
+	if err := checkRuntime(o.Runtime); err != nil {
+		return err
+	}
 	dir, err := os.MkdirTemp("", "fairlead-tour-")
 	if err != nil {
 		return fmt.Errorf("make a directory for the tour: %w", err)
@@ -98,8 +105,12 @@ func (t *tour) stateDir() string { return filepath.Join(t.dir, "state") }
 
 // show is all of the tour that has to end in time. The report is as far as it came.
 func (t *tour) show(ctx context.Context) (Report, error) {
-	tooLong := fairlead.Errorf(fairlead.Unavailable, "tour", "it did not end within %s", limit).WithHint("is the machine busy? The tour wants two cores")
-	limited, cancel := context.WithTimeoutCause(ctx, limit, tooLong)
+	within := limit
+	if t.options.Runtime == Container {
+		within += packing
+	}
+	tooLong := fairlead.Errorf(fairlead.Unavailable, "tour", "it did not end within %s", within).WithHint("is the machine busy? The tour wants two cores")
+	limited, cancel := context.WithTimeoutCause(ctx, within, tooLong)
 	defer cancel()
 	report, err := t.run(limited)
 	if err != nil && context.Cause(limited) != nil {
@@ -133,7 +144,7 @@ func (t *tour) end(ctx context.Context) error {
 	var err error
 	if t.server != nil {
 		t.view.tell("Ending everything.")
-		err = t.server.end(ctx, t.client)
+		err = errors.Join(t.server.end(ctx, t.client), t.leave(ctx))
 	}
 	if t.options.Keep {
 		fmt.Fprintf(t.options.Err, "the state is kept in %s\n", t.stateDir())
@@ -147,9 +158,12 @@ func (t *tour) end(ctx context.Context) error {
 
 // start starts the server, deploys v1 and starts the traffic.
 func (t *tour) start(ctx context.Context) error {
+	if err := t.engine(ctx); err != nil {
+		return err
+	}
 	t.view.say("Starting Fairlead in a temporary directory.")
 	var err error
-	if t.server, err = startServer(t.options.Program, t.dir, t.stateDir()); err != nil {
+	if t.server, err = startServer(t.options.Program, t.dir, t.stateDir(), t.host); err != nil {
 		return err
 	}
 	t.client = client.Local(t.stateDir())

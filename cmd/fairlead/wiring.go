@@ -194,6 +194,6 @@ func runTour(ctx context.Context, o cli.TourOptions, std cli.Std) error {
 		return fmt.Errorf("find this program: %w", err)
 	}
 	return tour.Run(ctx, tour.Options{
-		Program: program, JSON: o.JSON, Keep: o.Keep, Color: o.Color, In: std.In, Out: std.Out, Err: std.Err, Getenv: std.Getenv,
+		Program: program, Runtime: o.Runtime, Engine: o.Engine, JSON: o.JSON, Keep: o.Keep, Color: o.Color, In: std.In, Out: std.Out, Err: std.Err, Getenv: std.Getenv,
 	})
 }

@@ -3,6 +3,7 @@ package container
 import (
 	"context"
 	"debug/elf"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -63,4 +64,17 @@ func RunsInContainers(program string) error {
 		}
 	}
 	return nil
+}
+
+// DiscardLabelled removes every image that has a label of this value, with its names.
+func (e *Engine) DiscardLabelled(ctx context.Context, label, value string) error {
+	found, err := e.api.ImageList(ctx, client.ImageListOptions{All: true, Filters: client.Filters{}.Add("label", label+"="+value)})
+	if err != nil {
+		return e.failed("list images", err)
+	}
+	var failed error
+	for _, image := range found.Items {
+		failed = errors.Join(failed, e.Discard(ctx, fairlead.Digest(image.ID)))
+	}
+	return failed
 }
