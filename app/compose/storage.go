@@ -53,7 +53,7 @@ func (c *carrying) volume(at string, mount types.ServiceVolumeConfig) {
 	c.carried("volumes")
 	begins := "write the size that it needs"
 	if !volume.Fresh {
-		begins += "; what the old one holds has to be copied into STATE/volumes/production/" + c.made.App + "/" + volume.Name
+		begins += "; what the old one holds has to be copied into STATE/volumes/production/" + c.made.App + "/" + volume.Name + "/data, whose owner stays"
 	}
 	c.note(Decide, at, what, "compose sets no size, and "+guessedSize+" was written; it begins empty", begins)
 	c.remark(field+".size", "TODO: choose; compose sets none.")
