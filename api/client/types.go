@@ -163,6 +163,8 @@ type Rollout struct {
 	Weights      []fairlead.Weight `json:"weights"`            // of all steps
 	Weight       fairlead.Weight   `json:"weight"`             // share of the new release now
 	Shifting     bool              `json:"shifting,omitempty"` // Weight is decided, and in force at the gateway in a moment
+	Holding      bool              `json:"holding,omitempty"`  // nobody serves: requests wait while one release takes the place of another
+	Waiting      int               `json:"waiting,omitempty"`  // how many do
 	Verdict      fairlead.Verdict  `json:"verdict"`
 	Evidence     json.RawMessage   `json:"evidence,omitempty"`    // the judge's report
 	LeftSecs     *float64          `json:"leftSeconds,omitempty"` // expected time to the next verdict
@@ -178,7 +180,7 @@ type Rollout struct {
 	Told         []time.Time       `json:"told"`             // when each sentence of the story was
 	Headline     string            `json:"headline"`         // the whole story in one sentence, with its figures
 	Hurt         uint64            `json:"hurt"`             // requests that failed on the new release
-	Strategy     string            `json:"strategy"`         // canary, blueGreen or rolling
+	Strategy     string            `json:"strategy"`         // canary, blueGreen, rolling or replace
 	Policy       fairlead.Strategy `json:"policy"`           // what the release must prove, and when
 	Gates        []Gate            `json:"gates,omitempty"`
 	Can          []string          `json:"can,omitempty"`         // actions that are possible now: pause, resume, abort, rollback

@@ -52,6 +52,9 @@ func rolloutTitle(r client.Rollout, now time.Time, style Style) string {
 
 func traffic(r client.Rollout, style Style) string {
 	row := style.Row().Add(Quiet, "traffic").To(label)
+	if r.Holding {
+		return row.Add(New, "held").Add(Quiet, fmt.Sprintf(": nobody serves, %s requests wait", Count(uint64(max(0, r.Waiting))))).String()
+	}
 	full, rest := style.SplitBar(float64(r.Weight)/float64(fairlead.Whole), barColumns(style))
 	row.Add(New, full).Add(Quiet, rest)
 	row.Add(New, fmt.Sprintf("  new %s", r.Weight))
