@@ -4,7 +4,7 @@ GO       ?= go
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null)
 export CGO_ENABLED = 0
 
-.PHONY: build demo test soak fire browser screenshots engines containers check race size bench bench-judge bench-judge-quick clean
+.PHONY: build demo test soak fire browser screenshots engines containers containers-figures check race size bench bench-judge bench-judge-quick clean
 
 build:
 	$(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/fairlead ./cmd/fairlead
@@ -42,8 +42,14 @@ engines:
 # Everything that needs a real Docker and a real Podman, which the tests start and end
 # themselves; without one of them they fail. Wants root, dockerd and podman. Some ten minutes.
 containers: build
-	FAIRLEAD_ENGINES=1 $(GO) test -count=1 -timeout 15m -p 1 ./workload/container/... ./server ./cli
-	FAIRLEAD_ENGINES=1 $(GO) test -count=1 -timeout 15m -run InContainers ./e2e
+	FAIRLEAD_ENGINES=1 $(GO) test -count=1 -timeout 15m -p 1 \
+		$$(git grep -l container/enginetest -- '*_test.go' ':!e2e' | xargs -n1 dirname | sort -u | sed 's,^,./,')
+	FAIRLEAD_ENGINES=1 FAIRLEAD_ROLLOUTS=5 FAIRLEAD_STARTS=3 $(GO) test -count=1 -timeout 20m -v -run InContainers ./e2e
+
+# The figures of containers: their starts beside docker run, and requests lost in 50 rollouts.
+containers-figures: build
+	FAIRLEAD_ENGINES=1 FAIRLEAD_ROLLOUTS=50 FAIRLEAD_STARTS=25 $(GO) test -count=1 -timeout 60m -v \
+		-run 'InContainers(NoRequestIsLost|AStartIsTimed)' ./e2e
 
 # Format, vet, staticcheck and the architecture.
 check:

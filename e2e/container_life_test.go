@@ -98,7 +98,7 @@ func endsTheDeaf(w *world) {
 
 // tellsOfTheWrongPort: nobody answers where the App file says, and the reason names the port.
 func tellsOfTheWrongPort(w *world) {
-	file := appFile{readiness: "{path: /readyz, interval: 100ms, deadline: 3s}"}
+	file := appFile{readiness: "{path: /readyz, interval: 100ms, deadline: 10s}"}
 	b := behaviour{Version: "v1", Port: "9999"}
 	r := w.exits(1, "deploy", "-f", w.lay(b, w.imaged(b, file, byName)), "--wait")
 	if !strings.Contains(r.out+r.err, "8080") {

@@ -25,9 +25,9 @@ const (
 // large artifact.
 const startWithin = 10 * time.Minute
 
-// measureWithin is how long a start is waited for to tell of its sandbox, which
-// is there before the app begins.
-const measureWithin = 5 * time.Second
+// measureWithin is how long a start is waited for to tell of its sandbox, which takes
+// milliseconds, and of a container as long as its engine does.
+const measureWithin = time.Minute
 
 // startTries is how often an instance is tried before its release counts as one
 // that cannot be started.

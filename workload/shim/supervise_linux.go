@@ -182,7 +182,7 @@ func (s *supervisor) open(plainAllowed bool, secrets workload.Secrets) (err erro
 // startApp begins a run of the app.
 func (s *supervisor) startApp() {
 	s.run++
-	s.running, s.started, s.verdict = true, time.Now(), ""
+	s.running, s.started, s.verdict, s.why = true, time.Now(), "", "it was not running yet"
 	clear(s.failures)
 	if err := s.body.Start(); err != nil {
 		s.log.say("could not start: %v", err)
