@@ -33,6 +33,8 @@ var edges = map[string]string{
 	"workload/local -> workload/shim":                        "a sandbox is a kind of body that a shim keeps",
 	"workload/local -> workload/reach":                       "a sandbox reaches out only by rule",
 	"workload/container -> workload/shim":                    "a container is a kind of body that a shim keeps",
+	"workload/container -> workload/reach":                   "a container reaches out only by rule",
+	"workload/container/testshim -> workload/shim":           "a shim for tests",
 	"workload/shim -> workload/reach":                        "what an instance may reach is checked before it starts",
 	"workload/local/doctor -> workload/shim":                 "an attacker is a job under a shim",
 	"workload/container/doctor -> workload/shim":             "a probe is an instance under a shim",
