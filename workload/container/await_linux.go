@@ -59,6 +59,10 @@ func (b *body) ended(r *run, code int) shim.Event {
 	if !asked && leaving(r.engine.Host) {
 		return b.engineLeft()
 	}
+	if code == exitMemory {
+		b.countMemory()
+		return e
+	}
 	killed := e.Signal == int(syscall.SIGKILL) && !asked
 	found, err := r.engine.api.ContainerInspect(ctx, r.id, client.ContainerInspectOptions{})
 	for tries := 0; killed && tries < 5 && err == nil && !removing(found.Container.State); tries++ {
@@ -72,11 +76,15 @@ func (b *body) ended(r *run, code int) shim.Event {
 	case !asked && (gone(err) || err == nil && removing(found.Container.State)):
 		return b.removed()
 	case err == nil && found.Container.State != nil && found.Container.State.OOMKilled:
-		b.mu.Lock()
-		b.oom++
-		b.mu.Unlock()
+		b.countMemory()
 	}
 	return e
+}
+
+func (b *body) countMemory() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.oom++
 }
 
 func removing(state *container.State) bool {
@@ -86,6 +94,9 @@ func removing(state *container.State) bool {
 // exited is the event of an exit status: one above 128 is that of a signal, which a
 // container's engine tells no other way.
 func exited(code int) shim.Event {
+	if code == exitMemory {
+		return shim.Event{Kind: shim.Exited, Code: -1, Signal: int(syscall.SIGKILL)}
+	}
 	if code > 128 && code < 128+65 {
 		return shim.Event{Kind: shim.Exited, Code: -1, Signal: code - 128}
 	}

@@ -286,6 +286,7 @@ func TestJobs(t *testing.T) {
 func TestFailures(t *testing.T) {
 	eachEngine(t, func(t *testing.T, w world) {
 		t.Run("AContainerRemovedByHandIsMadeAnew", w.removedByHand)
+		t.Run("OneThatTakesTooMuchMemoryIsKilledAndCounted", w.outOfMemory)
 		t.Run("ANameThatIsForeignIsLeftAlone", w.foreignName)
 		t.Run("WhatNoHomeExplainsIsSweptAndNothingElse", w.swept)
 		t.Run("AnEngineThatIsStartedAgainIsComeBackTo", w.engineRestarted)
@@ -306,6 +307,16 @@ func (w world) removedByHand(t *testing.T) {
 	}
 	if log := i.Log(0); !strings.Contains(log, "removed by hand; it starts again") {
 		t.Errorf("the log does not say so: %s", log)
+	}
+}
+
+func (w world) outOfMemory(t *testing.T) {
+	spec := w.spec("one", "hog")
+	spec.Resources.Memory = "32Mi"
+	i := workloadtest.Start(t, openRuntime(t, t.TempDir()), spec, nil)
+	status := i.Await("killed", func(s workload.Status) bool { return s.OOMKills > 0 })
+	if status.LastExit != "out of memory: over its limit of 32Mi" {
+		t.Errorf("it ended with %q: %+v", status.LastExit, status)
 	}
 }
 

@@ -7,6 +7,8 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"strconv"
+	"strings"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -16,12 +18,13 @@ import (
 const (
 	exitNotRunnable = 126
 	exitNotFound    = 127
+	exitMemory      = 191 // of an app that was killed because it was over its memory limit; no signal ends with it
 )
 
 // Init is the first process of a container: it waits until its shim has seen that the
 // container is as it must be, starts the app, hands its signals on, reaps the orphans,
 // and ends as the app does: with its exit status, or 128 and the number of the signal
-// that ended it. args are the app's command.
+// that ended it, or exitMemory. args are the app's command.
 func Init(args []string) int {
 	signals := make(chan os.Signal, 64)
 	signal.Notify(signals)
@@ -72,6 +75,7 @@ func runApp(args []string, signals <-chan os.Signal) int {
 		fmt.Fprintf(os.Stderr, "the command could not be started: %v\n", err)
 		return exitNotRunnable
 	}
+	before := memoryKills()
 	go func() { // ends with the process
 		for s := range signals {
 			if s != syscall.SIGCHLD && s != syscall.SIGURG {
@@ -79,7 +83,31 @@ func runApp(args []string, signals <-chan os.Signal) int {
 			}
 		}
 	}()
-	return reapUntil(app.Pid)
+	code := reapUntil(app.Pid)
+	if code == 128+int(syscall.SIGKILL) && memoryKills() > before {
+		return exitMemory
+	}
+	return code
+}
+
+// memoryKills counts the processes of this container that were killed for memory, as its
+// control group says inside; 0 where that cannot be read. Not every engine tells.
+func memoryKills() int {
+	for _, path := range []string{"/sys/fs/cgroup/memory.events", "/sys/fs/cgroup/memory/memory.oom_control"} {
+		data, err := os.ReadFile(path)
+		if err != nil {
+			continue
+		}
+		for line := range strings.Lines(string(data)) {
+			if fields := strings.Fields(line); len(fields) == 2 && fields[0] == "oom_kill" {
+				n, err := strconv.Atoi(fields[1])
+				if err == nil {
+					return n
+				}
+			}
+		}
+	}
+	return 0
 }
 
 // reapUntil reaps whatever ends, until the process pid does, and returns its exit

@@ -45,6 +45,16 @@ func main() {
 		time.Sleep(time.Hour)
 	case "write": // a file, and says whether it could
 		fmt.Println(os.WriteFile(os.Args[2], []byte("written\n"), 0o644))
+	case "hog": // takes memory without end
+		var all [][]byte
+		for {
+			piece := make([]byte, 1<<20)
+			for n := range piece {
+				piece[n] = 1
+			}
+			all = append(all, piece)
+			fmt.Println("took", len(all), "MiB")
+		}
 	case "flood":
 		line := strings.Repeat("x", 1023)
 		for range 3 << 10 {
