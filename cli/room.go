@@ -39,12 +39,16 @@ refused with this arithmetic.`,
 }
 
 func writeRoom(w io.Writer, r client.Room) error {
-	if err := table(w, [][]string{
+	rows := [][]string{
 		{"", "HAS", "RESERVE", "TAKEN", "FREE"},
 		accountRow("cpu limits", r.CPU, cores),
 		accountRow("memory", r.Memory, room.Bytes),
 		accountRow("storage", r.Storage, room.Bytes),
-	}); err != nil {
+	}
+	if d := r.Images; d != nil {
+		rows = append(rows, []string{"images", room.Bytes(d.Size), "", "", room.Bytes(d.Free)})
+	}
+	if err := table(w, rows); err != nil {
 		return err
 	}
 	for _, note := range roomNotes(r) {
@@ -56,7 +60,7 @@ func writeRoom(w io.Writer, r client.Room) error {
 		_, err := fmt.Fprintln(w, "\nnothing runs")
 		return err
 	}
-	rows := [][]string{{"APP", "ENVIRONMENT", "RELEASE", "INSTANCES", "CPU", "MEMORY", "GPU", "IMAGE", "VOLUMES"}}
+	rows = [][]string{{"APP", "ENVIRONMENT", "RELEASE", "INSTANCES", "CPU", "MEMORY", "GPU", "IMAGE", "VOLUMES"}}
 	for _, p := range r.Taken {
 		rows = append(rows, roomRow(p))
 	}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/fairlead/fairlead"
 	"github.com/fairlead/fairlead/release"
@@ -22,7 +23,7 @@ type rooms struct {
 	engine   *rollout.Engine
 	releases *release.Maker
 	list     func(ctx context.Context) ([]workload.Status, error)
-	look     func() (room.Machine, error)
+	look     func(ctx context.Context) (room.Machine, error)
 	used     func(site fairlead.Site, release int, v fairlead.Volume) int64 // bytes that a volume holds
 	place    func() room.Place                                              // nil where devices are not known
 }
@@ -30,9 +31,31 @@ type rooms struct {
 func (s *control) newRooms() *rooms {
 	return &rooms{
 		engine: s.engine, releases: s.releases, list: s.runtime.List,
-		look: func() (room.Machine, error) { return room.Look(os.DirFS("/"), s.State, "") },
+		look: func(ctx context.Context) (room.Machine, error) {
+			return room.Look(os.DirFS("/"), s.State, s.images.dataRoot(ctx))
+		},
 		used: s.volumes.used, place: s.devices.place,
 	}
+}
+
+// rootWithin bounds the question to an engine where its images are.
+const rootWithin = 2 * time.Second
+
+// dataRoot returns where the engine keeps its images, or nothing while none is used.
+func (i *images) dataRoot(ctx context.Context) string {
+	i.mu.Lock()
+	engine := i.opened
+	i.mu.Unlock()
+	if engine == nil {
+		return ""
+	}
+	ctx, cancel := context.WithTimeout(ctx, rootWithin)
+	defer cancel()
+	about, err := engine.About(ctx)
+	if err != nil {
+		return "" // its disk is not known while it does not answer
+	}
+	return about.Root
 }
 
 // needs reads what instances of releases ask for, each release once.
@@ -100,7 +123,7 @@ type promised struct {
 // promised looks at the machine and at every site.
 func (r *rooms) promised(ctx context.Context) (p promised, err error) {
 	p.needs = needs{releases: r.releases, known: map[string]room.Need{}}
-	if p.machine, err = r.look(); err != nil {
+	if p.machine, err = r.look(ctx); err != nil {
 		return p, err
 	}
 	instances, err := r.list(ctx)

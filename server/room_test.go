@@ -38,7 +38,7 @@ func newLodging(t *testing.T) *lodging {
 	l.rooms = &rooms{
 		engine: engine, releases: &release.Maker{Store: store},
 		list: func(context.Context) ([]workload.Status, error) { return l.alive, nil },
-		look: func() (room.Machine, error) {
+		look: func(context.Context) (room.Machine, error) {
 			return room.Machine{MilliCPU: 4000, Memory: 24 << 30, Reserve: 1 << 30, State: room.Disk{Path: "/state", Size: 100 << 30, Free: 50 << 30}}, nil
 		},
 		used: func(fairlead.Site, int, fairlead.Volume) int64 { return 0 },

@@ -21,6 +21,9 @@ func (r *rooms) Room(ctx context.Context) (client.Room, error) {
 		MilliCPU: p.machine.MilliCPU, Bounded: p.machine.Bounded, State: p.machine.State.Path, Taken: []client.RoomPart{},
 		Unlimited: room.Unlimited(p.plans),
 	}
+	if disk := p.machine.Engine; disk != nil {
+		view.Images = &client.RoomDisk{Path: disk.Path, Size: disk.Size, Free: disk.Free}
+	}
 	for _, plan := range p.plans {
 		parts, err := r.parts(ctx, p, plan)
 		if err != nil {

@@ -43,6 +43,7 @@ type EngineDiagnosis struct {
 	Name     string  `json:"name,omitempty"`    // such as "Docker 20.10.24"
 	API      string  `json:"api,omitempty"`     // version that is spoken
 	Storage  string  `json:"storage,omitempty"` // driver, such as "overlay2"
+	Root     string  `json:"root,omitempty"`    // directory of this machine where it keeps images
 	Cgroups  string  `json:"cgroups,omitempty"` // such as "version 1, cgroupfs"
 	Rootless bool    `json:"rootless"`
 	Seccomp  string  `json:"seccomp,omitempty"` // profile of containers that name none, such as "default"

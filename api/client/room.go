@@ -14,6 +14,7 @@ type Room struct {
 	Storage   Account    `json:"storage"`           // in bytes; taken is what volumes may still fill
 	Bounded   string     `json:"bounded,omitempty"` // by what the memory is bounded, where it is not the machine
 	State     string     `json:"state"`             // the directory whose file system Storage is of
+	Images    *RoomDisk  `json:"images,omitempty"`  // where a container engine keeps images, if that is another file system
 	Taken     []RoomPart `json:"taken"`
 	Unlimited []string   `json:"unlimited,omitempty"` // releases without a memory limit, which count as nothing
 }
@@ -24,6 +25,13 @@ type Account struct {
 	Reserve int64 `json:"reserve,omitempty"` // of Has, not for instances
 	Taken   int64 `json:"taken"`
 	Free    int64 `json:"free"` // negative where more is promised than there is
+}
+
+// RoomDisk is a file system.
+type RoomDisk struct {
+	Path string `json:"path"`
+	Size int64  `json:"size"` // bytes
+	Free int64  `json:"free"`
 }
 
 // RoomPart is what one release at one site takes.

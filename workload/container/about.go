@@ -21,7 +21,7 @@ func (e *Engine) About(ctx context.Context) (workload.EngineDiagnosis, error) {
 		return workload.EngineDiagnosis{}, e.failed("ask the engine", err)
 	}
 	info := result.Info
-	d := workload.EngineDiagnosis{Found: true, Host: e.Host, Name: e.Name, API: e.Version, Storage: info.Driver}
+	d := workload.EngineDiagnosis{Found: true, Host: e.Host, Name: e.Name, API: e.Version, Storage: info.Driver, Root: info.DockerRootDir}
 	if info.CgroupVersion != "" {
 		d.Cgroups = fmt.Sprintf("version %s, %s", info.CgroupVersion, info.CgroupDriver)
 	}
