@@ -44,6 +44,10 @@ func TestAContainerCanUseItsDevicesAndNoOther(t *testing.T) {
 				Mounts: []workload.Mount{{Source: library, Path: "/usr/lib/libcuda.so.1"}}, Env: map[string]string{"CUDA_VISIBLE_DEVICES": "GPU-1"}}}
 			i := workloadtest.Start(t, r, spec, nil)
 			workloadtest.Eventually(t, func() (bool, string) { log := i.Log(0); return strings.Contains(log, want), path + ": " + log })
+			status := i.Await("what was enforced", func(s workload.Status) bool { return len(s.Protections) > 0 })
+			if p := protection(t, status, workload.OwnDevices); !p.Enforced || p.Detail != "only /dev/nvidia0" {
+				t.Errorf("its protections say %+v", p)
+			}
 		}
 	})
 }

@@ -95,6 +95,10 @@ func (b *body) protections(r *run, f facts) []workload.Protection {
 	}
 	enforced, detail := b.ownNetwork(r)
 	add(workload.OwnNetwork, enforced, "", detail)
+	if len(b.recipe.devices) > 0 {
+		enforced, detail := ownDevices(r.main.pid, b.recipe.devices)
+		add(workload.OwnDevices, enforced, "", detail)
+	}
 	return all
 }
 
