@@ -393,7 +393,7 @@ func TestTheReferencePageNamesEveryCommandAndFlag(t *testing.T) {
 			t.Errorf("docs/reference/cli.md does not name %s", cmd.CommandPath())
 		}
 		cmd.LocalNonPersistentFlags().VisitAll(func(f *pflag.Flag) {
-			if f.Name != "help" && !strings.Contains(page, "--"+f.Name) {
+			if f.Name != "help" && !f.Hidden && !strings.Contains(page, "--"+f.Name) {
 				t.Errorf("docs/reference/cli.md does not name --%s of %s", f.Name, cmd.CommandPath())
 			}
 		})

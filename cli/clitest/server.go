@@ -129,6 +129,14 @@ func (s *Server) routes() http.Handler {
 	handle("GET /v1/apps/{app}", s.oneApp)
 	handle("GET /v1/apps/{app}/releases", s.releases)
 	handle("POST /v1/deploy", s.deploy)
+	handle("POST /v1/deploy/progress", func(r *http.Request) (any, error) {
+		deployed, err := s.deploy(r)
+		if err != nil {
+			return nil, err
+		}
+		d := deployed.(client.Deployed)
+		return client.DeployStep{Deployed: &d}, nil
+	})
 	handle("POST /v1/promote", s.promote)
 	handle("GET /v1/rollouts/{id}", s.rollout)
 	handle("POST /v1/sites/{app}/{env}/{action}", s.act)
