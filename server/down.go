@@ -45,16 +45,19 @@ func Down(ctx context.Context, c Config, unrecorded bool) (ended Ended, err erro
 		return ended, err
 	}
 	defer s.runtime.Close()
+	s.images = s.newImages()
+	s.images.host = s.images.usedEngine
+	defer func() { err = errors.Join(err, s.images.close()) }()
 	ended, unread := s.running(ctx)
 	if ended == (Ended{}) {
-		return ended, errors.Join(unread, s.clear(), s.sweepAll(ctx))
+		return ended, errors.Join(unread, s.forgetImages(), s.clear(), s.sweepAll(ctx))
 	}
 	if err := s.beginEnd(ctx); err != nil {
 		return ended, err
 	}
 	s.fleet = fleet{Runtime: s.runtime, devices: s.heldDevices(ctx)}
 	s.keeper = s.newGatewayKeeper()
-	return ended, errors.Join(s.endAll(), s.clear(), s.sweepAll(ctx))
+	return ended, errors.Join(s.endAll(), s.forgetImages(), s.clear(), s.sweepAll(ctx))
 }
 
 // begun reports whether there is a ledger, or was one: a key without it is left where

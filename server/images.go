@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 
 	"github.com/fairlead/fairlead"
 	"github.com/fairlead/fairlead/artifact"
+	"github.com/fairlead/fairlead/internal/atomicfile"
 	"github.com/fairlead/fairlead/release"
 	"github.com/fairlead/fairlead/workload"
 	"github.com/fairlead/fairlead/workload/container"
@@ -83,9 +85,24 @@ func (i *images) engine(ctx context.Context) (*container.Engine, error) {
 		if err != nil {
 			return nil, err
 		}
+		if err := atomicfile.Write(i.noted(), []byte(engine.Host+"\n"), 0o600); err != nil {
+			return nil, errors.Join(err, engine.Close())
+		}
 		i.opened = engine
 	}
 	return i.opened, nil
+}
+
+// noted is where it is noted which engine has what is ours, for who ends it later.
+func (i *images) noted() string { return filepath.Join(i.state, "engine") }
+
+// usedEngine returns where the engine listens that has what is ours.
+func (i *images) usedEngine() string {
+	noted, err := os.ReadFile(i.noted())
+	if err != nil {
+		return i.host()
+	}
+	return strings.TrimSpace(string(noted))
 }
 
 // close ends what is under way and the connection to the engine, if there is one.
@@ -187,8 +204,11 @@ func (i *images) fetched(ctx context.Context, engine *container.Engine, m releas
 		return made{Image: held}, nil
 	}
 	digest, err := i.pull(ctx, engine, m, name, has)
-	if err != nil && has && fairlead.CodeOf(err) == fairlead.Unavailable && ctx.Err() == nil {
+	if err != nil && has && ctx.Err() == nil && (engine.Podman() || fairlead.CodeOf(err) == fairlead.Unavailable) {
 		m.Tell(fairlead.Progress{Note: fmt.Sprintf("%v; the image that this machine has by that name is taken", err)})
+		if engine.Podman() { // it gives what was built here a registry's name too
+			return made{Image: held}, nil
+		}
 		return made{Image: held, pinned: held.PinnedIn(repository)}, nil
 	}
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/fairlead/fairlead"
 	"github.com/fairlead/fairlead/workload/container"
@@ -104,20 +105,30 @@ func (i *images) restore(ctx context.Context, engine *container.Engine, r fairle
 	return nil
 }
 
-// sweep takes our names from images in the engine that no release has. Without a
-// release in containers no engine is asked.
+// sweep takes our names from images in the engine that none of the releases has.
+// Without a release in containers no engine is asked.
 func (i *images) sweep(ctx context.Context, releases []fairlead.Release) error {
-	needed := map[string]bool{}
+	return i.untag(ctx, releases, false)
+}
+
+// forget takes all our names from images in the engine: a release that starts again
+// brings its image back, from its registry or the content store.
+func (i *images) forget(ctx context.Context, releases []fairlead.Release) error {
+	return i.untag(ctx, releases, true)
+}
+
+func (i *images) untag(ctx context.Context, releases []fairlead.Release, all bool) error {
 	owner, err := container.Owner(i.state)
 	if err != nil {
 		return err
 	}
+	contained, needed := false, map[string]bool{}
 	for _, r := range releases {
 		if r.Content.Image != nil {
-			needed[keepName(r.App, r.Number, owner)] = true
+			contained, needed[keepName(r.App, r.Number, owner)] = true, !all
 		}
 	}
-	if len(needed) == 0 {
+	if !contained {
 		return nil
 	}
 	engine, err := i.engine(ctx)
@@ -134,6 +145,36 @@ func (i *images) sweep(ctx context.Context, releases []fairlead.Release) error {
 				return err
 			}
 		}
+	}
+	return nil
+}
+
+// sweepImages is images.sweep beside everything else: an engine may be slow or away.
+func (s *control) sweepImages(ctx context.Context) {
+	releases, err := s.allReleases(ctx)
+	if err == nil {
+		err = s.images.sweep(ctx, releases)
+	}
+	if err != nil && ctx.Err() == nil {
+		s.Log.Warn("images that no release has were not looked for; the next start looks again", "error", err)
+	}
+}
+
+// forgetImages is images.forget, for the end of everything. What an engine that is
+// away keeps is named by our prefix.
+func (s *control) forgetImages() error {
+	if s.store == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	releases, err := s.allReleases(ctx)
+	if err != nil {
+		return err
+	}
+	if err := s.images.forget(ctx, releases); err != nil {
+		return fairlead.Errorf(fairlead.Unavailable, "remove the names of images", "%w", err).
+			WithHint("they begin with %s: docker image ls '%s*'", keepPrefix, keepPrefix)
 	}
 	return nil
 }

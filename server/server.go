@@ -209,6 +209,7 @@ func (s *control) serve(ctx context.Context, listeners []net.Listener) error {
 	loops.Go(func() { s.volumes.run(work) })
 	loops.Go(func() { s.devices.run(work) })
 	loops.Go(func() { watchClock(work, s.clock, s.Log) })
+	loops.Go(func() { s.sweepImages(work) })
 	for _, l := range listeners {
 		servers.Go(func() { failed <- httpServer.Serve(l) })
 	}
@@ -220,7 +221,7 @@ func (s *control) serve(ctx context.Context, listeners []net.Listener) error {
 	endWork()
 	loops.Wait()
 	if all {
-		err = errors.Join(err, s.endAll())
+		err = errors.Join(err, s.endAll(), s.forgetImages())
 	}
 	closeErr := shut(httpServer, endStreams, endCalls)
 	servers.Wait()

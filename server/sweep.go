@@ -53,17 +53,27 @@ func sweepDir(dir string) error {
 
 // releasedTrees returns the trees of all releases.
 func (s *control) releasedTrees(ctx context.Context) (map[fairlead.Digest]bool, error) {
+	releases, err := s.allReleases(ctx)
+	trees := map[fairlead.Digest]bool{}
+	for _, r := range releases {
+		trees[r.Content.Artifact] = true
+	}
+	return trees, err
+}
+
+// allReleases returns the releases of all apps.
+func (s *control) allReleases(ctx context.Context) ([]fairlead.Release, error) {
 	rows, err := s.store.Rows(ctx, fairlead.ReleaseRow, "")
 	if err != nil {
 		return nil, err
 	}
-	trees := map[fairlead.Digest]bool{}
+	var all []fairlead.Release
 	for _, row := range rows {
 		var r fairlead.Release
 		if err := json.Unmarshal(row.Value, &r); err != nil {
 			return nil, fairlead.Errorf(fairlead.Corrupt, "read release "+row.Key, "%w", err).WithHint("run: fairlead ledger verify")
 		}
-		trees[r.Content.Artifact] = true
+		all = append(all, r)
 	}
-	return trees, nil
+	return all, nil
 }

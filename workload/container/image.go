@@ -125,8 +125,12 @@ func (i Image) RunsHere() error {
 func here() string { return "linux/" + runtime.GOARCH }
 
 // PinnedIn returns the image's name by digest in a repository, or nothing where the
-// engine has it from elsewhere.
+// engine has it from elsewhere. Under "localhost/" Podman keeps what is of this
+// machine.
 func (i Image) PinnedIn(repository string) string {
+	if strings.HasPrefix(repository, "localhost/") {
+		return ""
+	}
 	for _, pinned := range i.Pinned {
 		if strings.HasPrefix(pinned, familiar(repository)+"@") {
 			return pinned

@@ -1,0 +1,260 @@
+package server
+
+import (
+	"context"
+	"encoding/base64"
+	"io"
+	"log"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-containerregistry/pkg/registry"
+
+	"github.com/fairlead/fairlead"
+	"github.com/fairlead/fairlead/artifact"
+	"github.com/fairlead/fairlead/release"
+	"github.com/fairlead/fairlead/workload/container/enginetest"
+)
+
+// yard is a place in which images are resolved: a real engine, a registry and a
+// content store.
+type yard struct {
+	*testing.T
+	*images
+	real     *enginetest.Engine
+	registry string
+	notes    []string
+}
+
+func newYard(t *testing.T, name string) *yard {
+	real := enginetest.Start(t, name)
+	served := httptest.NewServer(registry.New(registry.Logger(log.New(io.Discard, "", 0))))
+	t.Cleanup(served.Close)
+	trees, err := artifact.Open(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	i := &images{
+		host: func() string { return real.Host }, state: t.TempDir(), scratch: t.TempDir(), trees: trees,
+		reveal: func(context.Context, string, string) ([]byte, error) { return []byte("ada:lovelace"), nil },
+		getenv: func(string) string { return "/nonexistent" }, pulls: newPulls(),
+		known: func(context.Context, string, fairlead.Digest) fairlead.Digest { return "" },
+	}
+	t.Cleanup(func() {
+		if err := i.close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return &yard{T: t, images: i, real: real, registry: strings.TrimPrefix(served.URL, "http://")}
+}
+
+// write makes a directory of files.
+func (y *yard) write(files map[string]string) string {
+	y.Helper()
+	dir := y.TempDir()
+	for name, content := range files {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o755); err != nil {
+			y.Fatal(err)
+		}
+	}
+	return dir
+}
+
+const dockerfile = "FROM scratch\nWORKDIR /srv\nCOPY prompt.txt /srv/\nEXPOSE 9000\nENTRYPOINT [\"/srv/app\"]\n"
+
+// build has the engine build an image with a prompt, by a name.
+func (y *yard) build(name, prompt string) {
+	y.Helper()
+	y.real.Build(y, name, y.write(map[string]string{"Dockerfile": dockerfile, "prompt.txt": prompt}))
+}
+
+// push builds an image and puts it into the registry, and takes it from the engine.
+func (y *yard) push(repository, tag, prompt string) string {
+	y.Helper()
+	name := y.registry + "/" + repository
+	y.build(name+":"+tag, prompt)
+	r, err := http.NewRequest(http.MethodPost, "http://engine/v1.40/images/"+name+"/push?tag="+tag, nil)
+	if err != nil {
+		y.Fatal(err)
+	}
+	r.Header.Set("X-Registry-Auth", base64.URLEncoding.EncodeToString([]byte("{}")))
+	answer, err := y.real.Client().Do(r)
+	if err != nil {
+		y.Fatal(err)
+	}
+	defer answer.Body.Close()
+	if said, err := io.ReadAll(answer.Body); err != nil || strings.Contains(string(said), "errorDetail") || answer.StatusCode != http.StatusOK {
+		y.Fatalf("push %s: %v %s", name, err, said)
+	}
+	y.lose(name + ":" + tag)
+	return name + ":" + tag
+}
+
+// lose takes an image from the engine.
+func (y *yard) lose(name string) {
+	y.Helper()
+	if err := y.real.Try(http.MethodDelete, "/images/"+name+"?force=1", nil, nil); err != nil {
+		y.Fatal(err)
+	}
+}
+
+// make resolves an artifact and returns what a release of it holds.
+func (y *yard) make(a fairlead.Artifact, tree fairlead.Digest) release.Imaged {
+	y.Helper()
+	y.notes = nil
+	imaged, err := y.resolve(y.Context(), y.making(a, tree))
+	if err != nil {
+		y.Fatal(err)
+	}
+	return imaged
+}
+
+func (y *yard) making(a fairlead.Artifact, tree fairlead.Digest) release.Making {
+	return release.Making{
+		App:  fairlead.App{Metadata: fairlead.Metadata{Name: "triage"}, Spec: fairlead.AppSpec{Artifact: a, Prompt: []string{"prompt.txt"}}},
+		Tree: tree, Env: "production",
+		Tell: func(p fairlead.Progress) {
+			if p.Note != "" {
+				y.notes = append(y.notes, p.Note)
+			}
+		},
+	}
+}
+
+func (y *yard) released(i release.Imaged, number int) fairlead.Release {
+	return fairlead.Release{App: "triage", Number: number, Content: fairlead.Content{Artifact: i.Tree, Image: &i.Image}, Kept: i.Kept}
+}
+
+// files are the paths in a release's tree.
+func (y *yard) files(i release.Imaged) []string {
+	y.Helper()
+	m, err := y.trees.Manifest(i.Tree)
+	if err != nil {
+		y.Fatal(err)
+	}
+	var names []string
+	for _, f := range m.Files {
+		names = append(names, f.Path)
+	}
+	return names
+}
+
+func eachYard(t *testing.T, test func(y *yard)) {
+	for _, name := range enginetest.Names {
+		t.Run(name, func(t *testing.T) { test(newYard(t, name)) })
+	}
+}
+
+func TestATagIsPinnedAndOneThatMovedIsAnotherImage(t *testing.T) {
+	eachYard(t, func(y *yard) {
+		name := y.push("team/triage", "1", "one")
+		first := y.make(fairlead.Artifact{Image: name}, "")
+		if first.Image.Reference != name || !strings.HasPrefix(first.Image.Pinned, y.registry+"/team/triage@sha256:") || first.Port != 9000 || first.Kept != "" {
+			y.Errorf("%+v", first)
+		}
+		if files := y.files(first); !slices.Equal(files, []string{imageFile, "prompt.txt"}) {
+			y.Errorf("the release shows %v", files)
+		}
+		if again := y.make(fairlead.Artifact{Image: name}, ""); again.Tree != first.Tree || again.Image.Pinned != first.Image.Pinned {
+			y.Errorf("the same tag: %+v, was %+v", again, first)
+		}
+		if err := y.keep(y.Context(), y.released(first, 1)); err != nil {
+			y.Fatal(err)
+		}
+		y.push("team/triage", "1", "two")
+		moved := y.make(fairlead.Artifact{Image: name}, "")
+		if moved.Image.ID == first.Image.ID || moved.Image.Pinned == first.Image.Pinned || moved.Tree == first.Tree {
+			y.Errorf("the tag moved: %+v, was %+v", moved.Image, first.Image)
+		}
+		if exact := y.make(fairlead.Artifact{Image: first.Image.Pinned}, ""); exact.Image.ID != first.Image.ID {
+			y.Errorf("by digest: %+v, want %+v", exact.Image, first.Image)
+		}
+	})
+}
+
+func TestAnImageThatTheEngineLostComesBackFromItsRegistryOrTheContentStore(t *testing.T) {
+	eachYard(t, func(y *yard) {
+		y.build("localhost/mine:1", "mine")
+		local := y.make(fairlead.Artifact{Image: "localhost/mine:1"}, "")
+		if local.Image.Pinned != "" || local.Kept == "" {
+			y.Errorf("an image of this machine: %+v", local)
+		}
+		pulled := y.make(fairlead.Artifact{Image: y.push("team/triage", "1", "pulled")}, "")
+		tree, _, err := y.trees.PutTree(y.Context(), y.write(map[string]string{"Dockerfile": dockerfile, "prompt.txt": "built"}))
+		if err != nil {
+			y.Fatal(err)
+		}
+		built := y.make(fairlead.Artifact{Dockerfile: "Dockerfile"}, tree)
+		if built.Image.BuildLog == "" || built.Kept == "" {
+			y.Errorf("a built image: %+v", built)
+		}
+		saved := filepath.Join(y.TempDir(), "image.tar")
+		y.real.Save(y, "localhost/mine:1", saved)
+		archive, _, err := y.trees.PutTree(y.Context(), filepath.Dir(saved))
+		if err != nil {
+			y.Fatal(err)
+		}
+		loaded := y.make(fairlead.Artifact{Archive: "image.tar"}, archive)
+		if loaded.Image.ID != local.Image.ID {
+			y.Errorf("an archive of %s holds %s", local.Image.ID, loaded.Image.ID)
+		}
+		var all []fairlead.Release
+		for n, imaged := range []release.Imaged{local, pulled, built, loaded} {
+			r := y.released(imaged, n+1)
+			all = append(all, r)
+			if err := y.keep(y.Context(), r); err != nil {
+				y.Fatal(err)
+			}
+		}
+		if err := y.forget(y.Context(), all); err != nil {
+			y.Fatal(err)
+		}
+		var left []struct{ RepoTags []string }
+		y.real.Ask(y, http.MethodGet, "/images/json", nil, &left)
+		for _, image := range left {
+			if slices.ContainsFunc(image.RepoTags, func(name string) bool { return strings.HasPrefix(name, keepPrefix) }) {
+				y.Errorf("%v is left", image.RepoTags)
+			}
+		}
+		for _, r := range all {
+			_ = y.real.Try(http.MethodDelete, "/images/"+string(r.Content.Image.ID)+"?force=1", nil, nil) // it may be gone
+			where, err := y.place(y.Context(), r, "production")
+			if err != nil || where.image.ID != r.Content.Image.ID {
+				y.Errorf("%s of %s: %+v, %v", r.Name(), r.Content.Image.Reference, where, err)
+			}
+		}
+	})
+}
+
+func TestAFileThatTheImageLacksAndABuildThatFailsAreRefused(t *testing.T) {
+	eachYard(t, func(y *yard) {
+		y.build("localhost/mine:1", "mine")
+		m := y.making(fairlead.Artifact{Image: "localhost/mine:1"}, "")
+		m.App.Spec.Prompt = []string{"none.txt"}
+		if _, err := y.resolve(y.Context(), m); fairlead.CodeOf(err) != fairlead.Invalid || !strings.Contains(err.Error(), "none.txt") {
+			y.Errorf("%v", err)
+		}
+		tree, _, err := y.trees.PutTree(y.Context(), y.write(map[string]string{"Dockerfile": "FROM scratch\nCOPY none /none\n"}))
+		if err != nil {
+			y.Fatal(err)
+		}
+		_, err = y.resolve(y.Context(), y.making(fairlead.Artifact{Dockerfile: "Dockerfile"}, tree))
+		if fairlead.CodeOf(err) != fairlead.Invalid || !strings.Contains(err.Error(), "the end of its log") {
+			y.Errorf("%v", err)
+		}
+	})
+}
+
+func TestWithoutAnEngineADeployOfAnImageSaysHowToGetOne(t *testing.T) {
+	i := &images{host: func() string { return "" }, pulls: newPulls()}
+	defer i.close()
+	_, err := i.resolve(t.Context(), release.Making{App: fairlead.App{Spec: fairlead.AppSpec{Artifact: fairlead.Artifact{Image: "triage:1"}}}})
+	if fairlead.CodeOf(err) != fairlead.Unavailable || !strings.Contains(fairlead.HintOf(err), "apt-get install") {
+		t.Errorf("%v, hint %q", err, fairlead.HintOf(err))
+	}
+}
