@@ -181,10 +181,10 @@ func (b *body) prepare(plan shim.Plan) error {
 		return err
 	}
 	b.gate = filepath.Join(b.home, "gate")
-	if err := unix.Mkfifo(b.gate, 0o444); err != nil && !errors.Is(err, unix.EEXIST) {
+	if err := unix.Mkfifo(b.gate, 0o644); err != nil && !errors.Is(err, unix.EEXIST) {
 		return err
 	}
-	if err := os.Chmod(b.gate, 0o444); err != nil { // past the umask
+	if err := os.Chmod(b.gate, 0o644); err != nil { // past the umask
 		return err
 	}
 	own := []mount.Mount{bind(program, insideInit, true), bind(b.gate, insideGate, true)}
