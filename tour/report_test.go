@@ -62,7 +62,7 @@ func TestTheJSONReportIsOneObjectWithTheDocumentedNames(t *testing.T) {
 }
 
 func TestTheAppFileOfTheTourIsValidAndLoosensNothing(t *testing.T) {
-	a, err := app.Parse("tour.yaml", []byte(strings.Replace(appFile, "%s", "v1", 1)))
+	a, err := app.Parse("tour.yaml", []byte(strings.Replace(appFile, "%s", "{directory: ./v1}", 1)))
 	if err != nil {
 		t.Fatal(err)
 	}
