@@ -56,9 +56,9 @@ func TestASiteHasItsOwnInstancesThatHaveNotExited(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	state.Rollout = nil
+	state.Rollout, state.Live.Stable = nil, 0 // so that no release is looked up
 	here := state.Live.Site
-	site, err := (&server{Config: Config{Now: func() time.Time { return s.now }, Seen: &rollout.Seen{}}}).viewSite(t.Context(), state, []workload.Status{
+	site, err := (&server{Config: Config{Now: func() time.Time { return s.now }, Seen: &rollout.Seen{}, Volumes: noVolumes{}}}).viewSite(t.Context(), state, []workload.Status{
 		{ID: "ours", Site: here, State: workload.Ready}, {ID: "gone", Site: here, State: workload.Exited},
 		{ID: "another's", Site: fairlead.Site{App: here.App, Env: "staging"}, State: workload.Ready},
 	})

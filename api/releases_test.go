@@ -11,9 +11,9 @@ import (
 	"github.com/fairlead/fairlead"
 )
 
-func TestALookAtAnAppReadsNoReleaseButItsNewest(t *testing.T) {
+func TestALookAtAnAppReadsNoReleaseButItsNewestAndThoseWithTraffic(t *testing.T) {
 	s := newScene(t)
-	s.commit("test", fairlead.Row{Kind: fairlead.ReleaseRow, Key: fairlead.ReleaseKey("triage", 1), Value: []byte(`"not a release"`)})
+	s.commit("test", fairlead.Row{Kind: fairlead.ReleaseRow, Key: fairlead.ReleaseKey("triage", 0), Value: []byte(`"not a release"`)})
 	for _, path := range []string{"/v1/apps", "/v1/apps/triage", "/v1/apps/triage/releases?limit=1"} {
 		if w := ask(s.api, http.MethodGet, path, nil); w.Code != http.StatusOK {
 			t.Errorf("%s reads a release that it does not need: status %d: %s", path, w.Code, w.Body)

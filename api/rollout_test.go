@@ -69,7 +69,7 @@ func newScene(t testing.TB) *scene {
 		s.commit("release.created", fairlead.Row{Kind: fairlead.ReleaseRow, Key: fairlead.ReleaseKey("triage", number), Value: value})
 	}
 	c := testConfig(fairlead.Operator)
-	c.Engine, c.Releases, c.Instances, c.Record, c.Ledger = engine, &release.Maker{Store: store}, noInstances{}, store, store
+	c.Engine, c.Releases, c.Instances, c.Volumes, c.Record, c.Ledger = engine, &release.Maker{Store: store}, noInstances{}, noVolumes{}, store, store
 	c.Seen = &rollout.Seen{}
 	c.Deployments = turning{engine: engine}
 	c.Gates = &readiness.Gates{Store: store, Signer: signer, Log: slog.New(slog.DiscardHandler)}
@@ -282,3 +282,8 @@ func TestTheRecordOfARolloutShowsTheEvidenceThatItHad(t *testing.T) {
 		t.Errorf("after newer evidence the record shows %+v, want entry %d", g, had)
 	}
 }
+
+// noVolumes are those of a machine on which no app has one.
+type noVolumes struct{ Volumes }
+
+func (noVolumes) Over(context.Context, fairlead.Site) ([]client.Volume, error) { return nil, nil }

@@ -26,7 +26,7 @@ type told struct {
 	Version  string                  `json:"version"` // of the program
 	Shift    *shifted                `json:"shift"`
 	Loosened []string                `json:"loosened"` // what a release's containers may do beyond the default
-	Detail   json.RawMessage         `json:"detail"` // of an intent
+	Detail   json.RawMessage         `json:"detail"`   // of an intent
 }
 
 type shifted struct {

@@ -128,9 +128,9 @@ func (v *volumes) declare(ctx context.Context, id volume.ID, declared fairlead.V
 		return err
 	}
 	after := volumeRecord{Volume: declared, Release: number, Over: before.Over}
-	text := fmt.Sprintf("volume %s of %s is made, seen at %s", id.Name, declared.Size, declared.Path)
+	text := fmt.Sprintf("volume %s of %s is made; the app sees it at %s", id.Name, declared.Size, declared.Path)
 	if known {
-		text = fmt.Sprintf("volume %s is now of %s, seen at %s", id.Name, declared.Size, declared.Path)
+		text = fmt.Sprintf("volume %s is now of %s; the app sees it at %s", id.Name, declared.Size, declared.Path)
 	}
 	return v.record(ctx, "volume.declared", self, id, after, map[string]any{"text": text, "volume": declared, "release": fmt.Sprintf("%s@%d", id.App, number)})
 }

@@ -118,7 +118,7 @@ type Site struct {
 	Traffic   *Traffic          `json:"traffic,omitempty"`
 	Loosened  []Loosened        `json:"loosened,omitempty"` // releases with traffic, or on their way to it, whose containers may do more than the default
 	Over      []Volume          `json:"over,omitempty"`     // volumes that hold more than their size
-	Needs     string            `json:"needs,omitempty"` // what a person must do, and who, such as "an operator must resume or abort: inconclusive"; empty when nobody must act
+	Needs     string            `json:"needs,omitempty"`    // what a person must do, and who, such as "an operator must resume or abort: inconclusive"; empty when nobody must act
 }
 
 // Loosened is what a release's containers may do beyond the default.
