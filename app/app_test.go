@@ -181,23 +181,6 @@ func TestAnErrorListsAtMostTenProblems(t *testing.T) {
 	}
 }
 
-func TestQuantities(t *testing.T) {
-	cpu := map[string]int64{"500m": 500, "2": 2000, "0.5": 500, "1.25": 1250, "1m": 1,
-		"": 0, "0": 0, "0m": 0, "-1": 0, "1.5m": 0, "2 ": 0, "1e3": 0, "0x1": 0, "0.0001": 0}
-	for text, want := range cpu {
-		if got, err := app.ParseCPU(text); got != want || (err == nil) != (want > 0) {
-			t.Errorf("ParseCPU(%q) = %d, %v; want %d", text, got, err, want)
-		}
-	}
-	memory := map[string]int64{"256Mi": 256 << 20, "1.5Gi": 3 << 29, "1000": 1000, "2k": 2000, "1M": 1e6, "1Ti": 1 << 40,
-		"": 0, "0": 0, "1GB": 0, "Mi": 0, "-1Mi": 0, "999999999999999Ti": 0, "1e9": 0, "1 Gi": 0}
-	for text, want := range memory {
-		if got, err := app.ParseMemory(text); got != want || (err == nil) != (want > 0) {
-			t.Errorf("ParseMemory(%q) = %d, %v; want %d", text, got, err, want)
-		}
-	}
-}
-
 func FuzzParse(f *testing.F) {
 	for _, name := range []string{"ten-lines.yaml", "full.yaml"} {
 		f.Add(read(f, name))

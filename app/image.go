@@ -23,7 +23,6 @@ const (
 )
 
 var (
-	imageForm    = regexp.MustCompile(imagePattern)
 	registryOnly = regexp.MustCompile(`^` + registryForm + `$`)
 	namePartForm = regexp.MustCompile(`^` + namePart + `$`)
 	tagOnly      = regexp.MustCompile(`^` + tagForm + `$`)

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/fairlead/fairlead"
+	"github.com/fairlead/fairlead/internal/quantity"
 	"github.com/fairlead/fairlead/internal/strictyaml"
 )
 
@@ -111,8 +112,8 @@ func (c *checking) prefix(field, p string) {
 
 func (c *checking) resources(r fairlead.Resources) {
 	if r.CPU != "" && cpuForm.MatchString(r.CPU) {
-		if _, err := ParseCPU(r.CPU); err != nil {
-			c.problem("spec.resources.cpu", "%v", err)
+		if _, ok := quantity.ParseCPU(r.CPU); !ok {
+			c.problem("spec.resources.cpu", "%q is not an amount of CPU above 0 such as \"500m\" or \"2\"", clip(r.CPU))
 		}
 	}
 	c.amount("spec.resources.memory", r.Memory, "memory")
@@ -135,7 +136,7 @@ func (c *checking) amount(field, amount, of string) {
 	if !memoryForm.MatchString(amount) {
 		return // the field's own rule has said so
 	}
-	if _, err := ParseMemory(amount); err != nil {
+	if _, ok := quantity.ParseBytes(amount); !ok {
 		c.problem(field, "%q is not an amount of %s such as \"256Mi\" or \"2Gi\"", clip(amount), of)
 	}
 }

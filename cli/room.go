@@ -9,7 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/fairlead/fairlead/api/client"
-	"github.com/fairlead/fairlead/workload/room"
+	"github.com/fairlead/fairlead/internal/quantity"
 )
 
 func (inv *invocation) room() *cobra.Command {
@@ -41,12 +41,12 @@ refused with this arithmetic.`,
 func writeRoom(w io.Writer, r client.Room) error {
 	rows := [][]string{
 		{"", "HAS", "RESERVE", "TAKEN", "FREE"},
-		accountRow("cpu limits", r.CPU, cores),
-		accountRow("memory", r.Memory, room.Bytes),
-		accountRow("storage", r.Storage, room.Bytes),
+		accountRow("cpu limits", r.CPU, quantity.CPU),
+		accountRow("memory", r.Memory, quantity.Bytes),
+		accountRow("storage", r.Storage, quantity.Bytes),
 	}
 	if d := r.Images; d != nil {
-		rows = append(rows, []string{"images", room.Bytes(d.Size), "", "", room.Bytes(d.Free)})
+		rows = append(rows, []string{"images", quantity.Bytes(d.Size), "", "", quantity.Bytes(d.Free)})
 	}
 	if err := table(w, rows); err != nil {
 		return err
@@ -85,7 +85,7 @@ func accountRow(name string, a client.Account, text func(int64) string) []string
 func roomNotes(r client.Room) []string {
 	var notes []string
 	if r.MilliCPU > 0 {
-		notes = append(notes, fmt.Sprintf("the machine has %s cores; all CPU limits together may be %d times that", cores(r.MilliCPU), r.CPU.Has/r.MilliCPU))
+		notes = append(notes, fmt.Sprintf("the machine has %s cores; all CPU limits together may be %d times that", quantity.CPU(r.MilliCPU), r.CPU.Has/r.MilliCPU))
 	}
 	if r.Bounded != "" {
 		notes = append(notes, "memory is bounded by the "+r.Bounded)
@@ -103,21 +103,21 @@ func roomRow(p client.RoomPart) []string {
 	}
 	cpu, memory, image := "no limit", "no limit", ""
 	if p.MilliCPU > 0 {
-		cpu = cores(p.MilliCPU)
+		cpu = quantity.CPU(p.MilliCPU)
 	}
 	if p.Memory > 0 {
-		memory = room.Bytes(p.Memory)
+		memory = quantity.Bytes(p.Memory)
 	}
 	if p.ImageSize > 0 {
-		image = room.Bytes(p.ImageSize)
+		image = quantity.Bytes(p.ImageSize)
 	}
 	var volumes []string
 	for _, v := range p.Volumes {
 		size := "no limit"
 		if v.Size > 0 {
-			size = room.Bytes(v.Size)
+			size = quantity.Bytes(v.Size)
 		}
-		volumes = append(volumes, fmt.Sprintf("%s %s of %s", v.Name, room.Bytes(v.Used), size))
+		volumes = append(volumes, fmt.Sprintf("%s %s of %s", v.Name, quantity.Bytes(v.Used), size))
 	}
 	return []string{p.App, p.Env, fmt.Sprintf("%s@%d", p.App, p.Release), instances, cpu, memory, p.GPU, image, strings.Join(volumes, ", ")}
 }
@@ -138,9 +138,4 @@ func withoutEmpty(rows [][]string) [][]string {
 		}
 	}
 	return kept
-}
-
-// cores writes thousandths of a core.
-func cores(milli int64) string {
-	return strconv.FormatFloat(float64(milli)/1000, 'f', -1, 64)
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/fairlead/fairlead"
+	"github.com/fairlead/fairlead/internal/quantity"
 	"github.com/fairlead/fairlead/release"
 	"github.com/fairlead/fairlead/rollout"
 	"github.com/fairlead/fairlead/workload"
@@ -165,7 +166,7 @@ func (r *rooms) volumes(ctx context.Context, live rollout.Live) ([]room.Volume, 
 	}
 	var all []room.Volume
 	for _, v := range rel.Content.Volumes {
-		size, _ := workload.ParseBytes(v.Size) // as the file was checked
+		size, _ := quantity.ParseBytes(v.Size) // as the file was checked
 		all = append(all, room.Volume{Name: v.Name, Size: size, Used: r.used(live.Site, live.Stable, v)})
 	}
 	return all, nil
@@ -207,7 +208,7 @@ func (r *rooms) fit(ctx context.Context, p promised, w wish) (room.Answer, error
 // undeclared returns the bytes of volumes that a site has not declared before.
 func undeclared(before []room.Volume, volumes []fairlead.Volume) (bytes int64) {
 	for _, v := range volumes {
-		size, _ := workload.ParseBytes(v.Size)
+		size, _ := quantity.ParseBytes(v.Size)
 		for _, b := range before {
 			if b.Name == v.Name && !v.Fresh {
 				size -= b.Size

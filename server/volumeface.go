@@ -10,7 +10,7 @@ import (
 	"github.com/fairlead/fairlead"
 	"github.com/fairlead/fairlead/api/client"
 	"github.com/fairlead/fairlead/internal/figures"
-	"github.com/fairlead/fairlead/workload"
+	"github.com/fairlead/fairlead/internal/quantity"
 	"github.com/fairlead/fairlead/workload/volume"
 )
 
@@ -63,7 +63,7 @@ func (v *volumes) Over(ctx context.Context, site fairlead.Site) ([]client.Volume
 		if !r.Over {
 			continue
 		}
-		size, _ := workload.ParseBytes(r.Size)
+		size, _ := quantity.ParseBytes(r.Size)
 		held := v.largest(volume.ID{Env: site.Env, App: site.App, Name: r.Name})
 		all = append(all, client.Volume{
 			App: site.App, Env: site.Env, Name: r.Name, Path: r.Path, Size: size, Used: held.bytes, Measured: held.at, Over: true, Shared: r.Shared,
@@ -85,7 +85,7 @@ func (v *volumes) view(ctx context.Context, live map[fairlead.Site][]int, id vol
 	if held := v.held(part{id, volume.Shared}); !r.Fresh || held.bytes > 0 {
 		releases = append(releases, volume.Shared)
 	}
-	size, _ := workload.ParseBytes(r.Size)
+	size, _ := quantity.ParseBytes(r.Size)
 	var parts []client.Volume
 	for _, release := range releases {
 		held := v.held(part{id, release})
@@ -181,6 +181,10 @@ func (v *volumes) removable(ctx context.Context, op string, id volume.ID) error 
 	if err != nil || len(users) == 0 {
 		return err
 	}
-	return fairlead.Errorf(fairlead.Conflict, op, "%s, which is live there, has it", strings.Join(users, " and ")).
+	has := "which is live there, has it"
+	if len(users) > 1 {
+		has = "which are live there, have it"
+	}
+	return fairlead.Errorf(fairlead.Conflict, op, "%s, %s", strings.Join(users, " and "), has).
 		WithHint("first release without it under spec.volumes")
 }

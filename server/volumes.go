@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/fairlead/fairlead"
+	"github.com/fairlead/fairlead/internal/quantity"
 	"github.com/fairlead/fairlead/rollout"
 	"github.com/fairlead/fairlead/store/sqlite"
 	"github.com/fairlead/fairlead/workload"
@@ -98,7 +99,7 @@ func (v *volumes) prepare(ctx context.Context, r fairlead.Release, env string, i
 		if err != nil {
 			return nil, err
 		}
-		size, _ := workload.ParseBytes(declared.Size) // the file was checked
+		size, _ := quantity.ParseBytes(declared.Size) // the file was checked
 		all = append(all, workload.Volume{Name: declared.Name, Source: source, Path: declared.Path, Size: size})
 	}
 	select {

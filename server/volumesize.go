@@ -9,7 +9,7 @@ import (
 
 	"github.com/fairlead/fairlead"
 	"github.com/fairlead/fairlead/internal/figures"
-	"github.com/fairlead/fairlead/workload"
+	"github.com/fairlead/fairlead/internal/quantity"
 	"github.com/fairlead/fairlead/workload/volume"
 )
 
@@ -107,7 +107,7 @@ func over(was bool, bytes, size int64) bool {
 
 // judge records that a volume came to hold more than its size, or fits again.
 func (v *volumes) judge(ctx context.Context, id volume.ID, r volumeRecord, bytes int64) error {
-	size, _ := workload.ParseBytes(r.Size)
+	size, _ := quantity.ParseBytes(r.Size)
 	if over(r.Over, bytes, size) == r.Over {
 		return nil
 	}

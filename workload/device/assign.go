@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"github.com/fairlead/fairlead"
-	"github.com/fairlead/fairlead/workload"
+	"github.com/fairlead/fairlead/internal/quantity"
 )
 
 // unknown is the capacity that a device counts with whose memory is not known: parts
@@ -104,7 +104,7 @@ func Assign(v Inventory, held []Holding, ask fairlead.GPU, n int) ([][]Part, err
 
 // wanted returns an ask as a part of one device.
 func wanted(ask fairlead.GPU) (Part, error) {
-	bytes, ok := workload.ParseBytes(ask.Memory)
+	bytes, ok := quantity.ParseBytes(ask.Memory)
 	switch {
 	case !ok:
 		return Part{}, fairlead.Errorf(fairlead.Invalid, "", "%q is not an amount of a GPU's memory", ask.Memory).WithHint(`write "16Gi"`)

@@ -2,17 +2,17 @@ package room
 
 // Account is how much of a resource is taken: thousandths of a core, or bytes.
 type Account struct {
-	Has     int64 `json:"has"`               // 0 where it is not known
-	Reserve int64 `json:"reserve,omitempty"` // of Has, not for instances
-	Taken   int64 `json:"taken"`
-	Free    int64 `json:"free"` // negative where more was promised than there is
+	Has     int64 // 0 where it is not known
+	Reserve int64 // of Has, not for instances
+	Taken   int64
+	Free    int64 // negative where more was promised than there is
 }
 
 // Accounts are all that is accounted by amounts.
 type Accounts struct {
-	CPU     Account `json:"cpu"` // Has is CPUFactor times the cores
-	Memory  Account `json:"memory"`
-	Storage Account `json:"storage"` // Has is the file system's size, Taken what volumes may still fill
+	CPU     Account // Has is CPUFactor times the cores
+	Memory  Account
+	Storage Account // Has is the file system's size, Taken what volumes may still fill
 }
 
 // Sum says what plans take of m.

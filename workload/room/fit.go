@@ -6,28 +6,29 @@ import (
 	"strings"
 
 	"github.com/fairlead/fairlead"
+	"github.com/fairlead/fairlead/internal/quantity"
 )
 
 // Answer says whether an ask fits, with the arithmetic of each resource.
 type Answer struct {
-	Fits      bool     `json:"fits"`
-	Lines     []Line   `json:"lines"`               // of what is asked for
-	Unlimited []string `json:"unlimited,omitempty"` // releases without a memory limit, which count as nothing
+	Fits      bool
+	Lines     []Line   // of what is asked for
+	Unlimited []string // releases without a memory limit, which count as nothing
 }
 
 // Line is the arithmetic of one resource.
 type Line struct {
-	Resource string `json:"resource"` // cpu, memory, storage or gpu
-	Fits     bool   `json:"fits"`
-	Asked    int64  `json:"asked"` // thousandths of a core, bytes, or instances with devices
-	Free     int64  `json:"free"`
-	Text     string `json:"text"`
+	Resource string // cpu, memory, storage or gpu
+	Fits     bool
+	Asked    int64 // thousandths of a core, bytes, or instances with devices
+	Free     int64
+	Text     string
 }
 
 // Fit says whether what is asked for has room on m beside what is taken.
 func Fit(m Machine, taken []Plan, ask Ask) Answer {
 	others := without(taken, ask.Site)
-	lines := []Line{m.fitCPU(others, ask), m.fitMemory(others, ask), m.fitStorage(others, ask), m.fitImage(ask), fitDevices(others, ask)}
+	lines := []Line{m.fitCPU(others, ask), m.fitMemory(others, ask), m.fitStorage(others, ask), fitDevices(others, ask)}
 	a := Answer{Fits: true, Unlimited: Unlimited(slices.Concat(others, []Plan{ask.Plan}))}
 	for _, line := range lines {
 		if line.Resource == "" {
@@ -69,10 +70,10 @@ type resource struct {
 	text func(int64) string
 }
 
-func cpu() resource { return resource{func(n Need) int64 { return n.MilliCPU }, coresText} }
+func cpu() resource { return resource{func(n Need) int64 { return n.MilliCPU }, quantity.CPU} }
 
 func memory() resource {
-	return resource{func(n Need) int64 { return n.Memory }, Bytes}
+	return resource{func(n Need) int64 { return n.Memory }, quantity.Bytes}
 }
 
 // sum is what a stage takes.
@@ -144,11 +145,11 @@ func (m Machine) fitCPU(others []Plan, ask Ask) Line {
 	line := Line{Resource: "cpu", Fits: b.fits, Asked: b.asked, Free: b.free}
 	if b.each > m.MilliCPU {
 		line.Fits = false
-		line.Text = fmt.Sprintf("cpu: an instance asks for %s cores, and the machine has %s", coresText(b.each), coresText(m.MilliCPU))
+		line.Text = fmt.Sprintf("cpu: an instance asks for %s cores, and the machine has %s", quantity.CPU(b.each), quantity.CPU(m.MilliCPU))
 		return line
 	}
-	line.Text = fmt.Sprintf("cpu: %d x %s cores asked, %s of %s free: %s cores x %d, as limits may add up to, %s", b.count, coresText(b.each),
-		coresText(max(0, b.free)), coresText(most), coresText(m.MilliCPU), CPUFactor, strings.TrimPrefix(b.taken, " "))
+	line.Text = fmt.Sprintf("cpu: %d x %s cores asked, %s of %s free: %s cores x %d, as limits may add up to, %s", b.count, quantity.CPU(b.each),
+		quantity.CPU(max(0, b.free)), quantity.CPU(most), quantity.CPU(m.MilliCPU), CPUFactor, strings.TrimPrefix(b.taken, " "))
 	line.Text = strings.TrimSuffix(line.Text, ", ")
 	return line
 }
@@ -159,8 +160,8 @@ func (m Machine) fitMemory(others []Plan, ask Ask) Line {
 		return Line{}
 	}
 	return Line{Resource: "memory", Fits: b.fits, Asked: b.asked, Free: b.free,
-		Text: fmt.Sprintf("memory: %d x %s asked, %s of %s is free: %s %s - %s reserve%s", b.count, Bytes(b.each),
-			Bytes(max(0, b.free)), Bytes(m.Memory), Bytes(m.Memory), m.bound(), Bytes(m.Reserve), b.taken)}
+		Text: fmt.Sprintf("memory: %d x %s asked, %s of %s is free: %s %s - %s reserve%s", b.count, quantity.Bytes(b.each),
+			quantity.Bytes(max(0, b.free)), quantity.Bytes(m.Memory), quantity.Bytes(m.Memory), m.bound(), quantity.Bytes(m.Reserve), b.taken)}
 }
 
 func (m Machine) bound() string {
@@ -180,25 +181,13 @@ func (m Machine) fitStorage(others []Plan, ask Ask) Line {
 		for _, v := range p.Volumes {
 			if n := v.Size - v.Used; n > 0 {
 				free -= n
-				taken += fmt.Sprintf(" - %s that volume %s of %s may still fill", Bytes(n), v.Name, p.Site)
+				taken += fmt.Sprintf(" - %s that volume %s of %s may still fill", quantity.Bytes(n), v.Name, p.Site)
 			}
 		}
 	}
 	return Line{Resource: "storage", Fits: ask.Storage <= free, Asked: ask.Storage, Free: free,
 		Text: fmt.Sprintf("storage: %s of volumes asked, %s is free: %s on %s%s",
-			Bytes(ask.Storage), Bytes(max(0, free)), Bytes(m.State.Free), m.State.Path, taken)}
-}
-
-func (m Machine) fitImage(ask Ask) Line {
-	disk := m.State
-	if m.Engine != nil {
-		disk = *m.Engine
-	}
-	if ask.Image == 0 || disk.Size == 0 {
-		return Line{}
-	}
-	return Line{Resource: "image", Fits: ask.Image <= disk.Free, Asked: ask.Image, Free: disk.Free,
-		Text: fmt.Sprintf("image: %s asked, %s is free on %s", Bytes(ask.Image), Bytes(disk.Free), disk.Path)}
+			quantity.Bytes(ask.Storage), quantity.Bytes(max(0, free)), quantity.Bytes(m.State.Free), m.State.Path, taken)}
 }
 
 // Unlimited names the releases that state no memory limit, and so count as nothing.

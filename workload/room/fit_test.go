@@ -147,19 +147,6 @@ func TestDevicesArePlacedInEachStageBesideWhatOthersArePromised(t *testing.T) {
 	}
 }
 
-func TestAmountsReadAsInTheFile(t *testing.T) {
-	for n, want := range map[int64]string{0: "0", 512 << 20: "512Mi", 24 * gi: "24Gi", 15*gi + 200<<20: "15.2Gi", -gi: "-1Gi", 1 << 41: "2Ti"} {
-		if got := Bytes(n); got != want {
-			t.Errorf("%d: %s, want %s", n, got, want)
-		}
-	}
-	for n, want := range map[int64]string{500: "0.5", 2000: "2", 10000: "10", 1: "0.001"} {
-		if got := coresText(n); got != want {
-			t.Errorf("%d: %s, want %s", n, got, want)
-		}
-	}
-}
-
 func TestAccountsAddUp(t *testing.T) {
 	plans := []Plan{beside("a", 1, 2, 3*gi).Plan, {Site: site("b"), Volumes: []Volume{{Size: 5 * gi, Used: gi}}}}
 	a := Sum(machine(), plans)

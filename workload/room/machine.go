@@ -16,19 +16,19 @@ package room
 // Machine is what a machine has for instances. A zero amount is one that is not
 // known; what is not known is not checked.
 type Machine struct {
-	MilliCPU int64  `json:"milliCPU"`          // thousandths of a core that this process may use
-	Memory   int64  `json:"memory"`            // bytes, of the machine or the control group that this process is in
-	Bounded  string `json:"bounded,omitempty"` // by what Memory is bounded, where it is not the machine
-	Reserve  int64  `json:"reserve"`           // bytes of Memory that are not for instances
-	State    Disk   `json:"state"`             // where volumes and content are
-	Engine   *Disk  `json:"engine,omitempty"`  // where a container engine keeps images, if that is another file system
+	MilliCPU int64  // thousandths of a core that this process may use
+	Memory   int64  // bytes, of the machine or the control group that this process is in
+	Bounded  string // by what Memory is bounded, where it is not the machine
+	Reserve  int64  // bytes of Memory that are not for instances
+	State    Disk   // where volumes and content are
+	Engine   *Disk  // where a container engine keeps images, if that is another file system
 }
 
 // Disk is a file system.
 type Disk struct {
-	Path string `json:"path"`
-	Size int64  `json:"size"` // bytes
-	Free int64  `json:"free"` // bytes that this user may still write
+	Path string
+	Size int64 // bytes
+	Free int64 // bytes that this user may still write
 }
 
 // Reserve returns what of a machine's memory is not for instances: a sixteenth, at

@@ -8,9 +8,9 @@ import (
 
 // Need is what one instance asks for. Zero is no limit, or none of it.
 type Need struct {
-	MilliCPU int64         `json:"milliCPU,omitempty"`
-	Memory   int64         `json:"memory,omitempty"` // bytes
-	GPU      *fairlead.GPU `json:"gpu,omitempty"`
+	MilliCPU int64
+	Memory   int64 // bytes
+	GPU      *fairlead.GPU
 }
 
 // NotMade is the number of a release that is not made yet.
@@ -18,10 +18,10 @@ const NotMade = -1
 
 // Part is some instances of one release.
 type Part struct {
-	Site    fairlead.Site `json:"site"`
-	Release int           `json:"release"` // NotMade for one that is not made yet
-	Count   int           `json:"count"`
-	Each    Need          `json:"each"`
+	Site    fairlead.Site
+	Release int // NotMade for one that is not made yet
+	Count   int
+	Each    Need
 }
 
 // Name says which release it is of, such as "triage@3 in production".
@@ -38,16 +38,16 @@ type Stage []Part
 // Plan is what a site runs from now on. Its stages come one after the other, and of
 // each resource the largest counts.
 type Plan struct {
-	Site    fairlead.Site `json:"site"`
-	Stages  []Stage       `json:"stages"`
-	Volumes []Volume      `json:"volumes,omitempty"`
+	Site    fairlead.Site
+	Stages  []Stage
+	Volumes []Volume
 }
 
 // Volume is storage that a site declares.
 type Volume struct {
-	Name string `json:"name"`
-	Size int64  `json:"size"` // bytes that it may hold
-	Used int64  `json:"used"` // bytes that it holds
+	Name string
+	Size int64 // bytes that it may hold
+	Used int64 // bytes that it holds
 }
 
 // Ask is what a deploy needs beside all else. Its plan takes the place of the one
@@ -57,7 +57,6 @@ type Ask struct {
 	Release int   // whose instances are asked for, or NotMade
 	Now     Stage // what runs at its site already: what asks for no more fits
 	Storage int64 // bytes of volumes that were not declared before
-	Image   int64 // bytes of an image that is not on this machine yet
 	Place   Place // nil where this machine's devices are not known: they are not checked then
 }
 
