@@ -12,7 +12,6 @@ import (
 
 	"github.com/moby/moby/api/types/jsonstream"
 	"github.com/moby/moby/client"
-	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/fairlead/fairlead"
 )
@@ -21,7 +20,6 @@ import (
 type Pull struct {
 	Name        string // by tag or digest
 	Credentials Credentials
-	Platform    string                  // such as "linux/amd64"; the engine's own where it is empty
 	Tell        func(fairlead.Progress) // hears how far it is, from one goroutine; may be nil
 	Attempts    int                     // at most; default 3
 	Pause       time.Duration           // after the first attempt that broke off, then doubled; default 2s
@@ -46,7 +44,7 @@ func (e *Engine) Pull(ctx context.Context, p Pull) (fairlead.Digest, error) {
 		if !why.again || attempt >= p.Attempts {
 			return "", why.err(e)
 		}
-		p.Tell(fairlead.Progress{Doing: "pulling " + p.Name, Detail: fmt.Sprintf("it broke off (%s); tried again in %s", why.short, p.Pause)})
+		p.Tell(fairlead.Progress{Doing: "pulling " + p.Name, Detail: fmt.Sprintf("%s; trying again in %s", why.short, p.Pause)})
 		select {
 		case <-time.After(p.Pause):
 		case <-ctx.Done():
@@ -84,12 +82,7 @@ func (e *Engine) pullOnce(ctx context.Context, p Pull) (digest fairlead.Digest, 
 			err = errSilent
 		}
 	}()
-	options := client.ImagePullOptions{RegistryAuth: p.Credentials.header()}
-	if p.Platform != "" {
-		system, machine, _ := strings.Cut(p.Platform, "/")
-		options.Platforms = []ocispec.Platform{{OS: system, Architecture: machine}}
-	}
-	answer, err := e.api.ImagePull(ctx, p.Name, options)
+	answer, err := e.api.ImagePull(ctx, p.Name, client.ImagePullOptions{RegistryAuth: p.Credentials.header()})
 	if err != nil {
 		return "", err
 	}
