@@ -21,6 +21,7 @@ import (
 	"github.com/fairlead/fairlead/rollout/guard"
 	"github.com/fairlead/fairlead/secret"
 	"github.com/fairlead/fairlead/store/sqlite"
+	"github.com/fairlead/fairlead/workload/container"
 	"github.com/fairlead/fairlead/workload/shim"
 )
 
@@ -94,6 +95,9 @@ func Run(ctx context.Context, c Config) (err error) {
 	}
 	if err != nil {
 		return err
+	}
+	if err := container.RunsInContainers(s.Program); err != nil {
+		s.Log.Warn("no image can be run by this program", "reason", err, "hint", fairlead.HintOf(err))
 	}
 	return s.serve(ctx, listeners)
 }

@@ -5,6 +5,7 @@ import (
 	"debug/elf"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 
@@ -59,6 +60,9 @@ func RunsInContainers(program string) error {
 	defer file.Close()
 	for _, p := range file.Progs {
 		if p.Type == elf.PT_INTERP {
+			if at, err := os.Readlink(program); err == nil { // such as /proc/self/exe
+				program = at
+			}
 			return fairlead.Errorf(fairlead.Unsupported, "", "%s was linked with libraries of this machine, which a container has not", program).
 				WithHint("build it with CGO_ENABLED=0, as `make build` does")
 		}

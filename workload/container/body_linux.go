@@ -77,16 +77,29 @@ func (b *body) serveDials(path string) error {
 	return nil
 }
 
-// Dial implements shim.Body.
+// Dial implements shim.Body. What it connects to is this run's container: one that
+// still ran when the connection was there had its address then.
 func (b *body) Dial(ctx context.Context) (net.Conn, error) {
 	b.mu.Lock()
 	r := b.run
 	b.mu.Unlock()
 	if r == nil {
-		return nil, errors.New("the app does not run")
+		return nil, errNoApp
 	}
-	return r.dial(ctx, b.port)
+	conn, err := r.dial(ctx, b.port)
+	if err != nil {
+		return nil, err
+	}
+	b.mu.Lock()
+	runs := b.run == r && !r.main.ended()
+	b.mu.Unlock()
+	if !runs {
+		return nil, errors.Join(errNoApp, conn.Close())
+	}
+	return conn, nil
 }
+
+var errNoApp = errors.New("the app does not run")
 
 // Signal implements shim.Body.
 func (b *body) Signal(signal syscall.Signal) error {

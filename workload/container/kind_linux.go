@@ -3,6 +3,7 @@ package container
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -23,6 +24,9 @@ var _ shim.Kind = Containers{}
 // Open implements shim.Kind. It asks no engine: an engine that is away for a moment is
 // waited for when the app is started.
 func (Containers) Open(_ context.Context, plan shim.Plan) (shim.Body, error) {
+	if err := RunsInContainers(plan.Program); err != nil {
+		return nil, &shim.Refusal{Reason: fmt.Sprintf("%v; %s", err, fairlead.HintOf(err))}
+	}
 	owner, err := Owner(rootOf(plan.Home))
 	if err != nil {
 		return nil, err

@@ -38,11 +38,23 @@ func onThread(ns *os.File, f func() error) (err error, back bool) {
 		return err, true
 	}
 	defer home.Close()
-	if err := unix.Setns(int(ns.Fd()), unix.CLONE_NEWNET); err != nil {
+	if err := enter(ns); err != nil {
 		return err, true
 	}
 	err = f()
 	return err, unix.Setns(int(home.Fd()), unix.CLONE_NEWNET) == nil
+}
+
+// enter takes this thread to a network namespace. It goes by the file, not its number,
+// which may be another file's by now if somebody closes it.
+func enter(ns *os.File) error {
+	raw, err := ns.SyscallConn()
+	if err != nil {
+		return err
+	}
+	var entered error
+	err = raw.Control(func(fd uintptr) { entered = unix.Setns(int(fd), unix.CLONE_NEWNET) })
+	return errors.Join(err, entered)
 }
 
 // dialIn connects to a port of the loopback in the namespace ns: on IPv4, or, for an
@@ -63,15 +75,6 @@ func dialIn(ctx context.Context, ns *os.File, port int) (conn net.Conn, err erro
 		return failed
 	})
 	return conn, err
-}
-
-// dialBridge connects to an app at its container's address, for who may not enter its
-// network.
-func dialBridge(ctx context.Context, address string, port int) (net.Conn, error) {
-	if address == "" {
-		return nil, errors.New("its container has no address")
-	}
-	return new(net.Dialer).DialContext(ctx, "tcp", net.JoinHostPort(address, strconv.Itoa(port)))
 }
 
 // leadsOutside reports whether a network namespace has an IPv4 route to everywhere that

@@ -43,6 +43,12 @@ func Required(name string, asked fairlead.Resources, loosen fairlead.Loosen) boo
 // that must be there.
 func (b *body) inspect(r *run, found container.InspectResponse) ([]workload.Protection, error) {
 	f := readFacts(found.State.Pid)
+	if r.main.ended() {
+		return nil, errNotRunning // and so not weaker than it must be
+	}
+	if r.network != nil {
+		_ = noIPv6(r.network) // what is left of it is read back
+	}
 	all := b.protections(r, f)
 	if err := r.connect(b.recipe.rules); err != nil {
 		return nil, &shim.Refusal{Reason: "what network.reach names cannot be made reachable: " + err.Error(), Protections: all}
@@ -203,6 +209,9 @@ func (b *body) ownNetwork(r *run) (bool, string) {
 	}
 	if leadsOutside(r.network) {
 		return false, b.recipe.network + " leads outside"
+	}
+	if hasIPv6(r.network) {
+		return false, "this machine answers in " + b.recipe.network + " by IPv6"
 	}
 	return true, b.recipe.network
 }

@@ -3,7 +3,10 @@ package container
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io/fs"
 	"net"
+	"net/netip"
 	"os"
 	"syscall"
 	"time"
@@ -22,7 +25,7 @@ type run struct {
 	id      string
 	main    process         // the first one in the container
 	network *os.File        // its network namespace, or nil where it cannot be entered
-	bridge  string          // its address, where it cannot be entered
+	way     way             // to its address, where it cannot be entered
 	gate    *os.File        // by which the app is let go
 	carrier *reach.Carrier  // of what it may reach, or nil
 	copied  <-chan struct{} // closed when its output is whole
@@ -61,7 +64,8 @@ func (e *Engine) follow(ctx context.Context, id string, since time.Time, out, er
 }
 
 // begin makes a run of a container that was started: it opens its first process and
-// its network. What cannot be entered is left out.
+// its network, which it leaves out where this user may not enter it. A process that has
+// ended meanwhile is errNotRunning, for what was read by its number may be another's.
 func begin(engine *Engine, found container.InspectResponse) (*run, error) {
 	r := &run{engine: engine, id: found.ID}
 	if found.State == nil || !found.State.Running || found.State.Pid <= 0 {
@@ -69,30 +73,63 @@ func begin(engine *Engine, found container.InspectResponse) (*run, error) {
 	}
 	var err error
 	if r.main, err = openProcess(found.State.Pid); err != nil {
-		return nil, errors.Join(errNotRunning, err)
+		return nil, fmt.Errorf("%w: %w", errNotRunning, err)
 	}
 	if !inContainer(found.State.Pid, found.ID) {
 		unix.Close(r.main.fd)
 		return nil, errNotRunning
 	}
-	if found.NetworkSettings != nil {
-		for _, endpoint := range found.NetworkSettings.Networks {
-			if endpoint.IPAddress.IsValid() {
-				r.bridge = endpoint.IPAddress.String()
-			}
-		}
+	if r.network, err = openNetwork(found.State.Pid); err == nil && r.main.ended() {
+		err = errNotRunning
 	}
-	network, err := os.Open(procPath(found.State.Pid, "ns/net"))
-	if err == nil && inNetwork(network, func() error { return nil }) == nil {
-		r.network = network
-	} else if err == nil {
-		network.Close()
+	if err != nil {
+		if r.network != nil {
+			r.network.Close()
+		}
+		unix.Close(r.main.fd)
+		return nil, err
+	}
+	if r.network == nil {
+		r.way = wayTo(engine.Host, addressOf(found))
 	}
 	return r, nil
 }
 
+// addressOf is the address of a container, or the zero one.
+func addressOf(found container.InspectResponse) (at netip.Addr) {
+	if found.NetworkSettings == nil {
+		return at
+	}
+	for _, endpoint := range found.NetworkSettings.Networks {
+		if endpoint.IPAddress.IsValid() {
+			at = endpoint.IPAddress
+		}
+	}
+	return at
+}
+
+// openNetwork opens the network namespace of a process, or returns nil where this user
+// may not enter it.
+func openNetwork(pid int) (*os.File, error) {
+	network, err := os.Open(procPath(pid, "ns/net"))
+	if errors.Is(err, fs.ErrPermission) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errNotRunning, err) // a process that has ended has none
+	}
+	err = inNetwork(network, func() error { return nil })
+	if err == nil {
+		return network, nil
+	}
+	if network.Close(); errors.Is(err, fs.ErrPermission) {
+		return nil, nil
+	}
+	return nil, err
+}
+
 // errNotRunning is that a container ended before it was looked at.
-var errNotRunning = errors.New("the container does not run")
+var errNotRunning = errors.New("the container ended before its app was started")
 
 // connect makes what the app may reach reachable.
 func (r *run) connect(rules []reach.Rule) error {
@@ -132,7 +169,7 @@ func (r *run) dial(ctx context.Context, port int) (net.Conn, error) {
 	if r.network != nil {
 		return dialIn(ctx, r.network, port)
 	}
-	return dialBridge(ctx, r.bridge, port)
+	return r.way.dial(ctx, port)
 }
 
 // signal sends a signal to the container's first process, which hands it on: past the

@@ -1,6 +1,7 @@
 package shim
 
 import (
+	"net/netip"
 	"regexp"
 	"slices"
 	"strings"
@@ -44,7 +45,23 @@ func (k Kinds) check(spec workload.Spec, secrets workload.Secrets) error {
 	if err := checkRun(spec.Command, spec.Env, spec.Sandbox, spec.Resources, spec.Network); err != nil {
 		return err
 	}
+	if err := checkOwnPort(spec); err != nil {
+		return err
+	}
 	return kind.Check(spec)
+}
+
+// checkOwnPort refuses to lead the port at which an instance is asked and served out to
+// somebody else, who would answer in its place.
+func checkOwnPort(spec workload.Spec) error {
+	rules, err := reach.Parse(spec.Network)
+	for _, rule := range rules {
+		if int(rule.Port) == spec.Port && (rule.At == netip.AddrFrom4([4]byte{127, 0, 0, 1}) || rule.At == netip.IPv6Loopback()) {
+			return fairlead.Errorf(fairlead.Invalid, "", "network.reach leads %s:%d outside, where the app itself must listen", rule.Host, rule.Port).
+				WithHint("give the app another port, or reach the other one by a name, such as one that ends in .localhost")
+		}
+	}
+	return err
 }
 
 // checkRun is what instances and jobs have in common.

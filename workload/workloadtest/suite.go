@@ -3,6 +3,7 @@ package workloadtest
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -389,6 +390,7 @@ func invalid(t *testing.T, h Harness) {
 		"memory":    func(s *workload.Spec) { s.Resources.Memory = "lots" },
 		"cpu":       func(s *workload.Spec) { s.Resources.CPU = "-1" },
 		"reach":     func(s *workload.Spec) { s.Network.Reach = []string{"*"} },
+		"own port":  func(s *workload.Spec) { s.Network.Reach = []string{fmt.Sprintf("localhost:%d", s.Port)} },
 		"sandbox":   func(s *workload.Spec) { s.Sandbox = "none" },
 		"env":       func(s *workload.Spec) { s.Env = map[string]string{"A=B": ""} },
 	}
