@@ -1,7 +1,9 @@
 package container
 
 import (
+	"path"
 	"regexp"
+	"strings"
 
 	"github.com/fairlead/fairlead"
 	"github.com/fairlead/fairlead/workload"
@@ -42,6 +44,8 @@ func checkImage(image *workload.Image) error {
 		return fairlead.Errorf(fairlead.Invalid, "", "the image %s does not say which engine has it", image.Name)
 	case image.WorkDir != "" && !absolute(image.WorkDir):
 		return fairlead.Errorf(fairlead.Invalid, "", "the image's working directory %q is not an absolute path", image.WorkDir)
+	case path.Clean(image.WorkDir) == "/proc" || strings.HasPrefix(path.Clean(image.WorkDir), "/proc/"):
+		return fairlead.Errorf(fairlead.Invalid, "", "the image's working directory %.80q is no directory of the image", image.WorkDir).WithHint("build it with a WORKDIR such as /srv")
 	}
 	return nil
 }

@@ -226,13 +226,19 @@ func (b *body) create(ctx context.Context, engine *Engine) (id string, err error
 	if image.Config != nil {
 		env = image.Config.Env
 	}
+	options := b.recipe.options(engine.podman(), env)
+	if image.Config != nil && !b.recipe.loosen.WritableRoot {
+		if err := addDeclared(options.HostConfig, sortedKeys(image.Config.Volumes)); err != nil {
+			return "", refused("make the container", b.recipe.image.Name, err)
+		}
+	}
 	lock, err := b.holdNetwork(ctx, engine)
 	if err != nil {
 		return "", err
 	}
 	defer lock.Close()
 	for attempt := 0; ; attempt++ {
-		made, err := engine.api.ContainerCreate(ctx, b.recipe.options(engine.podman(), env))
+		made, err := engine.api.ContainerCreate(ctx, options)
 		if err == nil {
 			return made.ID, nil
 		}
