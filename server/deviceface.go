@@ -6,10 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 
 	"github.com/fairlead/fairlead"
 	"github.com/fairlead/fairlead/api/client"
+	"github.com/fairlead/fairlead/internal/exposition"
 	"github.com/fairlead/fairlead/rollout"
 	"github.com/fairlead/fairlead/workload/device"
 )
@@ -108,18 +108,13 @@ func known[T int64 | float64](v *T) (float64, bool) {
 }
 
 func writeSamples(w io.Writer, name string, d client.Device, v float64) {
-	labels := fmt.Sprintf("device=%s,name=%s,vendor=%s", quoted(d.ID), quoted(d.Name), quoted(d.Vendor))
+	labels := fmt.Sprintf("device=%s,name=%s,vendor=%s", exposition.Quote(d.ID), exposition.Quote(d.Name), exposition.Quote(d.Vendor))
 	if len(d.Holders) == 0 {
 		fmt.Fprintf(w, "%s{%s} %g\n", name, labels, v)
 	}
 	for _, h := range d.Holders {
-		fmt.Fprintf(w, "%s{%s,app=%s,environment=%s,release=\"%d\",instance=%s} %g\n", name, labels, quoted(h.App), quoted(h.Env), h.Release, quoted(h.Instance), v)
+		fmt.Fprintf(w, "%s{%s,app=%s,environment=%s,release=\"%d\",instance=%s} %g\n", name, labels, exposition.Quote(h.App), exposition.Quote(h.Env), h.Release, exposition.Quote(h.Instance), v)
 	}
-}
-
-// quoted writes a label's value as the text format does.
-func quoted(s string) string {
-	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`).Replace(s) + `"`
 }
 
 // deviceGuards answer guards on the metrics of devices from what was sampled of those

@@ -63,9 +63,9 @@ func (s *control) openDevices(ctx context.Context) (*devices, error) {
 	return d, d.open(ctx)
 }
 
-// heldDevices are those that instances hold, for who only ends them; nil where there is
+// devicesToEnd are those that instances have, for who only ends them; nil where there is
 // no ledger to read them from. What cannot be read is freed at the next start.
-func (s *control) heldDevices(ctx context.Context) *devices {
+func (s *control) devicesToEnd(ctx context.Context) *devices {
 	if s.store == nil {
 		return nil
 	}

@@ -54,7 +54,7 @@ func (d *devices) look(ctx context.Context) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.seen, d.readings, d.looked = found.After(d.seen), readings, d.now()
-	for _, turn := range d.watch.Take(d.seen, readings, d.heldDevices()) {
+	for _, turn := range d.watch.Take(d.seen, readings, d.heldIDs()) {
 		if err := d.turn(ctx, turn); err != nil {
 			return err
 		}
@@ -62,8 +62,8 @@ func (d *devices) look(ctx context.Context) error {
 	return nil
 }
 
-// heldDevices are those that instances have, and those that failed.
-func (d *devices) heldDevices() (ids []string) {
+// heldIDs are the devices that instances have.
+func (d *devices) heldIDs() (ids []string) {
 	for _, h := range d.held {
 		for _, p := range h.Parts {
 			ids = append(ids, p.Device)

@@ -55,7 +55,7 @@ func Down(ctx context.Context, c Config, unrecorded bool) (ended Ended, err erro
 	if err := s.beginEnd(ctx); err != nil {
 		return ended, err
 	}
-	s.fleet = fleet{Runtime: s.runtime, devices: s.heldDevices(ctx)}
+	s.fleet = fleet{Runtime: s.runtime, devices: s.devicesToEnd(ctx)}
 	s.keeper = s.newGatewayKeeper()
 	return ended, errors.Join(s.endAll(), s.forgetImages(), s.clear(), s.sweepAll(ctx))
 }

@@ -31,7 +31,7 @@ func (i *images) built(ctx context.Context, engine *container.Engine, m release.
 	if err != nil {
 		return made{}, err
 	}
-	dockerfile, err := i.dockerfile(tree, app.BuildFile(a))
+	dockerfile, err := readDockerfile(i.trees, tree, app.BuildFile(a))
 	if err != nil {
 		return made{}, err
 	}
@@ -55,7 +55,7 @@ func (i *images) build(ctx context.Context, engine *container.Engine, m release.
 	from, to := io.Pipe()
 	wrote := make(chan error, 1)
 	go func() { // ends with the build, which closes the pipe
-		err := i.pack(tree, to)
+		err := pack(i.trees, tree, to)
 		_ = to.CloseWithError(err)
 		wrote <- err
 	}()
@@ -80,14 +80,14 @@ func (i *images) build(ctx context.Context, engine *container.Engine, m release.
 // errBuilt ends the writing of what nobody reads any more.
 var errBuilt = errors.New("the build has ended")
 
-// dockerfile reads the Dockerfile of a context.
-func (i *images) dockerfile(tree artifact.Manifest, name string) ([]byte, error) {
+// readDockerfile reads the Dockerfile of a context.
+func readDockerfile(trees *artifact.Store, tree artifact.Manifest, name string) ([]byte, error) {
 	file, ok := tree.Find(name)
 	if !ok || file.Link != "" || file.Size > container.MaxDockerfile {
 		return nil, fairlead.Errorf(fairlead.Invalid, "", "the context that was uploaded has no file %s of at most %d bytes", name, container.MaxDockerfile).
 			WithHint("deploy again: the file must be there, and no link")
 	}
-	blob, err := i.trees.Open(file.Digest)
+	blob, err := trees.Open(file.Digest)
 	if err != nil {
 		return nil, err
 	}
@@ -121,14 +121,14 @@ func (i *images) bases(ctx context.Context, engine *container.Engine, m release.
 
 // pack writes a context as a tar stream. Times and owners are always the same, so
 // that the engine finds what it has built before.
-func (i *images) pack(tree artifact.Manifest, w io.Writer) error {
+func pack(trees *artifact.Store, tree artifact.Manifest, w io.Writer) error {
 	out := tar.NewWriter(w)
 	seen := map[string]bool{}
 	for _, f := range tree.Files {
 		if err := packDirs(out, path.Dir(f.Path), seen); err != nil {
 			return err
 		}
-		if err := i.packFile(out, f); err != nil {
+		if err := packFile(trees, out, f); err != nil {
 			return err
 		}
 	}
@@ -146,7 +146,7 @@ func packDirs(out *tar.Writer, dir string, seen map[string]bool) error {
 	return out.WriteHeader(&tar.Header{Name: dir + "/", Mode: 0o755, Typeflag: tar.TypeDir, ModTime: time.Unix(0, 0)})
 }
 
-func (i *images) packFile(out *tar.Writer, f artifact.File) error {
+func packFile(trees *artifact.Store, out *tar.Writer, f artifact.File) error {
 	header := &tar.Header{Name: f.Path, Mode: 0o644, Size: f.Size, Typeflag: tar.TypeReg, ModTime: time.Unix(0, 0)}
 	if f.Executable {
 		header.Mode = 0o755
@@ -158,7 +158,7 @@ func (i *images) packFile(out *tar.Writer, f artifact.File) error {
 	if err := out.WriteHeader(header); err != nil {
 		return err
 	}
-	blob, err := i.trees.Open(f.Digest)
+	blob, err := trees.Open(f.Digest)
 	if err != nil {
 		return err
 	}

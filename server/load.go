@@ -35,15 +35,15 @@ func (i *images) load(ctx context.Context, engine *container.Engine, tree fairle
 	if len(m.Files) == 1 && m.Files[0].Link == "" {
 		return engine.Load(ctx, container.ReadTar(func() (io.ReadCloser, error) { return i.trees.Open(m.Files[0].Digest) }), tell)
 	}
-	return engine.Load(ctx, i.entries(m), tell)
+	return engine.Load(ctx, entriesOf(i.trees, m), tell)
 }
 
-// entries reads an archive whose files are in the content store one by one, as keepFiles
+// entriesOf reads an archive whose files are in the content store one by one, as keepFiles
 // put them there.
-func (i *images) entries(m artifact.Manifest) container.Entries {
+func entriesOf(trees *artifact.Store, m artifact.Manifest) container.Entries {
 	return func(each func(container.Entry) error) error {
 		for _, f := range m.Files {
-			if err := i.entry(f, each); err != nil {
+			if err := entry(trees, f, each); err != nil {
 				return err
 			}
 		}
@@ -51,11 +51,11 @@ func (i *images) entries(m artifact.Manifest) container.Entries {
 	}
 }
 
-func (i *images) entry(f artifact.File, each func(container.Entry) error) error {
+func entry(trees *artifact.Store, f artifact.File, each func(container.Entry) error) error {
 	if f.Link != "" {
 		return fairlead.Errorf(fairlead.Corrupt, "read a kept image", "%q is a link", f.Path)
 	}
-	blob, err := i.trees.Open(f.Digest)
+	blob, err := trees.Open(f.Digest)
 	if err != nil {
 		return err
 	}

@@ -166,15 +166,16 @@ func series(name string, labels []Label) string {
 	b.WriteString(name)
 	for i, l := range labels {
 		b.WriteByte("{,"[min(i, 1)])
-		b.WriteString(l.Name + `="` + escape(l.Value) + `"`)
+		b.WriteString(l.Name + "=" + Quote(l.Value))
 	}
 	b.WriteByte('}')
 	return b.String()
 }
 
-func escape(value string) string {
-	if !strings.ContainsAny(value, "\\\"\n") {
-		return value // as nearly all are: there are very many
+// Quote writes a label's value as the format wants it.
+func Quote(value string) string {
+	if strings.ContainsAny(value, "\\\"\n") { // as nearly none does: there are very many
+		value = strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`).Replace(value)
 	}
-	return strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`).Replace(value)
+	return `"` + value + `"`
 }
