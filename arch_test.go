@@ -54,7 +54,9 @@ var confined = map[string]string{
 	"sigs.k8s.io/gateway-api/":        "kube",
 	"modernc.org/":                    "store/sqlite",
 	"github.com/moby/":                "workload/container",
+	"github.com/containerd/":          "workload/container",
 	"github.com/compose-spec/":        "app/compose",
+	"github.com/sirupsen/":            "app/compose",
 }
 
 func TestArchitecture(t *testing.T) {
