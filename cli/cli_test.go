@@ -131,6 +131,22 @@ func TestDeployUploadsWhatIsMissingOnce(t *testing.T) {
 	}
 }
 
+func TestAnArchiveIsUploadedAsOneFile(t *testing.T) {
+	w := newWorld(t)
+	w.serve(20, "production")
+	dir := t.TempDir()
+	archive, file := filepath.Join(dir, "triage.tar"), filepath.Join(dir, "triage.yaml")
+	const declared = "apiVersion: fairlead.dev/v1\nkind: App\nmetadata: {name: triage}\nspec:\n  artifact: {archive: triage.tar}\n"
+	for name, text := range map[string]string{archive: "layers", file: declared} {
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, _, errOut := w.run("deploy", "-f", file); !strings.Contains(errOut, "uploaded "+archive+"\n") {
+		t.Errorf("the deploy says %q", errOut)
+	}
+}
+
 func TestWaitingPrintsOneJSONValue(t *testing.T) {
 	w := newWorld(t)
 	w.serve(20, "production")

@@ -50,8 +50,8 @@ memory limit       NO     NOT ENFORCED: no right to make a cgroup
 Attacked from inside: instance, gate, build. An app with sandbox: required does
 not start here, for want of user namespace, pid namespace, seccomp.
 
-Container engine: none that can be used: no container engine was found. Only
-apps that are images need one. Install one.
+CONTAINER ENGINE    none
+No container engine was found. Only apps that are images need one. Install one.
 `
 
 // doctored runs doctor on a machine of which d is the diagnosis.
@@ -102,6 +102,7 @@ func TestDoctorSaysWhatTheContainerEngineIsAndHoldsContainersBy(t *testing.T) {
 	e := workload.EngineDiagnosis{Found: true, Host: "unix:///run/docker.sock", Name: "Docker 20.10.24", API: "1.41", Storage: "overlay2", Cgroups: "version 1, cgroupfs", Seccomp: "default",
 		Checks: []workload.Check{
 			{Protection: workload.Protection{Name: "non-root user", Enforced: true, Detail: "user 200000"}, Required: true},
+			{Protection: workload.Protection{Name: "network of its own", Enforced: true, Detail: "probe"}, Required: true},
 			{Protection: workload.Protection{Name: "process limit", Detail: "no control group says so"}, Required: true, Hint: "delegate them"},
 		}}
 	wiring := testWiring()
@@ -115,17 +116,18 @@ func TestDoctorSaysWhatTheContainerEngineIsAndHoldsContainersBy(t *testing.T) {
 	std := Std{In: strings.NewReader(""), Out: &out, Err: &out, Getenv: func(string) string { return "" }}
 	status := Run(context.Background(), []string{"doctor", "--engine", "/run/a.sock"}, std, wiring)
 	const want = `
-CONTAINER ENGINE   Docker 20.10.24
-listens at         unix:///run/docker.sock
-API                1.41
-storage            overlay2
-control groups     version 1, cgroupfs
-rootless           no: who may use its socket is as good as root
-seccomp            default
+CONTAINER ENGINE    Docker 20.10.24
+listens at          unix:///run/docker.sock
+API                 1.41
+storage             overlay2
+control groups      version 1, cgroupfs
+rootless            no: who may use its socket is as good as root
+seccomp             default
 
-A CONTAINER HAS    HOLDS  AS READ BACK FROM THE KERNEL
-non-root user      yes    user 200000
-process limit      NO     NOT ENFORCED: no control group says so; delegate them
+A CONTAINER HAS     HOLDS  AS READ BACK FROM THE KERNEL
+non-root user       yes    user 200000
+network of its own  yes    probe
+process limit       NO     NOT ENFORCED: no control group says so; delegate them
 
 An image with sandbox: required does not start in this engine, for want of
 process limit.

@@ -43,6 +43,12 @@ func (inv *invocation) loosened(ctx context.Context) []loosened {
 	return all
 }
 
+// The lines of what there is to say of containers: "network of its own" is the longest name.
+const (
+	engineRow        = "%-19s %s"
+	engineProtection = "%-19s %-6s %s"
+)
+
 // showEngine writes what there is to say of containers.
 func showEngine(w io.Writer, d diagnosis) error {
 	var text strings.Builder
@@ -52,21 +58,22 @@ func showEngine(w io.Writer, d diagnosis) error {
 	e := d.Engine
 	fmt.Fprintln(&text)
 	if !e.Found {
-		paragraph("Container engine: none that can be used: " + e.Why + ". Only apps that are images need one. " + sentence(e.Hint))
+		fmt.Fprintf(&text, engineRow+"\n", "CONTAINER ENGINE", "none")
+		paragraph(sentence(e.Why) + " Only apps that are images need one. " + sentence(e.Hint))
 		_, err := io.WriteString(w, text.String())
 		return err
 	}
-	fmt.Fprintf(&text, "%-18s %s\n", "CONTAINER ENGINE", progress.Clean(e.Name))
+	fmt.Fprintf(&text, engineRow+"\n", "CONTAINER ENGINE", progress.Clean(e.Name))
 	for _, row := range [][2]string{
 		{"listens at", e.Host}, {"API", e.API}, {"storage", e.Storage}, {"control groups", e.Cgroups},
 		{"rootless", map[bool]string{true: "yes", false: "no: who may use its socket is as good as root"}[e.Rootless]}, {"seccomp", either(e.Seccomp, "none")},
 	} {
 		if row[1] != "" {
-			fmt.Fprintf(&text, "%-18s %s\n", row[0], progress.Clean(row[1]))
+			fmt.Fprintf(&text, engineRow+"\n", row[0], progress.Clean(row[1]))
 		}
 	}
 	if len(e.Checks) > 0 {
-		fmt.Fprintf(&text, "\n"+protectionLine+"\n", "A CONTAINER HAS", "HOLDS", "AS READ BACK FROM THE KERNEL")
+		fmt.Fprintf(&text, "\n"+engineProtection+"\n", "A CONTAINER HAS", "HOLDS", "AS READ BACK FROM THE KERNEL")
 	}
 	for _, c := range e.Checks {
 		engineLines(&text, c)
@@ -86,9 +93,9 @@ func engineLines(w io.Writer, c workload.Check) {
 	if !c.Enforced {
 		holds, reason = "NO", why(c)
 	}
-	for i, part := range append(progress.Wrap(progress.Clean(reason), reasonWidth), "") {
+	for i, part := range append(progress.Wrap(progress.Clean(reason), reasonWidth-1), "") {
 		if i == 0 || part != "" {
-			fmt.Fprintln(w, strings.TrimRight(fmt.Sprintf(protectionLine, name, holds, part), " "))
+			fmt.Fprintln(w, strings.TrimRight(fmt.Sprintf(engineProtection, name, holds, part), " "))
 		}
 		name, holds = "", ""
 	}

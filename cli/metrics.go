@@ -66,6 +66,9 @@ func (inv *invocation) instanceMetrics(ctx context.Context) error {
 		return err
 	}
 	text, err := c.InstanceMetrics(ctx)
+	if err == nil && len(text) == 0 {
+		inv.note("no instance serves metrics at /metrics")
+	}
 	return inv.showMetrics(text, err)
 }
 

@@ -50,7 +50,10 @@ func (inv *invocation) send(ctx context.Context, c *client.Client, manifest arti
 	if err := c.PutBlob(ctx, manifest.Digest(), bytes.NewReader(manifest.JSON())); err != nil {
 		return "", err
 	}
-	if sent > 0 {
+	switch {
+	case sent > 0 && len(all) == 1 && paths[all[0]] == from: // an archive
+		inv.note("uploaded %s", from)
+	case sent > 0:
 		inv.note("uploaded %d of %d files of %s", sent, len(all), from)
 	}
 	return manifest.Digest(), nil

@@ -70,9 +70,17 @@ func (inv *invocation) hintNext(r client.Rollout, site client.Site) {
 		inv.note("  hint: fairlead explain %s --env %s; then fairlead resume, rollback or abort", r.App, r.Env)
 	case r.Outcome == client.Failed && started:
 		inv.note("  hint: what its instances wrote: fairlead logs %s --env %s", r.App, r.Env)
+		if slices.ContainsFunc(site.Instances, func(in workload.Status) bool { return in.Release == r.To && readOnly(in) }) {
+			inv.note("  hint: an image runs without root, and writes to /tmp and its volumes alone; spec.loosen gives it more")
+		}
 	case r.Outcome == client.RolledBack:
 		inv.note("  hint: why, in numbers: fairlead explain %s --env %s", r.App, r.Env)
 	}
+}
+
+// readOnly reports whether an instance is a container that cannot write to its image's files.
+func readOnly(in workload.Status) bool {
+	return slices.ContainsFunc(in.Protections, func(p workload.Protection) bool { return p.Name == workload.ReadOnlyRoot && p.Enforced })
 }
 
 // teller returns a watcher that writes lines, each once.

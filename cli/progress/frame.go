@@ -50,10 +50,17 @@ func rolloutTitle(r client.Rollout, now time.Time, style Style) string {
 	return row.Right(Quiet, Elapsed(until.Sub(r.Started))).String()
 }
 
+func waitingRequests(n int) string {
+	if n == 1 {
+		return "1 request waits"
+	}
+	return Count(uint64(max(0, n))) + " requests wait"
+}
+
 func traffic(r client.Rollout, style Style) string {
 	row := style.Row().Add(Quiet, "traffic").To(label)
 	if r.Holding {
-		return row.Add(New, "held").Add(Quiet, fmt.Sprintf(": nobody serves, %s requests wait", Count(uint64(max(0, r.Waiting))))).String()
+		return row.Add(New, "held").Add(Quiet, ": nobody serves, "+waitingRequests(r.Waiting)).String()
 	}
 	full, rest := style.SplitBar(float64(r.Weight)/float64(fairlead.Whole), barColumns(style))
 	row.Add(New, full).Add(Quiet, rest)

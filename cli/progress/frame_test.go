@@ -193,6 +193,17 @@ func TestOneRequestIsNotSeveral(t *testing.T) {
 	}
 }
 
+func TestOneRequestWaitsAndSeveralWait(t *testing.T) {
+	site := stepping()
+	site.Rollout.Holding = true
+	for n, want := range map[int]string{0: "0 requests wait", 1: "1 request waits", 1200: "1,200 requests wait"} {
+		site.Rollout.Waiting = n
+		if frame := strings.Join(Frame(site, start, Style{Width: 80}), "\n"); !strings.Contains(frame, "nobody serves, "+want) {
+			t.Errorf("%q is not told:\n%s", want, frame)
+		}
+	}
+}
+
 func TestAStepOfCopiesSaysSoAndAsksForNoClients(t *testing.T) {
 	site := stepping()
 	site.Rollout.Weight, site.Rollout.Canary = 0, client.Arm{}
