@@ -90,7 +90,7 @@ func Run(ctx context.Context, o Options) error {
 	}
 	err = errors.Join(err, t.end(ctx))
 	report.OK = report.OK && err == nil
-	if o.JSON || !interrupted && !stays {
+	if o.JSON || !interrupted && !stays && t.load != nil { // without users there is nothing to tell
 		if printErr := report.print(o); err == nil {
 			err = printErr
 		}

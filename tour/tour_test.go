@@ -152,6 +152,15 @@ func TestATourThatLosesARequestFails(t *testing.T) {
 	}
 }
 
+func TestATourThatCannotBeginHasNoTableOfNothing(t *testing.T) {
+	t.Setenv("TMPDIR", shortTemp(t))
+	var out, errOut bytes.Buffer
+	err := Run(t.Context(), Options{Program: os.Args[0], Runtime: Container, Engine: "unix:///nowhere/engine.sock", Out: &out, Err: &errOut, Getenv: os.Getenv})
+	if err == nil || strings.Contains(out.String(), "RELEASE") || strings.Contains(out.String(), "0 in all") {
+		t.Errorf("%v; it wrote:\n%s", err, out.String())
+	}
+}
+
 func TestAnInterruptedTourEndsEverything(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	time.AfterFunc(time.Second, cancel)
