@@ -28,7 +28,7 @@ func (i Imaged) complete(s *fairlead.AppSpec) error {
 		s.Command = i.Command
 	}
 	if len(s.Command) == 0 {
-		return fairlead.Errorf(fairlead.Invalid, "", "the image %s says no program to run", i.Image.Reference).
+		return fairlead.Errorf(fairlead.Invalid, "", "%s: the image names no program to run", i.Image.Reference).
 			WithHint("name one under spec.command, or give the image an ENTRYPOINT")
 	}
 	if s.Port == 0 {

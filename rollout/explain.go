@@ -85,7 +85,7 @@ func (e *explanation) evidence() {
 	}
 	var report judge.Report
 	if e.s.Report == nil || json.Unmarshal(e.s.Report, &report) != nil {
-		if e.r.From == 0 {
+		if e.r.From == 0 && e.r.Outcome != Failed {
 			e.say("It was the first release here, so there was nothing to compare it with.")
 		}
 		return
