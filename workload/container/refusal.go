@@ -104,7 +104,7 @@ func symptoms(name string) []symptom {
 		}},
 		{[]string{"connection refused", "no such host", "i/o timeout", "connection reset", "unexpected eof", "tls handshake timeout", "network is unreachable", "no route to host", "temporary failure", "server misbehaving", "context deadline exceeded", "broken pipe", "eof", "500 internal", "502 bad", "503 service", "504 gateway", "verification failed", "don't understand your range", "requested range not satisfiable"}, reason{
 			code: fairlead.Unavailable, says: "the registry " + host + " cannot be reached, or broke off", short: "the registry does not answer", again: true,
-			hint: "is the network up, and the name right? Then deploy again",
+			hint: "is the network up, and the name right? The engine has no image of this name of its own; then deploy again",
 		}},
 	}
 }
