@@ -25,12 +25,16 @@ func inside() error {
 // shim has read what it needs of it.
 func closeSelf() error { return unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0) }
 
+// exitOther is told for an app's own status that is exitMemory: the lowest that is no
+// signal's.
+const exitOther = 193
+
 // asTold is the exit status of an app as this process hands it on: an app's own is never
 // that of one that was killed for memory.
 func asTold(code int) int {
 	if code != exitMemory {
 		return code
 	}
-	fmt.Fprintf(os.Stderr, "it ended with status %d, which is told as %d: here it would say that it was out of memory\n", exitMemory, exitMemory-1)
-	return exitMemory - 1
+	fmt.Fprintf(os.Stderr, "it ended with status %d, which is told as %d: here it would say that it was out of memory\n", exitMemory, exitOther)
+	return exitOther
 }

@@ -48,6 +48,9 @@ func Init(args []string) int {
 }
 
 func awaitGate() error {
+	if err := inside(); err != nil {
+		return err
+	}
 	gate, err := os.Open(insideGate)
 	if err != nil {
 		return err
@@ -55,6 +58,14 @@ func awaitGate() error {
 	defer gate.Close()
 	_, err = gate.Read(make([]byte, 1))
 	return err
+}
+
+// unrunnable says why a program that is there does not start.
+func unrunnable(err error) string {
+	if errors.Is(err, syscall.ENOEXEC) {
+		return fmt.Sprintf("%v: it was built for another kind of machine, or is a script that does not begin with #!", err)
+	}
+	return err.Error()
 }
 
 // runApp runs the app's command to its end.
@@ -70,9 +81,13 @@ func runApp(args []string, signals <-chan os.Signal) int {
 		}
 		return exitNotRunnable
 	}
+	if err := closeSelf(); err != nil {
+		fmt.Fprintf(os.Stderr, "%s: %v\n", InitName, err)
+		return exitNotRunnable
+	}
 	app, err := os.StartProcess(path, args, &os.ProcAttr{Files: []*os.File{os.Stdin, os.Stdout, os.Stderr}})
 	if err != nil {
-		fmt.Fprintf(os.Stderr, "the command could not be started: %v\n", err)
+		fmt.Fprintf(os.Stderr, "the command could not be started: %s\n", unrunnable(err))
 		return exitNotRunnable
 	}
 	before := memoryKills()
@@ -87,7 +102,7 @@ func runApp(args []string, signals <-chan os.Signal) int {
 	if code == 128+int(syscall.SIGKILL) && memoryKills() > before {
 		return exitMemory
 	}
-	return code
+	return asTold(code)
 }
 
 // memoryKills counts the processes of this container that were killed for memory, as its

@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -41,6 +42,9 @@ func main() {
 	case "fail":
 		fmt.Println("failing")
 		os.Exit(7)
+	case "exit": // with a status
+		status, _ := strconv.Atoi(os.Args[2])
+		os.Exit(status)
 	case "sleep":
 		time.Sleep(time.Hour)
 	case "write": // a file, and says whether it could
