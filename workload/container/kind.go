@@ -13,10 +13,6 @@ import (
 // engine. It is safe for concurrent use.
 type Containers struct{}
 
-// InitName is the name by which this program is started as the first process in a
-// container, see [Init].
-const InitName = "container-init"
-
 // Check implements shim.Kind.
 func (Containers) Check(spec workload.Spec) error {
 	if spec.Dir != "" {

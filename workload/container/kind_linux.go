@@ -58,7 +58,7 @@ func (b *body) planInstance(spec workload.Spec) error {
 	}
 	b.port, b.asked, b.required = spec.Port, spec.Resources, spec.Sandbox == fairlead.SandboxRequired
 	b.recipe = recipe{
-		name: "fairlead-" + b.owner[:8] + "." + spec.ID, image: *spec.Image, user: UserOfSpec(spec, os.Getuid()),
+		name: "fairlead-" + b.owner[:8] + "." + spec.ID, image: *spec.Image, user: UserOf(spec.Image.User, spec.Site.String(), spec.Loosen, os.Getuid()),
 		labels: map[string]string{
 			LabelOwner: b.owner, LabelInstance: spec.ID, LabelApp: spec.Site.App, LabelEnvironment: spec.Site.Env,
 			LabelRelease: strconv.Itoa(spec.Release), LabelHome: homeName(b.home),
@@ -191,7 +191,7 @@ func (b *body) prepare(plan shim.Plan) error {
 	if err := os.Chmod(b.gate, 0o644); err != nil { // past the umask
 		return err
 	}
-	own := []mount.Mount{bind(program, insideInit, true), bind(b.gate, insideGate, true)}
+	own := []mount.Mount{bind(program, InsideInit, true), bind(b.gate, insideGate, true)}
 	if plan.Instance != nil {
 		if b.vault, err = openVault(b.home, shared, plan.Secrets, b.recipe.user); err != nil {
 			return err

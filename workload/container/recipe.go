@@ -18,11 +18,9 @@ import (
 // insideSecrets is where an app finds its secrets.
 const insideSecrets = "/run/secrets"
 
-// Where the first process of a container finds what it needs.
-const (
-	insideInit = "/.fairlead/init" // this program
-	insideGate = "/.fairlead/gate" // a FIFO: a byte comes when the app may start
-)
+// insideGate is where the first process of a container finds a FIFO: a byte comes when
+// the app may start.
+const insideGate = "/.fairlead/gate"
 
 // recipe is all that decides what a container is.
 type recipe struct {
@@ -58,7 +56,7 @@ func (r recipe) options(podman bool, imageEnv []string) client.ContainerCreateOp
 		Name: r.name,
 		Config: &container.Config{
 			Image: string(r.image.ID), User: r.user.String(), WorkingDir: r.workDir, Labels: r.labels,
-			Entrypoint: append([]string{insideInit, InitName}, r.command...), Cmd: []string{},
+			Entrypoint: append([]string{InsideInit, InitName}, r.command...), Cmd: []string{},
 			Env: r.environ(imageEnv), AttachStdout: true, AttachStderr: true,
 			Healthcheck: &container.HealthConfig{Test: []string{"NONE"}}, // the shim asks
 			StopSignal:  "SIGTERM",

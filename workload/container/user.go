@@ -41,12 +41,3 @@ func UserOf(image, tenant string, loosen *fairlead.Loosen, own int) User {
 	tenantUser := workload.TenantUser(tenant)
 	return User{UID: tenantUser, GID: tenantUser}
 }
-
-// UserOfSpec is UserOf for an instance.
-func UserOfSpec(spec workload.Spec, own int) User {
-	image := ""
-	if spec.Image != nil {
-		image = spec.Image.User
-	}
-	return UserOf(image, spec.Site.String(), spec.Loosen, own)
-}
