@@ -150,15 +150,7 @@ func attemptRows(attempts []workload.Attempt, sandboxes int) [][2]string {
 
 // conclusion says in words what the table comes to.
 func conclusion(d workload.Diagnosis) string {
-	var missing, rest []string
-	for _, c := range d.Checks {
-		switch {
-		case !c.Enforced && c.Required:
-			missing = append(missing, c.Name)
-		case !c.Enforced:
-			rest = append(rest, c.Name)
-		}
-	}
+	missing, rest := lacking(d.Checks)
 	tried := "Attacked from inside: " + strings.Join(d.Sandboxes, ", ") + ". "
 	list := strings.Join(rest, ", ")
 	switch {
@@ -171,4 +163,18 @@ func conclusion(d workload.Diagnosis) string {
 			". An app that asks for such a limit and requires the sandbox does not start here."
 	}
 	return tried + "All that sandbox: required needs holds."
+}
+
+// lacking returns the names of what is not enforced: what sandbox: required needs, and
+// the rest.
+func lacking(checks []workload.Check) (missing, rest []string) {
+	for _, c := range checks {
+		switch {
+		case !c.Enforced && c.Required:
+			missing = append(missing, c.Name)
+		case !c.Enforced:
+			rest = append(rest, c.Name)
+		}
+	}
+	return missing, rest
 }

@@ -106,15 +106,7 @@ func engineConclusion(e workload.EngineDiagnosis) string {
 	if e.Why != "" {
 		return "No container could be tried: " + e.Why + ". " + sentence(e.Hint)
 	}
-	var missing, rest []string
-	for _, c := range e.Checks {
-		switch {
-		case !c.Enforced && c.Required:
-			missing = append(missing, c.Name)
-		case !c.Enforced:
-			rest = append(rest, c.Name)
-		}
-	}
+	missing, rest := lacking(e.Checks)
 	switch {
 	case len(missing) > 0:
 		return "An image with sandbox: required does not start in this engine, for want of " + strings.Join(missing, ", ") + "."
