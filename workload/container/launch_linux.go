@@ -254,6 +254,19 @@ func (b *body) create(ctx context.Context, engine *Engine) (id string, err error
 	}
 }
 
+// createContainer makes a container. It waits for the engine's answer even if nobody
+// waits for the container any more: an engine goes on making it when its caller has
+// gone, and nobody would remove it.
+func (e *Engine) createContainer(ctx context.Context, options client.ContainerCreateOptions) (client.ContainerCreateResult, error) {
+	patient, cancel := context.WithTimeout(context.WithoutCancel(ctx), createPatience)
+	defer cancel()
+	return e.api.ContainerCreate(patient, options)
+}
+
+// createPatience is how long an engine is waited for that makes a container or a
+// network. What one makes later is swept by the next control plane.
+const createPatience = 2 * time.Minute
+
 // nameTaken reports whether a container of the name is there.
 func nameTaken(err error) bool {
 	return errdefs.IsConflict(err) || strings.Contains(err.Error(), "already in use")

@@ -102,7 +102,9 @@ func (e *Engine) makeNetwork(ctx context.Context, name string, labels map[string
 	if bare && !e.podman() {
 		options.Options = map[string]string{"com.docker.network.bridge.inhibit_ipv4": "true"} // the machine has no address on it
 	}
-	_, err := e.api.NetworkCreate(ctx, name, options)
+	patient, cancel := context.WithTimeout(context.WithoutCancel(ctx), createPatience) // see createContainer
+	defer cancel()
+	_, err := e.api.NetworkCreate(patient, name, options)
 	if err != nil && !errdefs.IsConflict(err) {
 		return refused("make the network "+name, "", err)
 	}
