@@ -29,16 +29,12 @@ func (i *images) extract(ctx context.Context, engine *container.Engine, image co
 		}
 		files[path.Join("/", image.WorkDir, name)] = filepath.Join(dir, filepath.FromSlash(name))
 	}
-	owner, err := container.Owner(i.state)
-	if err != nil {
-		return err
-	}
 	for _, to := range files {
 		if err := os.MkdirAll(filepath.Dir(to), 0o700); err != nil {
 			return err
 		}
 	}
-	return engine.Extract(ctx, image.ID, owner, files)
+	return engine.Extract(ctx, image.ID, i.state, files)
 }
 
 // keepName is the name by which the engine keeps a release's image. It belongs to

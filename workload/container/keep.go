@@ -64,10 +64,18 @@ const maxExtracted = 20 << 30
 
 // Extract copies files out of an image: each of its absolute paths to a new file of
 // this machine. Links in the image are not followed. What is made for it in the
-// engine is labelled with owner, never started, and removed.
+// engine is labelled with the owner of root, the runtime's directory, never started,
+// and removed: by a sweep, where this process ends before.
 //
 // Errors: invalid for a path at which the image has no regular file.
-func (e *Engine) Extract(ctx context.Context, id fairlead.Digest, owner string, files map[string]string) (err error) {
+func (e *Engine) Extract(ctx context.Context, id fairlead.Digest, root string, files map[string]string) (err error) {
+	owner, err := Owner(root)
+	if err != nil {
+		return err
+	}
+	if err := rememberEngine(root, e.Host); err != nil {
+		return err
+	}
 	made, err := e.api.ContainerCreate(ctx, client.ContainerCreateOptions{Config: &container.Config{
 		Image: string(id), Entrypoint: []string{"/"}, Cmd: []string{}, Labels: map[string]string{LabelOwner: owner},
 		NetworkDisabled: true,

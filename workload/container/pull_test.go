@@ -192,13 +192,13 @@ func TestAnImageIsKeptByANameAndItsFilesAreTakenOut(t *testing.T) {
 		if names, err := e.Tags(t.Context(), "localhost/fairlead/"); err != nil || !slices.Equal(names, []string{name}) {
 			t.Errorf("names %v, %v", names, err)
 		}
-		to := path.Join(t.TempDir(), "a.md")
-		if err := e.Extract(t.Context(), found.ID, "owner", map[string]string{"/srv/prompts/a.md": to}); err != nil {
+		to, root := path.Join(t.TempDir(), "a.md"), t.TempDir()
+		if err := e.Extract(t.Context(), found.ID, root, map[string]string{"/srv/prompts/a.md": to}); err != nil {
 			t.Fatal(err)
 		}
 		demandFile(t, to, "You are a clerk.\n")
 		for _, wrong := range []string{"/srv/none", "/srv/prompts"} {
-			err := e.Extract(t.Context(), found.ID, "owner", map[string]string{wrong: path.Join(t.TempDir(), "x")})
+			err := e.Extract(t.Context(), found.ID, root, map[string]string{wrong: path.Join(t.TempDir(), "x")})
 			if fairlead.CodeOf(err) != fairlead.Invalid {
 				t.Errorf("%s: %v", wrong, err)
 			}

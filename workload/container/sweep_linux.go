@@ -1,56 +1,18 @@
 package container
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
+	"time"
 
 	"github.com/moby/moby/client"
 
 	"github.com/fairlead/fairlead"
 )
-
-// enginesPath is the file that lists, a line each, the engines in which an installation
-// ever made anything.
-func enginesPath(root string) string { return filepath.Join(root, "engines") }
-
-// rememberEngine notes an engine before anything is made in it.
-func rememberEngine(root, host string) error {
-	known, err := rememberedEngines(root)
-	if err != nil || slices.Contains(known, host) {
-		return err
-	}
-	file, err := os.OpenFile(enginesPath(root), os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = file.WriteString(host + "\n")
-	return errors.Join(err, file.Sync(), file.Close())
-}
-
-func rememberedEngines(root string) ([]string, error) {
-	file, err := os.Open(enginesPath(root))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	defer file.Close()
-	var hosts []string
-	lines := bufio.NewScanner(file)
-	for lines.Scan() {
-		if host := strings.TrimSpace(lines.Text()); host != "" && !slices.Contains(hosts, host) {
-			hosts = append(hosts, host)
-		}
-	}
-	return hosts, lines.Err()
-}
 
 // Sweep removes from every engine that the installation over root used what no
 // directory of root explains: containers whose home is gone, and networks without
@@ -65,16 +27,17 @@ func (Containers) Sweep(ctx context.Context, root string) error {
 	if err != nil {
 		return err
 	}
+	began := time.Now()
 	var failed error
 	for _, host := range hosts {
-		if err := sweepEngine(ctx, host, root, owner); err != nil {
+		if err := sweepEngine(ctx, host, root, owner, began); err != nil {
 			failed = errors.Join(failed, fairlead.Errorf(fairlead.CodeOf(err), "look for what is left in "+host, "%w", err))
 		}
 	}
 	return failed
 }
 
-func sweepEngine(ctx context.Context, host, root, owner string) error {
+func sweepEngine(ctx context.Context, host, root, owner string, began time.Time) error {
 	engine, err := Open(ctx, host)
 	if err != nil {
 		return err
@@ -86,6 +49,9 @@ func sweepEngine(ctx context.Context, host, root, owner string) error {
 		return err
 	}
 	for _, c := range found.Items {
+		if c.Labels[LabelHome] == "" && c.Created >= began.Unix() {
+			continue // an image is being read
+		}
 		if c.Labels[LabelOwner] == owner && !explained(root, c.Labels[LabelHome]) {
 			if err := engine.removeID(ctx, c.ID); err != nil {
 				return err
