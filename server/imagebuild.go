@@ -103,6 +103,9 @@ func (i *images) bases(ctx context.Context, engine *container.Engine, m release.
 	if err != nil || len(names) == 0 {
 		return nil, false, err
 	}
+	if err := i.forAll(ctx, m, names); err != nil {
+		return nil, false, err
+	}
 	bases = map[string]string{}
 	for _, name := range names {
 		order := m
@@ -111,12 +114,29 @@ func (i *images) bases(ctx context.Context, engine *container.Engine, m release.
 		if err != nil {
 			return nil, false, fmt.Errorf("the base image %s: %w", name, err)
 		}
+		if err := found.Fetches(); err != nil {
+			return nil, false, fmt.Errorf("the base image %s: %w", name, err)
+		}
 		if bases[name] = found.pinned; found.pinned == "" {
 			bases[name] = string(found.ID)
 		}
 		online = online || found.pinned != ""
 	}
 	return bases, online, nil
+}
+
+// forAll refuses credentials that would be shown to more registries than they are for.
+func (i *images) forAll(ctx context.Context, m release.Making, names []string) error {
+	secret := m.App.Spec.Artifact.Credentials
+	if secret == "" {
+		return nil
+	}
+	value, err := i.reveal(ctx, m.Env, secret)
+	if err != nil {
+		return fmt.Errorf("credentials of the registry: %w", err)
+	}
+	defer clear(value)
+	return container.ForAll(value, names)
 }
 
 // pack writes a context as a tar stream. Times and owners are always the same, so

@@ -93,6 +93,21 @@ func ReadCredentials(secret []byte, image string) (Credentials, error) {
 	return c, err
 }
 
+// ForAll refuses a secret of the form "user:password", which does not say whose it is,
+// for images of several registries: each would be sent it.
+func ForAll(secret []byte, images []string) error {
+	if strings.HasPrefix(strings.TrimSpace(string(secret)), "{") {
+		return nil
+	}
+	for _, image := range images {
+		if one, other := registryOf(images[0]), registryOf(image); one != other {
+			return fairlead.Errorf(fairlead.Invalid, "read the registry's credentials", "the secret holds user:password, and the images are of both %s and %s, of which only one should see it", one, other).
+				WithHint("store a Docker configuration as the secret, which says what is for whom: fairlead secret set")
+		}
+	}
+	return nil
+}
+
 // of returns the credentials for a registry that stand in the configuration itself.
 func (d dockerConfig) of(host string) (Credentials, bool, error) {
 	for key, auth := range d.Auths {

@@ -18,7 +18,7 @@ const MaxDockerfile = 1 << 20
 // https://docs.docker.com/reference/dockerfile for its form.
 //
 // Errors: invalid for a name that only arguments of a build would tell, for a build
-// has none.
+// has none, and for an ADD of what the engine itself would fetch.
 func Bases(dockerfile []byte) ([]string, error) {
 	arguments, stages := map[string]string{}, map[string]bool{}
 	var bases []string
@@ -49,6 +49,9 @@ func Bases(dockerfile []byte) ([]string, error) {
 			if strings.Trim(name, "0123456789") == "" {
 				continue // a stage by its number, or the context
 			}
+		case word == "ADD" && fetches(strings.Join(words[1:], " ")):
+			return nil, fairlead.Errorf(fairlead.Invalid, "read the Dockerfile", "%.80q: the engine would fetch that itself, from this machine's own network", strings.Join(words, " ")).
+				WithHint("put the file into the context and write COPY, or fetch it in a RUN; COPY takes variables too")
 		default:
 			continue
 		}
@@ -66,23 +69,48 @@ func Bases(dockerfile []byte) ([]string, error) {
 	return bases, nil
 }
 
+// fetches reports whether an ADD may have its engine fetch something: past the network
+// that the build has, and from this machine's own loopback if that is what it names.
+// What only the engine would work out, such as a variable, may.
+func fetches(sources string) bool {
+	plain := strings.NewReplacer(`"`, "", "'", "").Replace(sources)
+	return strings.Contains(plain, "://") || strings.Contains(plain, "git@") || strings.ContainsAny(plain, `$\`)
+}
+
+// Fetches refuses what an image has its children's builds do, where that may fetch
+// something by its engine.
+func (i Image) Fetches() error {
+	for _, words := range instructions([]byte(strings.Join(i.OnBuild, "\n"))) {
+		if strings.EqualFold(words[0], "ADD") && fetches(strings.Join(words[1:], " ")) {
+			return fairlead.Errorf(fairlead.Invalid, "", "it has each build on it do %.80q, which the engine would fetch from this machine's own network", strings.Join(words, " ")).
+				WithHint("build on another image")
+		}
+	}
+	return nil
+}
+
+var escapeDirective = regexp.MustCompile("(?i)^#\\s*escape\\s*=\\s*`")
+
 // instructions returns the words of each instruction, without comments and with
-// lines joined that go on.
+// lines joined that go on, as engines join them: with nothing between.
 func instructions(dockerfile []byte) [][]string {
 	var all [][]string
-	lines := bufio.NewScanner(bytes.NewReader(dockerfile))
+	lines := bufio.NewScanner(bytes.NewReader(bytes.TrimPrefix(dockerfile, []byte("\ufeff"))))
 	lines.Buffer(nil, MaxDockerfile+1)
-	begun := ""
+	begun, escape, top := "", `\`, true
 	for lines.Scan() {
 		line := strings.TrimSpace(lines.Text())
+		if top = top && strings.HasPrefix(line, "#"); top && escapeDirective.MatchString(line) {
+			escape = "`"
+		}
 		if line == "" || strings.HasPrefix(line, "#") {
 			continue
 		}
-		if more, ok := strings.CutSuffix(line, `\`); ok {
-			begun += more + " "
+		if more, ok := strings.CutSuffix(strings.TrimRight(lines.Text(), " \t\r"), escape); ok {
+			begun += more
 			continue
 		}
-		if words := strings.Fields(begun + line); len(words) > 0 {
+		if words := strings.Fields(begun + lines.Text()); len(words) > 0 {
 			all = append(all, words)
 		}
 		begun = ""

@@ -26,6 +26,7 @@ type Image struct {
 	WorkDir  string
 	Command  []string // its entry point and arguments
 	Ports    []int    // TCP ports that it exposes, sorted
+	OnBuild  []string // what it has the builds on it do
 	Bytes    int64    // size of its layers on disk
 	Config   []byte   // what it says of itself, as canonical JSON that people can read
 }
@@ -89,6 +90,7 @@ func (i *Image) describe(found client.ImageInspectResult) error {
 	if c := found.Config; c != nil {
 		d.Entrypoint, d.Cmd, d.Env, d.User, d.WorkDir = c.Entrypoint, c.Cmd, c.Env, c.User, c.WorkingDir
 		d.ExposedPorts, d.Volumes, d.Labels, d.StopSignal = sortedKeys(c.ExposedPorts), sortedKeys(c.Volumes), c.Labels, c.StopSignal
+		i.OnBuild = c.OnBuild
 		if c.Healthcheck != nil {
 			d.Healthcheck = c.Healthcheck.Test
 		}
