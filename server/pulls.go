@@ -16,11 +16,12 @@ const lingering = 10 * time.Minute
 // pulls are those under way. Two that want the same one share it. It is safe for
 // concurrent use, and must not be copied.
 type pulls struct {
-	ctx     context.Context // of all
-	end     context.CancelFunc
-	under   sync.WaitGroup
-	mu      sync.Mutex
-	running map[pullKey]*pulling
+	ctx       context.Context // of all
+	end       context.CancelFunc
+	lingering time.Duration // set before the first
+	under     sync.WaitGroup
+	mu        sync.Mutex
+	running   map[pullKey]*pulling
 }
 
 // pullKey is what two must want that share a pull: who may not see an image must not
@@ -40,12 +41,13 @@ type pulling struct {
 	mu      sync.Mutex
 	waiting int
 	linger  *time.Timer // while nobody waits
+	over    bool        // nobody came back in time: it is being ended
 	last    fairlead.Progress
 	changed chan struct{} // closed and replaced when last is
 }
 
 func newPulls() *pulls {
-	p := &pulls{running: map[pullKey]*pulling{}}
+	p := &pulls{lingering: lingering, running: map[pullKey]*pulling{}}
 	p.ctx, p.end = context.WithCancel(context.Background())
 	return p
 }
@@ -59,7 +61,7 @@ func (p *pulls) close() {
 // pull fetches an image or joins who does, and waits for it until ctx ends.
 func (p *pulls) pull(ctx context.Context, engine *container.Engine, order container.Pull) (fairlead.Digest, error) {
 	at := p.join(engine, order)
-	defer at.leave()
+	defer func() { at.leave(p.lingering) }()
 	for {
 		last, changed := at.seen()
 		if order.Tell != nil && last.Doing != "" {
@@ -80,8 +82,7 @@ func (p *pulls) join(engine *container.Engine, order container.Pull) *pulling {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	key := pullKey{order.Name, order.Credentials}
-	if at := p.running[key]; at != nil {
-		at.enter()
+	if at := p.running[key]; at != nil && at.enter() {
 		return at
 	}
 	ctx, end := context.WithCancel(p.ctx)
@@ -92,24 +93,31 @@ func (p *pulls) join(engine *container.Engine, order container.Pull) *pulling {
 		defer end()
 		at.digest, at.err = engine.Pull(ctx, order)
 		p.mu.Lock()
-		delete(p.running, key)
+		if p.running[key] == at { // one that is ended has a successor, it may be
+			delete(p.running, key)
+		}
 		p.mu.Unlock()
 		close(at.done)
 	})
 	return at
 }
 
-func (p *pulling) enter() {
+// enter has one more wait for the pull, unless it is being ended.
+func (p *pulling) enter() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.over {
+		return false
+	}
 	p.waiting++
 	if p.linger != nil {
 		p.linger.Stop()
 		p.linger = nil
 	}
+	return true
 }
 
-func (p *pulling) leave() {
+func (p *pulling) leave(lingering time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.waiting--; p.waiting == 0 {
@@ -122,6 +130,7 @@ func (p *pulling) abandon() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.waiting == 0 {
+		p.over = true
 		p.end()
 	}
 }
