@@ -87,7 +87,7 @@ func TestAPageThatCannotBeReadIsRefusedWhole(t *testing.T) {
 		}
 	}
 	var many strings.Builder
-	for i := range MostSamples + 1 {
+	for i := range mostSamples + 1 {
 		fmt.Fprintf(&many, "x{i=\"%d\"} 1\n", i)
 	}
 	if _, err := Parse([]byte(many.String())); err == nil {

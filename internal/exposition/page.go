@@ -12,7 +12,7 @@ import (
 // The bounds of one page.
 const (
 	MostBytes   = 4 << 20 // of a page
-	MostSamples = 20_000  // of a page
+	mostSamples = 20_000  // of a page
 	mostName    = 256     // bytes of a name
 	mostValue   = 1024    // bytes of a label's value
 	mostHelp    = 1024    // bytes of a help text
@@ -80,8 +80,8 @@ func (p *Page) describe(text string) error {
 	if name == "" || rest != "" || len(name) > mostName {
 		return errors.New("it describes what is no name of a metric")
 	}
-	if len(p.Families) >= MostSamples {
-		return fmt.Errorf("it has more than %d families", MostSamples)
+	if len(p.Families) >= mostSamples {
+		return fmt.Errorf("it has more than %d families", mostSamples)
 	}
 	f, said := p.Families[name], ""
 	if len(fields) == 4 {
@@ -116,8 +116,8 @@ func (p *Page) sample(text string, seen map[string]bool) error {
 	if err != nil {
 		return err
 	}
-	if len(p.Samples) >= MostSamples {
-		return fmt.Errorf("it has more than %d samples", MostSamples)
+	if len(p.Samples) >= mostSamples {
+		return fmt.Errorf("it has more than %d samples", mostSamples)
 	}
 	if len(name) > mostName {
 		return errors.New("a name is too long")
