@@ -236,3 +236,32 @@ func heap() uint64 {
 	runtime.ReadMemStats(&m)
 	return m.HeapAlloc
 }
+
+func TestTheLinesOfAllSitesHaveAnEndTogether(t *testing.T) {
+	core := open(t, crashdisk.New(), "boot", dawn)
+	var sites []fairlead.Site
+	var routes []gateway.Route
+	for _, app := range []string{"chat", "search", "triage"} {
+		r := held(nobody(1))
+		r.Site.App, r.Host = app, app+".localhost"
+		sites, routes = append(sites, r.Site), append(routes, r)
+	}
+	if err := core.Apply(dawn, &gateway.Snapshot{Format: 1, Order: fairlead.Order{Term: 1, Seq: 1}, Routes: routes}); err != nil {
+		t.Fatal(err)
+	}
+	var all []*gateway.Ticket
+	for _, s := range sites[:2] {
+		for n := range 4096 {
+			all = append(all, core.Admit(s, fmt.Sprint(n), dawn))
+		}
+	}
+	if core.Admit(sites[2], "one too many", dawn).Waits() {
+		t.Error("8192 requests wait, and another one may")
+	}
+	for _, x := range all {
+		x.End(dawn)
+	}
+	if !core.Admit(sites[2], "when they have gone", dawn).Waits() {
+		t.Error("nobody waits, and there is no room")
+	}
+}

@@ -20,6 +20,8 @@ func TestTheBasesOfADockerfileAreFound(t *testing.T) {
 		{"FROM scratch\nCOPY a /a\n", nil},
 		{"# syntax=docker/dockerfile:1\nARG V=3.12\nARG FLAVOUR\nFROM python:${V}-slim AS build\nRUN true \\\n && FROM no\nFROM --platform=linux/amd64 gcr.io/distroless/static\nCOPY --from=build /a /a\nCOPY --from=0 /a /b\nCOPY --chown=1:1 --from=busybox:1 /bin/sh /c\n", []string{"python:3.12-slim", "gcr.io/distroless/static", "busybox:1"}},
 		{"FROM golang:1 as build\nFROM build\n", []string{"golang:1"}},
+		{"FROM golang:1 AS Build\nFROM build\n", []string{"golang:1"}},
+		{"ARG V=1\nFROM a:$V\nARG V=2\nFROM b:$V\n", []string{"a:1", "b:1"}},
 		{"from a:${V:-7}\nFROM a:7\n", []string{"a:7"}},
 	} {
 		got, err := container.Bases([]byte(c.file))

@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"bytes"
 	"compress/gzip"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -181,7 +182,7 @@ func TestWhatIsNoArchiveOfOneImageIsRefusedBeforeAnEngineSeesIt(t *testing.T) {
 	e := &container.Engine{} // nothing listens: it is not asked
 	other := map[string]string{"amd64": "arm64", "arm64": "amd64"}[runtime.GOARCH]
 	img := image(t, runtime.GOARCH, 1, 10)
-	whole := asOCI(t, img)
+	whole, named := asOCI(t, img), fairlead.DigestOf([]byte("another"))
 	for _, c := range []struct {
 		what string
 		data []byte
@@ -196,6 +197,11 @@ func TestWhatIsNoArchiveOfOneImageIsRefusedBeforeAnEngineSeesIt(t *testing.T) {
 		{"a device", tarOf(t, map[string]string{"a": ""}, func(h *tar.Header) { h.Typeflag = tar.TypeChar }), "neither a file nor a directory"},
 		{"a link out", tarOf(t, map[string]string{"a": ""}, func(h *tar.Header) { h.Typeflag, h.Linkname = tar.TypeSymlink, "../../etc/passwd" }), "leads out"},
 		{"no images", tarOf(t, map[string]string{"manifest.json": "[]"}, nil), "0 images"},
+		{"two images as Docker saves them", tarOf(t, map[string]string{"manifest.json": `[{"Config":"c.json"},{"Config":"c.json"}]`, "c.json": "{}"}, nil), "2 images"},
+		{"a file that is there twice", tarOf(t, map[string]string{"a": "one", "./a": "two"}, nil), "twice"},
+		{"a blob that is not what its name says", tarOf(t, map[string]string{
+			"index.json": fmt.Sprintf(`{"manifests":[{"digest":%q}]}`, named), "blobs/sha256/" + named.Hex(): "{}",
+		}, nil), "not what its name says"},
 		{"wrong JSON", tarOf(t, map[string]string{"manifest.json": "{"}, nil), "manifest.json"},
 		{"a configuration that is not there", tarOf(t, map[string]string{"manifest.json": `[{"Config":"c.json"}]`}, nil), "is not in it"},
 		{"a layer that is not there", tarOf(t, map[string]string{"manifest.json": `[{"Config":"c.json","Layers":["l"]}]`, "c.json": "{}"}, nil), "is not in it"},

@@ -24,6 +24,12 @@ func TestTheMachineIsBoundedByItsControlGroupsAndThoseAboveThem(t *testing.T) {
 		"version 2": {map[string]string{
 			"proc/self/cgroup": "0::/a/b\n", "sys/fs/cgroup/a/b/memory.max": "max\n", "sys/fs/cgroup/a/memory.max": "1073741824\n",
 		}, gi},
+		"one above is narrower": {map[string]string{
+			"proc/self/cgroup": "0::/a/b\n", "sys/fs/cgroup/a/b/memory.max": "2147483648\n", "sys/fs/cgroup/a/memory.max": "1073741824\n",
+		}, gi},
+		"one above is wider": {map[string]string{
+			"proc/self/cgroup": "0::/a/b\n", "sys/fs/cgroup/a/b/memory.max": "1073741824\n", "sys/fs/cgroup/a/memory.max": "2147483648\n",
+		}, gi},
 		"version 1": {map[string]string{
 			"proc/self/cgroup": "4:memory:/x\n1:cpu,cpuacct:/x\n0::/\n",
 			"sys/fs/cgroup/memory/x/memory.limit_in_bytes": "2147483648\n",
