@@ -33,10 +33,10 @@ func TestWaitsDoubleUntilTheLongestAndCrashesInARowAreALoop(t *testing.T) {
 		}
 		waits = append(waits, r.wait)
 	}
-	if waits[0] != FirstBackoff || waits[1] != 2*FirstBackoff || waits[3] != 8*FirstBackoff || waits[11] != MaxBackoff {
+	if waits[0] != firstBackoff || waits[1] != 2*firstBackoff || waits[3] != 8*firstBackoff || waits[11] != maxBackoff {
 		t.Errorf("it waited %v", waits)
 	}
-	if r, _ = r.ended(StableAfter); r.wait != FirstBackoff {
+	if r, _ = r.ended(stableAfter); r.wait != firstBackoff {
 		t.Errorf("after a long run it waits %s", r.wait)
 	}
 }
@@ -45,16 +45,16 @@ func TestOnlyFiveQuickEndsInARowAreACrashLoop(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var r restarts
 		quick := 0
-		for _, ran := range rapid.SliceOf(rapid.Int64Range(0, int64(2*StableAfter))).Draw(t, "ran") {
+		for _, ran := range rapid.SliceOf(rapid.Int64Range(0, int64(2*stableAfter))).Draw(t, "ran") {
 			quick++
-			if time.Duration(ran) >= CrashWindow {
+			if time.Duration(ran) >= crashWindow {
 				quick = 0
 			}
 			next, loop := r.ended(time.Duration(ran))
-			if loop != (quick >= CrashLoopExits) {
+			if loop != (quick >= crashLoopExits) {
 				t.Fatalf("loop %v after %d quick ends", loop, quick)
 			}
-			if next.wait < FirstBackoff || next.wait > MaxBackoff {
+			if next.wait < firstBackoff || next.wait > maxBackoff {
 				t.Fatalf("a wait of %s", next.wait)
 			}
 			if r = next; loop {

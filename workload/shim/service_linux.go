@@ -21,7 +21,7 @@ import (
 )
 
 // The times of a service. One that ends by itself is started again at once when it
-// has run for CrashWindow, and else after the same waits as an instance, but for at
+// has run for crashWindow, and else after the same waits as an instance, but for at
 // most a second: nobody is served meanwhile. It is never given up.
 const (
 	serviceWait  = time.Second
@@ -242,7 +242,7 @@ func (k *keeper) begin() {
 func (k *keeper) again(ran time.Duration, reason string) {
 	k.policy, _ = k.policy.ended(ran)
 	wait := min(k.policy.wait, serviceWait)
-	if ran >= CrashWindow {
+	if ran >= crashWindow {
 		wait = 0
 	}
 	k.log.say("it ended: %s; it starts again in %s", reason, wait)
