@@ -14,13 +14,21 @@ import (
 )
 
 func (inv *invocation) releases() *cobra.Command {
-	return &cobra.Command{
-		Use:     "releases APP",
-		Short:   "An app's releases, newest first",
-		Long:    "Releases lists an app's releases, newest first: digest, origin, where each takes\ntraffic, and how its newest rollout ended in each environment.",
-		Example: "  fairlead releases triage\n  fairlead releases triage --output json",
+	var log bool
+	cmd := &cobra.Command{
+		Use:   "releases APP",
+		Short: "An app's releases, newest first",
+		Long: `Releases lists an app's releases, newest first: digest, origin, where each takes
+traffic, and how its newest rollout ended in each environment.
+
+With --build-log it prints what the build of one release, APP@N, has said: of its
+Dockerfile, or of its commit.`,
+		Example: "  fairlead releases triage\n  fairlead releases triage --output json\n  fairlead releases triage@7 --build-log",
 		Args:    exactly("APP"),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if log {
+				return inv.buildLog(cmd.Context(), args[0])
+			}
 			c, err := inv.client()
 			if err != nil {
 				return err
@@ -36,6 +44,8 @@ func (inv *invocation) releases() *cobra.Command {
 		},
 		ValidArgsFunction: inv.completeApps,
 	}
+	cmd.Flags().BoolVar(&log, "build-log", false, "print the log of the build of APP@N")
+	return cmd
 }
 
 func writeReleases(w io.Writer, releases []client.Release) error {
