@@ -17,8 +17,11 @@ import (
 // await waits for the end of a run and tells what it was.
 func (b *body) await(r *run) shim.Event {
 	for {
-		lost := time.Now()
+		if r.engine.podman() {
+			r.lastWhile(b.ctx)
+		}
 		code, err := r.engine.exitOf(b.ctx, r.id)
+		lost := time.Now()
 		if err == nil {
 			return b.ended(r, code)
 		}
@@ -30,6 +33,27 @@ func (b *body) await(r *run) shim.Event {
 		}
 		if e, over := b.rejoin(r, lost); over {
 			return e
+		}
+	}
+}
+
+// stillEvery is how often a run is looked at that lasts, which asks no engine.
+const stillEvery = 250 * time.Millisecond
+
+// lastWhile returns when a run seems over: its first process has ended, or its output
+// has, as it also does when the engine is lost. Podman's own wait opens its database again
+// and again without a pause, which costs all the processor time that is free for as long
+// as a container runs: it is asked when it has an answer.
+func (r *run) lastWhile(ctx context.Context) {
+	look := time.NewTicker(stillEvery)
+	defer look.Stop()
+	for !r.main.ended() {
+		select {
+		case <-r.copied:
+			return
+		case <-ctx.Done():
+			return
+		case <-look.C:
 		}
 	}
 }

@@ -375,6 +375,10 @@ func (w world) engineRestarted(t *testing.T) {
 	i := workloadtest.Start(t, openRuntime(t, root), w.spec("one", "serve"), workload.Secrets{"key": []byte("v")})
 	before := i.AwaitState(workload.Ready)
 	first := w.containerOf(t, root, "one")
+	if _, err := i.Get("/print?line=before"); err != nil {
+		t.Fatal(err)
+	}
+	workloadtest.Eventually(t, func() (bool, string) { return strings.Contains(i.Log(0), "stdout before"), i.Log(0) })
 	w.Halt(t)
 	if w.Name == "podman" { // its containers live on, and are served
 		if body, err := i.Get("/"); body != "hello from one" || err != nil || i.Status().State != workload.Ready {
@@ -400,4 +404,7 @@ func (w world) engineRestarted(t *testing.T) {
 		log := i.Log(0)
 		return strings.Contains(log, "stdout afterwards"), log
 	})
+	if n := strings.Count(i.Log(0), "stdout before"); n != 1 {
+		t.Errorf("what was written before the engine's end is told %d times", n)
+	}
 }
