@@ -13,6 +13,7 @@ import (
 
 	"github.com/fairlead/fairlead"
 	"github.com/fairlead/fairlead/workload"
+	"github.com/fairlead/fairlead/workload/container"
 	"github.com/fairlead/fairlead/workload/workloadtest"
 )
 
@@ -160,4 +161,13 @@ func TestAnAppDoesNotSayThatItWasKilledForMemory(t *testing.T) {
 			t.Errorf("it is believed: %+v", status)
 		}
 	})
+}
+
+func TestAnImageDoesNotWorkInProc(t *testing.T) {
+	for _, dir := range []string{"/proc/self/fd/7", "/srv/../proc/", "/proc"} {
+		image := &workload.Image{ID: fairlead.DigestOf(nil), Engine: "unix:///x", WorkDir: dir}
+		if err := (container.Containers{}).Check(workload.Spec{Image: image}); fairlead.CodeOf(err) != fairlead.Invalid {
+			t.Errorf("%s: %v", dir, err)
+		}
+	}
 }
