@@ -124,6 +124,7 @@ func (e *Engine) command() *exec.Cmd {
 	}
 	podman := exec.Command("podman", "--root", in("data"), "--runroot", in("run"), "--tmpdir", in("tmp"), "system", "service", "--time=0", e.Host)
 	podman.Env = append(os.Environ(), "CONTAINERS_REGISTRIES_CONF="+e.registries())
+	podman.Dir = e.dir // where conmon leaves a file of an app that was killed for memory
 	return podman
 }
 
