@@ -238,7 +238,7 @@ func (b *body) create(ctx context.Context, engine *Engine) (id string, err error
 	}
 	defer lock.Close()
 	for attempt := 0; ; attempt++ {
-		made, err := engine.api.ContainerCreate(ctx, options)
+		made, err := engine.createContainer(ctx, options)
 		if err == nil {
 			return made.ID, nil
 		}
