@@ -211,6 +211,10 @@ func (p *initProcess) start() error {
 	return p.send(report)
 }
 
+// hungUp reports whether the other end of a stream is closed: also with a byte unread,
+// such as the one that ends the plan.
+func hungUp(err error) bool { return errors.Is(err, io.EOF) || errors.Is(err, unix.ECONNRESET) }
+
 // converse tells the shim-exec at the other end of stream what to do and hears
 // what became of it: it hangs up when it has become the app.
 func (p *initProcess) converse(stream *os.File) shim.Event {
@@ -227,7 +231,7 @@ func (p *initProcess) converse(stream *os.File) shim.Event {
 		var next shim.Event
 		err := decoder.Decode(&next)
 		switch {
-		case errors.Is(err, io.EOF) && report.Error == "" && report.Protections != nil:
+		case hungUp(err) && report.Error == "" && report.Protections != nil:
 			report.Kind = shim.Started
 			return report
 		case err != nil && report.Error == "":
