@@ -8,4 +8,6 @@ import (
 
 // Kinds are the kinds of bodies that instances of this program have, in the control
 // plane as in a shim.
-func Kinds() shim.Kinds { return shim.Kinds{Sandbox: local.Sandbox{}, Container: container.Containers{}} }
+func Kinds() shim.Kinds {
+	return shim.Kinds{Sandbox: local.Sandbox{}, Container: container.Containers{}}
+}
