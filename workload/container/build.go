@@ -23,6 +23,7 @@ type Build struct {
 	Dockerfile string                  // its path in the context
 	Online     bool                    // commands of the file may reach the network
 	Within     time.Duration           // longest that it may take
+	Memory     int64                   // most bytes that one of its commands may take; 0 for half of what the machine has
 	Tell       func(fairlead.Progress) // hears how far it is
 }
 
@@ -42,8 +43,14 @@ func (e *Engine) Build(ctx context.Context, b Build) (id fairlead.Digest, log []
 	if b.Online {
 		network = ""
 	}
+	if b.Memory == 0 {
+		if b.Memory, err = e.halfOfMemory(ctx); err != nil {
+			return "", nil, e.unbuilt(ctx, op, err)
+		}
+	}
 	answer, err := e.api.ImageBuild(ctx, b.Context, client.ImageBuildOptions{
 		Dockerfile: b.Dockerfile, NetworkMode: network, Remove: true, ForceRemove: true, Version: build.BuilderV1,
+		Memory: b.Memory, MemorySwap: b.Memory, CPUShares: buildShares,
 	})
 	if err != nil {
 		return "", nil, e.unbuilt(ctx, op, err)
@@ -73,6 +80,16 @@ func (e *Engine) Build(ctx context.Context, b Build) (id fairlead.Digest, log []
 		return "", said.text, e.unbuilt(ctx, op, err)
 	}
 	return id, said.text, nil
+}
+
+// buildShares is the weight of a build's commands for the processors, of 1024 that
+// each instance has: what serves goes first.
+const buildShares = 128
+
+// halfOfMemory returns half of the bytes that the engine's machine has.
+func (e *Engine) halfOfMemory(ctx context.Context) (int64, error) {
+	info, err := e.api.Info(ctx, client.InfoOptions{})
+	return info.Info.MemTotal / 2, err
 }
 
 var errTooLong = errors.New("it did not end in its time")

@@ -2,6 +2,8 @@ package container_test
 
 import (
 	"bytes"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -61,6 +63,23 @@ func TestAnImageIsBuiltAndWhatFailsShowsItsLog(t *testing.T) {
 			if fairlead.CodeOf(err) != fairlead.Invalid || fairlead.HintOf(err) == "" {
 				t.Errorf("%s: %v\n%s", what, err, log)
 			}
+		}
+	})
+}
+
+func TestABuildsCommandsHaveAMemoryLimit(t *testing.T) {
+	program, err := os.ReadFile(programs("image/app"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	withEngines(t, func(t *testing.T, e *container.Engine, _ *enginetest.Engine) {
+		dir := lay(t, map[string]string{"Dockerfile": "FROM scratch\nCOPY app /app\nRUN [\"/app\", \"hog\"]\n", "app": string(program)})
+		if err := os.Chmod(filepath.Join(dir, "app"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		_, log, err := e.Build(t.Context(), container.Build{Context: bytes.NewReader(packed(t, dir)), Dockerfile: "Dockerfile", Within: time.Minute, Memory: 64 << 20})
+		if fairlead.CodeOf(err) != fairlead.Invalid || !strings.Contains(err.Error()+string(log), "137") && !strings.Contains(string(log), "killed") {
+			t.Errorf("a build that takes all memory: %v\n%s", err, log)
 		}
 	})
 }
