@@ -44,6 +44,8 @@ var inContainers = map[string]func(w *world){
 	"ends an app that ignores SIGTERM":                    endsTheDeaf,
 	"says why an app that listens elsewhere is not ready": tellsOfTheWrongPort,
 	"lets two apps have the same port":                    sharesPorts,
+	"says what a release loosens":                         tellsOfLooseness,
+	"records what an image was built from":                recordsBases,
 }
 
 func promotesAndRollsBack(w *world) {
