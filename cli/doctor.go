@@ -111,7 +111,7 @@ func showDiagnosis(w io.Writer, d workload.Diagnosis) error {
 
 // why says why a protection holds or does not, and what to do about it.
 func why(c workload.Check) string {
-	text := c.Detail
+	text := c.Shown()
 	if !c.Enforced {
 		text = "NOT ENFORCED: " + text
 		if c.Hint != "" {

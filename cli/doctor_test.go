@@ -103,6 +103,8 @@ func TestDoctorSaysWhatTheContainerEngineIsAndHoldsContainersBy(t *testing.T) {
 		Checks: []workload.Check{
 			{Protection: workload.Protection{Name: "non-root user", Enforced: true, Detail: "user 200000"}, Required: true},
 			{Protection: workload.Protection{Name: "network of its own", Enforced: true, Detail: "probe"}, Required: true},
+			{Protection: workload.Protection{Name: "memory limit", Enforced: true, Detail: "201326592"}, Required: true},
+			{Protection: workload.Protection{Name: "cpu limit", Enforced: true, Detail: "1000 thousandths of a core"}, Required: true},
 			{Protection: workload.Protection{Name: "process limit", Detail: "no control group says so"}, Required: true, Hint: "delegate them"},
 		}}
 	wiring := testWiring()
@@ -127,6 +129,8 @@ seccomp             default
 A CONTAINER HAS     HOLDS  AS READ BACK FROM THE KERNEL
 non-root user       yes    user 200000
 network of its own  yes    probe
+memory limit        yes    192 MiB
+cpu limit           yes    1 core
 process limit       NO     NOT ENFORCED: no control group says so; delegate them
 
 An image with sandbox: required does not start in this engine, for want of

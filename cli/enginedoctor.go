@@ -89,7 +89,7 @@ func showEngine(w io.Writer, d diagnosis) error {
 
 // engineLines writes the row of a protection of containers.
 func engineLines(w io.Writer, c workload.Check) {
-	name, holds, reason := c.Name, "yes", c.Detail
+	name, holds, reason := c.Name, "yes", c.Shown()
 	if !c.Enforced {
 		holds, reason = "NO", why(c)
 	}

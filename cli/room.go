@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/fairlead/fairlead/api/client"
+	"github.com/fairlead/fairlead/internal/figures"
 	"github.com/fairlead/fairlead/internal/quantity"
 )
 
@@ -42,11 +43,11 @@ func writeRoom(w io.Writer, r client.Room) error {
 	rows := [][]string{
 		{"", "HAS", "RESERVE", "TAKEN", "FREE"},
 		accountRow("cpu limits", r.CPU, quantity.CPU),
-		accountRow("memory", r.Memory, quantity.Bytes),
-		accountRow("storage", r.Storage, quantity.Bytes),
+		accountRow("memory", r.Memory, signedBytes),
+		accountRow("storage", r.Storage, signedBytes),
 	}
 	if d := r.Images; d != nil {
-		rows = append(rows, []string{"images", quantity.Bytes(d.Size), "", "", quantity.Bytes(d.Free)})
+		rows = append(rows, []string{"images", figures.Bytes(d.Size), "", "", figures.Bytes(d.Free)})
 	}
 	if err := table(w, rows); err != nil {
 		return err
@@ -81,6 +82,14 @@ func accountRow(name string, a client.Account, text func(int64) string) []string
 	return []string{name, text(a.Has), reserve, text(a.Taken), free}
 }
 
+// signedBytes writes a size that may be below nothing: more was promised than there is.
+func signedBytes(n int64) string {
+	if n < 0 {
+		return "-" + figures.Bytes(-n)
+	}
+	return figures.Bytes(n)
+}
+
 // roomNotes say what the figures are of.
 func roomNotes(r client.Room) []string {
 	var notes []string
@@ -89,6 +98,10 @@ func roomNotes(r client.Room) []string {
 	}
 	if r.Bounded != "" {
 		notes = append(notes, "memory is bounded by the "+r.Bounded)
+	}
+	if s := r.Storage; s.Has > 0 {
+		other := max(0, s.Has-s.Taken-s.Free)
+		notes = append(notes, fmt.Sprintf("storage: taken is what volumes may still fill; other files, and what the file system keeps back, are %s", figures.Bytes(other)))
 	}
 	if len(r.Unlimited) > 0 {
 		notes = append(notes, "without a memory limit, and so counted as nothing: "+strings.Join(r.Unlimited, ", "))
@@ -106,18 +119,18 @@ func roomRow(p client.RoomPart) []string {
 		cpu = quantity.CPU(p.MilliCPU)
 	}
 	if p.Memory > 0 {
-		memory = quantity.Bytes(p.Memory)
+		memory = figures.Bytes(p.Memory)
 	}
 	if p.ImageSize > 0 {
-		image = quantity.Bytes(p.ImageSize)
+		image = figures.Bytes(p.ImageSize)
 	}
 	var volumes []string
 	for _, v := range p.Volumes {
 		size := "no limit"
 		if v.Size > 0 {
-			size = quantity.Bytes(v.Size)
+			size = figures.Bytes(v.Size)
 		}
-		volumes = append(volumes, fmt.Sprintf("%s %s of %s", v.Name, quantity.Bytes(v.Used), size))
+		volumes = append(volumes, fmt.Sprintf("%s %s of %s", v.Name, figures.Bytes(v.Used), size))
 	}
 	return []string{p.App, p.Env, fmt.Sprintf("%s@%d", p.App, p.Release), instances, cpu, memory, p.GPU, image, strings.Join(volumes, ", ")}
 }

@@ -82,7 +82,7 @@ func named(p workload.Protection) string {
 	if p.Detail == "" {
 		return p.Name
 	}
-	return p.Name + " (" + p.Detail + ")"
+	return p.Name + " (" + p.Shown() + ")"
 }
 
 // Tone is the tone of an instance's state.

@@ -117,11 +117,13 @@ func (e *explanation) evidence() {
 // ends says how instances ended by themselves, and were unready.
 func (e *explanation) ends() {
 	for _, g := range []struct {
-		name  string
-		group Group
-	}{{e.newName(), e.s.New}, {e.oldName(), e.s.Old}} {
+		name    string
+		release int
+		group   Group
+	}{{e.newName(), e.r.To, e.s.New}, {e.oldName(), e.r.From, e.s.Old}} {
 		if text := g.group.text(); text != "" {
 			e.say("Of %s %s.", g.name, text)
+			e.say("  What it wrote: fairlead logs %s --env %s --release %d", e.r.Site.App, e.r.Site.Env, g.release)
 		}
 		if g.group.Unready >= 1 {
 			e.say("Instances of %s that had been ready were not for %s in all.", g.name, Span(seconds(g.group.Unready)))

@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
 	"time"
 
@@ -73,5 +74,15 @@ func TestHarmByRestartsSaysHowInstancesEnded(t *testing.T) {
 	in.New.Falls = nil // as of a record from before ends were told
 	if d := Decide(r, in, v, Outlook{}); d.Text != "triage@2 is worse: restarts, E = 700 of 600 needed" {
 		t.Errorf("%s", d.Text)
+	}
+}
+
+func TestOfAReleaseWhoseInstancesEndAnExplanationSaysWhereTheyWrote(t *testing.T) {
+	site := fairlead.Site{App: "triage", Env: "production"}
+	s := State{Live: Live{Site: site}, Rollout: &Rollout{Site: site, From: 1, To: 2, Phase: Ended, Outcome: RolledBack},
+		New: Group{Falls: []Fall{{Instance: "x", Times: 3, Last: "exit status 7"}}}}
+	all := strings.Join(Explain(s, time.Time{}), "\n")
+	if !strings.Contains(all, "x ended by itself 3 times") || !strings.Contains(all, "fairlead logs triage --env production --release 2") || strings.Contains(all, "--release 1") {
+		t.Errorf("%s", all)
 	}
 }

@@ -139,7 +139,7 @@ func unreached(op, host string, err error) error {
 		return fairlead.Errorf(fairlead.Unavailable, op, "nothing listens at %s any more", host).WithHint("start the engine: systemctl start docker")
 	case errors.Is(err, fs.ErrPermission):
 		return fairlead.Errorf(fairlead.Forbidden, op, "this user may not use %s", host).
-			WithHint("run fairlead as a user of the socket's group (who may use it is as good as root), or use a rootless engine of this user's own")
+			WithHint("run fairlead as a user of the socket's group (who may use it is as good as root); a rootless engine of this user's own builds images, but its instances cannot be reached")
 	case strings.Contains(err.Error(), "too old"), strings.Contains(err.Error(), "minimum supported"):
 		return fairlead.Errorf(fairlead.Unsupported, op, "the engine at %s is too old: %w", host, err).WithHint("Docker 19.03 and Podman 3 are the oldest that are spoken to")
 	}

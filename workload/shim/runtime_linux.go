@@ -430,7 +430,8 @@ func (r *Runtime) sweepKinds() {
 			ctx, cancel := r.untilClosed(clearPatience)
 			defer cancel()
 			if err := sweeper.Sweep(ctx, r.config.Root); err != nil && ctx.Err() == nil {
-				r.log.Warn("cannot look for what is left over", "error", err)
+				r.log.Warn("cannot look for what is left over", "error", err,
+					"hint", cmp.Or(fairlead.HintOf(err), "it is looked for again when fairlead starts again"))
 			}
 		})
 	}
