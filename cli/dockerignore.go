@@ -26,7 +26,13 @@ type ignored struct {
 	back bool
 }
 
-const maxIgnore = 1 << 20
+// The bounds of a .dockerignore: who deploys may have it from a stranger, and each file
+// of the context is held against each pattern.
+const (
+	maxIgnore   = 1 << 20 // bytes
+	maxPatterns = 4096
+	maxPattern  = 1024 // bytes
+)
 
 // readIgnore reads what is left out of a context for a Dockerfile: the file of its
 // name with .dockerignore behind it goes before the one at the top of the context.
@@ -64,6 +70,9 @@ func parseIgnore(text string) (ignore, error) {
 		rest = strings.TrimPrefix(path.Clean(strings.TrimSpace(rest)), "/")
 		if rest == "." || rest == "" {
 			continue
+		}
+		if len(rest) > maxPattern || len(list.lines) == maxPatterns {
+			return list, fmt.Errorf("line %d: there may be %d patterns, each of at most %d bytes", number, maxPatterns, maxPattern)
 		}
 		form, err := globForm(rest)
 		if err != nil {
