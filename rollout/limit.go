@@ -20,7 +20,7 @@ func LimitOf(live Live, r *Rollout) Limit {
 	}
 	limit.Alone = limit.Alone || r.Phase != Ended && r.Exclusive
 	if r.shrinks() { // also after it ended, until the instances of one release have gone
-		limit.Most = max(r.most(), live.Replicas)
+		limit.Most = r.most()
 	}
 	return limit
 }

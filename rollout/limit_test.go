@@ -34,6 +34,7 @@ func TestNothingStartsBesideWhatItMustNotMeet(t *testing.T) {
 		{name: "it was stopped, and runs all the same", limit: alone, want: Want{1: 0, 2: 1}, have: []workload.Status{instance("a", 1, workload.Ready)}, gone: []string{"a"}},
 		{name: "one of its own failed a while ago", limit: alone, want: Want{2: 1}, have: []workload.Status{instance("a", 2, workload.CrashLoop)}},
 		{name: "one of its own failed, and is gone", limit: alone, want: Want{2: 1}, have: []workload.Status{instance("a", 2, workload.CrashLoop)}, gone: []string{"a"}, start: 1},
+		{name: "one of its own stops, as before a restart", limit: alone, want: Want{2: 1}, have: []workload.Status{instance("a", 2, workload.Stopping)}},
 		{name: "one of its own serves", limit: alone, want: Want{2: 2}, have: []workload.Status{instance("a", 2, workload.Ready)}, start: 1},
 		{name: "nobody must be alone", want: Want{1: 1, 2: 1}, have: []workload.Status{instance("a", 1, workload.Ready)}, start: 1},
 		{name: "there is room for one more", limit: room, want: Want{1: 1, 2: 2},
