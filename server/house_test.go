@@ -28,8 +28,15 @@ type house struct {
 // newHouse starts one on a state directory, at an address, whose port 0 is a free one.
 func newHouse(t *testing.T, state, address string) *house {
 	t.Helper()
+	return newHouseOf(t, state, address, func(*Config) {})
+}
+
+// newHouseOf is newHouse with a configuration that is changed.
+func newHouseOf(t *testing.T, state, address string, change func(*Config)) *house {
+	t.Helper()
 	ctx := context.Background()
 	s := &control{Config: Config{State: state, Program: "/bin/true", Version: "test", AllowUnsandboxed: true, Log: slog.New(slog.DiscardHandler)}, paths: paths{state}, end: make(chan bool, 1)}
+	change(&s.Config)
 	must := func(err error) {
 		t.Helper()
 		if err != nil {
