@@ -1,6 +1,7 @@
 package container_test
 
 import (
+	"cmp"
 	"io"
 	"log"
 	"net/http"
@@ -23,6 +24,8 @@ type hub struct {
 	breaks   int            // so many times
 	asked    map[string]int // GET requests by path
 	user     string         // and password, where somebody must say who they are
+	asks     string         // how it asks who they are; by default for a user and password
+	away     string         // where it sends who is let in to fetch layers from; nowhere if empty
 }
 
 func newHub(t *testing.T) *hub {
@@ -35,8 +38,12 @@ func newHub(t *testing.T) *hub {
 			h.asked[r.URL.Path]++
 			user, password, _ := r.BasicAuth()
 			if h.user != "" && user+":"+password != h.user {
-				w.Header().Set("WWW-Authenticate", `Basic realm="test"`)
+				w.Header().Set("WWW-Authenticate", cmp.Or(h.asks, `Basic realm="test"`))
 				http.Error(w, `{"errors":[{"code":"UNAUTHORIZED","message":"authentication required"}]}`, http.StatusUnauthorized)
+				return
+			}
+			if h.away != "" && strings.Contains(r.URL.Path, "/blobs/") {
+				http.Redirect(w, r, h.away+r.URL.Path, http.StatusTemporaryRedirect)
 				return
 			}
 			if h.breaking != "" && strings.HasSuffix(r.URL.Path, h.breaking) && h.breaks > 0 {
