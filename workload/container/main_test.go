@@ -161,7 +161,7 @@ func (w world) nothingLeft(t *testing.T, root string) {
 	if err != nil || strings.Contains(string(mounts), root) {
 		t.Errorf("a mount is left, or %v", err)
 	}
-	if found, _ := filepath.Glob("/dev/shm/fairlead-*"); len(found) > 0 {
+	if found, _ := filepath.Glob("/dev/shm/fairlead-" + owner[:8] + ".*"); len(found) > 0 {
 		t.Errorf("%v is left", found)
 	}
 }
