@@ -37,6 +37,7 @@ var inContainers = map[string]func(w *world){
 	"proves an image by gates that run in it":             provesByGates,
 	"gives secrets to their instance alone":               keepsSecrets,
 	"keeps volumes over releases and restarts":            keepsVolumes,
+	"replaces the one writer of a volume under traffic":   replacesTheWriter,
 	"keeps environments apart":                            keepsEnvironmentsApart,
 	"records the protections that an instance really has": hardens,
 	"adopts containers after a kill of the control plane": adopts,

@@ -26,6 +26,7 @@ type behaviour struct {
 	Signals  []string
 	Queue    float64
 	Record   string
+	Writes   string
 	Gate     struct {
 		Exit int
 		Dial string

@@ -35,6 +35,7 @@ type config struct {
 	Signals  []string      // values of the header Fairlead-Signal; an answer has one of them
 	Queue    float64       // what its metric queue_depth says
 	Record   string        // where the test records requests, host:port; must be in network.reach
+	Writes   string        // a directory in which it is the only writer, or ends at the start
 	Gate     gate
 }
 
@@ -129,6 +130,11 @@ func serve(c config) {
 		fmt.Println("record requests:", err)
 		os.Exit(1)
 	}
+	alone, err := openWriter(c.Writes)
+	if err != nil {
+		fmt.Println("write:", err)
+		os.Exit(1)
+	}
 	began := time.Now()
 	http.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		requests.record(r)
@@ -167,6 +173,9 @@ func serve(c config) {
 	}()
 	<-ctx.Done()
 	_ = server.Shutdown(context.Background())
+	if err := alone.note("ended"); err != nil {
+		fmt.Println("write:", err)
+	}
 	fmt.Println("ended in order")
 }
 
