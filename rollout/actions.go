@@ -52,6 +52,8 @@ type failure struct {
 	why   string
 	last  time.Time
 	next  time.Time // not tried again before
+
+	machine bool // the machine is why, see [workload.Unable]
 }
 
 func newActions(l *Loop) *actions {
@@ -89,9 +91,9 @@ func withUnderway(underway, listed []workload.Status) []workload.Status {
 	return listed
 }
 
-// cannotStart returns why no instance of a release can be started, or "". What
-// failed in an earlier rollout, before since, is forgotten.
-func (a *actions) cannotStart(p Place, since time.Time) string {
+// cannotStart returns why no instance of a release can be started, or "", and whether
+// that is for the machine. What failed in an earlier rollout, before since, is forgotten.
+func (a *actions) cannotStart(p Place, since time.Time) (why string, machine bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	f, failed := a.failures[p]
@@ -99,9 +101,9 @@ func (a *actions) cannotStart(p Place, since time.Time) string {
 	case failed && f.last.Before(since):
 		delete(a.failures, p)
 	case f.count >= startTries:
-		return "no instance can be started: " + f.why
+		return f.why, f.machine
 	}
-	return ""
+	return "", false
 }
 
 // start records and begins the start of a new instance, unless starts of its
@@ -162,7 +164,7 @@ func (f failure) again(now time.Time, err error) failure {
 		return f
 	}
 	wait := min(time.Second<<min(f.count+1, 6), time.Minute)
-	return failure{count: f.count + 1, why: err.Error(), last: now, next: now.Add(wait)}
+	return failure{count: f.count + 1, why: err.Error(), last: now, next: now.Add(wait), machine: errors.As(err, &workload.Unable{})}
 }
 
 // stop records and begins the stop of an instance, once.

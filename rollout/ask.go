@@ -156,6 +156,8 @@ func (s State) Needs() string {
 	switch guard, byGuard := strings.CutPrefix(r.Held, HeldGuard); {
 	case r.Held == HeldHarm:
 		return "an operator must decide whether to roll back: " + r.Held
+	case r.Held == HeldMachine:
+		return "somebody must mend what the machine lacks: see fairlead explain; then it goes on by itself"
 	case r.Phase == Watching && byGuard:
 		return fmt.Sprintf("an operator must decide whether to roll back: guard %s is not good", guard)
 	case byGuard:

@@ -43,6 +43,7 @@ func Decide(r Rollout, in Input, v fairlead.Verdict, o Outlook) Decision {
 		d.expire()
 	case d.breached():
 	case d.starved():
+	case d.unable():
 	default:
 		d.phase()
 	}

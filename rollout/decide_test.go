@@ -123,6 +123,8 @@ func (s *scenario) order(line string) {
 		s.in.Lately.Failed, _ = strconv.ParseUint(rest[1], 10, 64)
 	case "broken":
 		s.in.New.Broken = strings.Join(rest, " ")
+	case "unable": // the machine is, to start instances of the new release; "unable" alone: it is able again
+		s.in.New.Unable = strings.Join(rest, " ")
 	case "kills": // "kills 2 0": instances killed for memory, of the new release and of the old one
 		for i, g := range []*Group{&s.in.New, &s.in.Old} {
 			g.OOMKills, _ = strconv.Atoi(rest[i])

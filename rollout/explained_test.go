@@ -80,3 +80,24 @@ func TestAStepWithoutTrafficSaysSoOnceAndReplays(t *testing.T) {
 		t.Errorf("replay: %v %s", err, result.Difference)
 	}
 }
+
+func TestAMachineThatCannotStartAPromotedReleaseRollsNothingBackAndIsReplayed(t *testing.T) {
+	b := newBench(t)
+	b.first()
+	id := b.begin(2).ID
+	b.feed(id, rollout.Input{})
+	r := b.until(id, 0.005, 0.005, func(r rollout.Rollout) bool { return r.Phase == rollout.Watching })
+	b.feed(id, rollout.Input{New: rollout.Group{Unable: "no container engine answers"}})
+	if r = b.find(id); r.Held != rollout.HeldMachine || r.Phase != rollout.Watching || r.Outcome != rollout.Promoted {
+		t.Errorf("it is %s, held: %q, outcome %q", r.Phase, r.Held, r.Outcome)
+	}
+	b.restart()
+	b.feed(id, rollout.Input{New: rollout.Group{Ready: 1}})
+	if r = b.find(id); r.Held != "" || r.Phase != rollout.Watching {
+		t.Errorf("when the machine is mended it is %s, held: %q", r.Phase, r.Held)
+	}
+	result, err := rollout.Replay(t.Context(), b.store)
+	if err != nil || result.Difference != "" {
+		t.Errorf("replay: %v %s", err, result.Difference)
+	}
+}

@@ -158,6 +158,8 @@ func (h headline) held() string {
 		return "nobody attended the gateway until its lease ran out"
 	case HeldMismatch:
 		return "its share of the users is not as it was told"
+	case HeldMachine:
+		return "this machine cannot start its instances"
 	case HeldHarm:
 		return "it looks worse, and no holdback remains to prove it"
 	}

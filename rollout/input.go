@@ -38,6 +38,7 @@ type Group struct {
 	Restarts int     `json:"restarts,omitempty"` // total, OOM kills among them
 	Seconds  float64 `json:"seconds,omitempty"`  // total replica-seconds
 	Broken   string  `json:"broken,omitempty"`   // why an instance will never serve, such as a crash loop
+	Unable   string  `json:"unable,omitempty"`   // why the machine can start none of its instances, which is no fault of the release
 	OOMKills int     `json:"oomKills,omitempty"` // of the restarts: how often instances were killed for memory
 	Unready  float64 `json:"unready,omitempty"`  // of the seconds: those in which an instance that had been ready was not
 	Falls    []Fall  `json:"falls,omitempty"`    // how instances ended by themselves

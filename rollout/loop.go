@@ -324,14 +324,25 @@ func (l *Loop) input(state State, s scene) Input {
 	in.New.take(count.of(r.To))
 	in.Old.take(count.of(r.From))
 	in.New.Limit, in.Old.Limit = l.limitOf(in.New, r.Site.App, r.To), l.limitOf(in.Old, r.Site.App, r.From)
-	if why := l.actions.cannotStart(Place{r.Site, r.To}, r.Began); why != "" && in.New.Broken == "" {
-		in.New.Broken = why
-	}
+	l.noteStarts(&in.New, Place{r.Site, r.To}, r)
 	l.lookAside(&in, state, s, here)
 	if i := slices.Index(s.gateway.Expired, r.Site); i >= 0 && i < len(s.gateway.Fallback) && l.pushed.unattended(s.now) {
 		in.Expired, in.Fallen = true, s.gateway.Fallback[i]
 	}
 	return in
+}
+
+// noteStarts adds to what is known of a release's instances why none can be started. A
+// release that is promoted has started here before, and does not answer for the machine.
+func (l *Loop) noteStarts(g *Group, p Place, r *Rollout) {
+	why, machine := l.actions.cannotStart(p, r.Began)
+	switch {
+	case why == "" || g.Broken != "":
+	case machine && r.Phase == Watching && p.Release == r.To:
+		g.Unable = why
+	default:
+		g.Broken = "no instance can be started: " + why
+	}
 }
 
 // limitOf returns the memory limit of a release whose instances were killed for memory.

@@ -152,9 +152,7 @@ func (l *Loop) lookAside(in *Input, state State, s scene, here []workload.Status
 		return
 	}
 	in.Cleared = Cleared(Want{r.To: r.Replicas}, here, l.departures.leaving, l.actions.gone)
-	if why := l.actions.cannotStart(Place{r.Site, r.From}, r.Began); why != "" && in.Old.Broken == "" {
-		in.Old.Broken = why
-	}
+	l.noteStarts(&in.Old, Place{r.Site, r.From}, r)
 	switch r.Phase {
 	case Gating:
 		in.Lately = l.baselines.own(armKey{r.Site, r.From}, s.now)

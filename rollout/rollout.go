@@ -48,6 +48,7 @@ const (
 	HeldPaused       = "paused"
 	HeldInconclusive = "inconclusive"
 	HeldLease        = "lease expired"
+	HeldMachine      = "machine unable" // to start instances of a promoted release
 	HeldMismatch     = "share mismatch" // the assignment is not as the weight says, and nobody has explained it
 )
 

@@ -12,12 +12,14 @@ import (
 	"github.com/fairlead/fairlead/release"
 	"github.com/fairlead/fairlead/rollout"
 	"github.com/fairlead/fairlead/workload"
+	"github.com/fairlead/fairlead/workload/container"
 )
 
 // fleet runs instances of releases on a runtime: it puts the artifact in place
 // and hands over the secrets.
 type fleet struct {
 	workload.Runtime
+	program  string // of Fairlead, the first process of each container
 	now      func() time.Time
 	releases *release.Maker
 	trees    *artifact.Store
@@ -37,6 +39,9 @@ func (f fleet) Start(ctx context.Context, order fairlead.Order, id string, p rol
 	if err != nil {
 		return err
 	}
+	if err := f.ableTo(r); err != nil {
+		return err
+	}
 	where, err := f.images.place(ctx, r, p.Site.Env)
 	if err != nil {
 		return fmt.Errorf("put the artifact of %s in place: %w", r.Name(), err)
@@ -50,6 +55,17 @@ func (f fleet) Start(ctx context.Context, order fairlead.Order, id string, p rol
 		return fmt.Errorf("secrets of %s: %w", r.Name(), err)
 	}
 	return f.startWithDevices(ctx, order, p, f.spec(id, where, volumes, r, env), secrets)
+}
+
+// ableTo says why no instance of a release can be started here, whatever it is.
+func (f fleet) ableTo(r fairlead.Release) error {
+	if r.Content.Image == nil {
+		return nil
+	}
+	if err := container.RunsInContainers(f.program); err != nil {
+		return workload.Unable{Err: fmt.Errorf("%w; %s", err, fairlead.HintOf(err))}
+	}
+	return nil
 }
 
 func (f fleet) spec(id string, where place, volumes []workload.Volume, r fairlead.Release, env fairlead.Environment) workload.Spec {

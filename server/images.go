@@ -288,8 +288,12 @@ func (i *images) place(ctx context.Context, r fairlead.Release, env string) (pla
 		return place{dir: dir}, err
 	}
 	engine, err := i.engine(ctx)
-	if err == nil {
-		err = i.hold(ctx, engine, r, env)
+	if err != nil {
+		return place{}, workload.Unable{Err: err}
+	}
+	err = i.hold(ctx, engine, r, env)
+	if container.Gone(err) {
+		err = workload.Unable{Err: err}
 	}
 	if err != nil {
 		return place{}, err

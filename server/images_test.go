@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"encoding/base64"
+	"errors"
 	"io"
 	"log"
 	"net/http"
@@ -18,6 +19,7 @@ import (
 	"github.com/fairlead/fairlead"
 	"github.com/fairlead/fairlead/artifact"
 	"github.com/fairlead/fairlead/release"
+	"github.com/fairlead/fairlead/workload"
 	"github.com/fairlead/fairlead/workload/container/enginetest"
 )
 
@@ -257,4 +259,33 @@ func TestWithoutAnEngineADeployOfAnImageSaysHowToGetOne(t *testing.T) {
 	if fairlead.CodeOf(err) != fairlead.Unavailable || !strings.Contains(fairlead.HintOf(err), "apt-get install") {
 		t.Errorf("%v, hint %q", err, fairlead.HintOf(err))
 	}
+}
+
+func TestAnEngineThatDoesNotAnswerIsTheMachinesFault(t *testing.T) {
+	i := &images{host: func() string { return "" }, pulls: newPulls()}
+	defer i.close()
+	r := fairlead.Release{App: "triage", Number: 1, Content: fairlead.Content{Image: &fairlead.Image{}}}
+	if _, err := i.place(t.Context(), r, "production"); !errors.As(err, &workload.Unable{}) || fairlead.CodeOf(err) != fairlead.Unavailable {
+		t.Errorf("without an engine: %v", err)
+	}
+	f := fleet{program: "/bin/sh", images: i}
+	if err := f.ableTo(r); !errors.As(err, &workload.Unable{}) || !strings.Contains(err.Error(), "CGO_ENABLED=0") {
+		t.Errorf("a program that no container can start: %v", err)
+	}
+	if err := f.ableTo(fairlead.Release{}); err != nil {
+		t.Errorf("a release without an image: %v", err)
+	}
+	eachYard(t, func(y *yard) {
+		y.build("localhost/mine:1", "mine")
+		held := y.released(y.make(fairlead.Artifact{Image: "localhost/mine:1"}, ""), 1)
+		lost := held
+		lost.Content.Image = &fairlead.Image{ID: fairlead.Digest("sha256:" + strings.Repeat("0", 64)), Reference: "localhost/gone:1"}
+		if _, err := y.place(y.Context(), lost, "production"); err == nil || errors.As(err, &workload.Unable{}) {
+			y.Errorf("an image that is lost: %v", err)
+		}
+		y.real.Kill(y.T)
+		if _, err := y.place(y.Context(), held, "production"); !errors.As(err, &workload.Unable{}) {
+			y.Errorf("with the engine gone: %v", err)
+		}
+	})
 }

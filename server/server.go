@@ -143,7 +143,7 @@ func (s *control) assemble(ctx context.Context) (err error) {
 	if s.devices, err = s.openDevices(ctx); err != nil {
 		return err
 	}
-	s.fleet = fleet{Runtime: s.runtime, now: s.clock.Now, releases: s.releases, trees: s.trees, images: s.images, volumes: s.volumes, devices: s.devices, deliver: s.vault.Deliver}
+	s.fleet = fleet{Runtime: s.runtime, program: s.Program, now: s.clock.Now, releases: s.releases, trees: s.trees, images: s.images, volumes: s.volumes, devices: s.devices, deliver: s.vault.Deliver}
 	if err = errors.Join(s.endStrangers(ctx), s.devices.settle(ctx)); err != nil {
 		return err
 	}

@@ -170,6 +170,9 @@ func sortedKeys[K ~string, V any](m map[K]V) []string {
 	return keys
 }
 
+// Gone reports whether an error says that the engine does not answer at all.
+func Gone(err error) bool { return client.IsErrConnectionFailed(err) }
+
 // failed puts a call to the engine that failed in words.
 func (e *Engine) failed(op string, err error) error {
 	if client.IsErrConnectionFailed(err) {
