@@ -32,12 +32,12 @@ func (w *world) writesAlone(release func(behaviour)) {
 	c := w.startCallers()
 	want := []string{"began 1"}
 	for number := 2; number <= 3; number++ {
-		eventually(w, 10*time.Second, "traffic", func() bool { return c.by(number-1) > 100 })
+		eventually(w, 30*time.Second, "traffic", func() bool { return c.by(number-1) > 100 })
 		release(behaviour{Version: fmt.Sprint("v", number), Writes: "/data"})
 		w.reaches("at its end", func(r client.Rollout) bool { return r.Phase == "ended" })
 		want = append(want, fmt.Sprint("ended ", number-1), fmt.Sprint("began ", number))
 	}
-	eventually(w, 10*time.Second, "traffic", func() bool { return c.by(3) > 100 })
+	eventually(w, 30*time.Second, "traffic", func() bool { return c.by(3) > 100 })
 	c.stop()
 	for number := 2; number <= 3; number++ {
 		if c.held[fmt.Sprint(number)] == 0 {

@@ -173,7 +173,7 @@ func serve(c config) {
 	}()
 	<-ctx.Done()
 	_ = server.Shutdown(context.Background())
-	if err := alone.note("ended"); err != nil {
+	if err := alone.end(); err != nil {
 		fmt.Println("write:", err)
 	}
 	fmt.Println("ended in order")

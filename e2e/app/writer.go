@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
+	"time"
 )
 
 // writer is the only one that writes in a directory, as long as it lives: it holds a
@@ -35,11 +36,21 @@ func openWriter(dir string) (*writer, error) {
 	return w, w.note("began")
 }
 
-// note adds a line to the journal. The lock goes with the process.
-func (w *writer) note(what string) error {
+// flush is how long a writer still writes once nobody asks it any more, as a database does:
+// who does not wait for its end meets it.
+const flush = 2 * time.Second
+
+// end ends in order.
+func (w *writer) end() error {
 	if w.journal == nil {
 		return nil
 	}
+	time.Sleep(flush)
+	return w.note("ended")
+}
+
+// note adds a line to the journal. The lock goes with the process.
+func (w *writer) note(what string) error {
 	_, err := fmt.Fprintln(w.journal, what, os.Getenv("FAIRLEAD_RELEASE"))
 	return err
 }
