@@ -9,7 +9,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/fairlead/fairlead/api/client"
-	"github.com/fairlead/fairlead/internal/figures"
 	"github.com/fairlead/fairlead/internal/quantity"
 )
 
@@ -43,11 +42,11 @@ func writeRoom(w io.Writer, r client.Room) error {
 	rows := [][]string{
 		{"", "HAS", "RESERVE", "TAKEN", "FREE"},
 		accountRow("cpu limits", r.CPU, quantity.CPU),
-		accountRow("memory", r.Memory, signedBytes),
-		accountRow("storage", r.Storage, signedBytes),
+		accountRow("memory", r.Memory, roomBytes),
+		accountRow("storage", r.Storage, roomBytes),
 	}
 	if d := r.Images; d != nil {
-		rows = append(rows, []string{"images", figures.Bytes(d.Size), "", "", figures.Bytes(d.Free)})
+		rows = append(rows, []string{"images", roomBytes(d.Size), "", "", roomBytes(d.Free)})
 	}
 	if err := table(w, rows); err != nil {
 		return err
@@ -82,12 +81,12 @@ func accountRow(name string, a client.Account, text func(int64) string) []string
 	return []string{name, text(a.Has), reserve, text(a.Taken), free}
 }
 
-// signedBytes writes a size that may be below nothing: more was promised than there is.
-func signedBytes(n int64) string {
-	if n < 0 {
-		return "-" + figures.Bytes(-n)
-	}
-	return figures.Bytes(n)
+// roomBytes writes a size with one digit after the point, so that what is shown adds
+// up: "1.5 GiB". It is below nothing where more was promised than there is.
+func roomBytes(n int64) string {
+	text := quantity.Bytes(n)
+	number := strings.TrimRight(text, "KMGTi")
+	return number + " " + text[len(number):] + "B"
 }
 
 // roomNotes say what the figures are of.
@@ -101,7 +100,7 @@ func roomNotes(r client.Room) []string {
 	}
 	if s := r.Storage; s.Has > 0 {
 		other := max(0, s.Has-s.Taken-s.Free)
-		notes = append(notes, fmt.Sprintf("storage: taken is what volumes may still fill; other files, and what the file system keeps back, are %s", figures.Bytes(other)))
+		notes = append(notes, fmt.Sprintf("storage: taken is what volumes may still fill; other files, and what the file system keeps back, are %s", roomBytes(other)))
 	}
 	if len(r.Unlimited) > 0 {
 		notes = append(notes, "without a memory limit, and so counted as nothing: "+strings.Join(r.Unlimited, ", "))
@@ -119,18 +118,18 @@ func roomRow(p client.RoomPart) []string {
 		cpu = quantity.CPU(p.MilliCPU)
 	}
 	if p.Memory > 0 {
-		memory = figures.Bytes(p.Memory)
+		memory = roomBytes(p.Memory)
 	}
 	if p.ImageSize > 0 {
-		image = figures.Bytes(p.ImageSize)
+		image = roomBytes(p.ImageSize)
 	}
 	var volumes []string
 	for _, v := range p.Volumes {
 		size := "no limit"
 		if v.Size > 0 {
-			size = figures.Bytes(v.Size)
+			size = roomBytes(v.Size)
 		}
-		volumes = append(volumes, fmt.Sprintf("%s %s of %s", v.Name, figures.Bytes(v.Used), size))
+		volumes = append(volumes, fmt.Sprintf("%s %s of %s", v.Name, roomBytes(v.Used), size))
 	}
 	return []string{p.App, p.Env, fmt.Sprintf("%s@%d", p.App, p.Release), instances, cpu, memory, p.GPU, image, strings.Join(volumes, ", ")}
 }
