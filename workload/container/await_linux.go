@@ -89,11 +89,8 @@ func (b *body) ended(r *run, code int) shim.Event {
 	}
 	killed := e.Signal == int(syscall.SIGKILL) && !asked
 	found, err := r.engine.api.ContainerInspect(ctx, r.id, client.ContainerInspectOptions{})
-	for tries := 0; killed && tries < 5 && err == nil && !removing(found.Container.State); tries++ {
-		if found.Container.State != nil && found.Container.State.OOMKilled {
-			break
-		}
-		time.Sleep(50 * time.Millisecond) // who removes a container kills it first
+	for deadline := time.Now().Add(removalTime); killed && unexplained(found.Container.State, err) && time.Now().Before(deadline); {
+		time.Sleep(50 * time.Millisecond)
 		found, err = r.engine.api.ContainerInspect(ctx, r.id, client.ContainerInspectOptions{})
 	}
 	switch {
@@ -103,6 +100,17 @@ func (b *body) ended(r *run, code int) shim.Event {
 		b.countMemory()
 	}
 	return e
+}
+
+// removalTime is how long a kill that nothing explains may be the beginning of a
+// removal by hand: who removes a container kills it first, and a busy engine takes its
+// time for the rest.
+const removalTime = time.Second
+
+// unexplained reports whether a killed container is there as before, and was not killed
+// for memory.
+func unexplained(state *container.State, err error) bool {
+	return err == nil && !removing(state) && (state == nil || !state.OOMKilled)
 }
 
 func (b *body) countMemory() {
