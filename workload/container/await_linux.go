@@ -17,7 +17,7 @@ import (
 // await waits for the end of a run and tells what it was.
 func (b *body) await(r *run) shim.Event {
 	for {
-		if r.engine.podman() {
+		if r.engine.Podman() {
 			r.lastWhile(b.ctx)
 		}
 		code, err := r.engine.exitOf(b.ctx, r.id)

@@ -146,8 +146,9 @@ func unreached(op, host string, err error) error {
 	return fairlead.Errorf(fairlead.Unavailable, op, "%s: %w", host, err)
 }
 
-// podman reports whether the engine is Podman.
-func (e *Engine) podman() bool { return strings.HasPrefix(e.Name, "Podman") }
+// Podman reports whether the engine is one. It does not tell what was built or loaded
+// on this machine from what a registry gave.
+func (e *Engine) Podman() bool { return strings.HasPrefix(e.Name, "Podman") }
 
 // Close ends the connection.
 func (e *Engine) Close() error { return e.api.Close() }

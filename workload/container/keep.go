@@ -130,7 +130,3 @@ func (e *Engine) extract(ctx context.Context, id, from, to string) error {
 	}
 	return nil
 }
-
-// Podman reports whether the engine is one. It does not tell what was built or loaded
-// on this machine from what a registry gave.
-func (e *Engine) Podman() bool { return e.podman() }

@@ -226,7 +226,7 @@ func (b *body) create(ctx context.Context, engine *Engine) (id string, err error
 	if image.Config != nil {
 		env = image.Config.Env
 	}
-	options := b.recipe.options(engine.podman(), env)
+	options := b.recipe.options(engine.Podman(), env)
 	if image.Config != nil && !b.recipe.loosen.WritableRoot {
 		if err := addDeclared(options.HostConfig, sortedKeys(image.Config.Volumes)); err != nil {
 			return "", refused("make the container", b.recipe.image.Name, err)

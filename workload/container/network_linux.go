@@ -99,7 +99,7 @@ func (e *Engine) networks(ctx context.Context) ([]networkFound, error) {
 // the engine can do that, to this machine. The caller holds the lock.
 func (e *Engine) makeNetwork(ctx context.Context, name string, labels map[string]string, bare bool) error {
 	options := client.NetworkCreateOptions{Driver: "bridge", Internal: true, Labels: labels}
-	if bare && !e.podman() {
+	if bare && !e.Podman() {
 		options.Options = map[string]string{"com.docker.network.bridge.inhibit_ipv4": "true"} // the machine has no address on it
 	}
 	patient, cancel := context.WithTimeout(context.WithoutCancel(ctx), createPatience) // see createContainer
