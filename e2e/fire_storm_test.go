@@ -100,7 +100,10 @@ func TestUnderFireOnlyWhatWasInFlightInWhatWasKilledIsLost(t *testing.T) {
 		w.begin(b, file)
 		for range 2 {
 			time.Sleep(time.Duration(s.random.IntN(2500)) * time.Millisecond) // anywhere
-			strikes[s.strike()]++
+			at := time.Now()
+			what := s.strike()
+			strikes[what]++
+			t.Logf("%s, during v%d: %s", at.Format("05.000"), i, what)
 		}
 		w.calm(before)
 	}

@@ -273,7 +273,7 @@ func (f *fire) lostOnly(excused func(loss) bool) {
 			excuses++
 			f.w.Logf("in flight in what was killed: %s", l)
 		} else {
-			f.w.Errorf("lost %s", l)
+			defer f.w.Errorf("lost %s", l) // last, where it is read
 		}
 	}
 	lost, sent := len(f.lost), f.sent
