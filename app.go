@@ -89,6 +89,7 @@ type SecretRef struct {
 type Resources struct {
 	CPU    string `json:"cpu,omitempty"`    // cores such as "500m" or "2" (default: no limit)
 	Memory string `json:"memory,omitempty"` // bytes such as "256Mi" (default: no limit)
+	Shm    string `json:"shm,omitempty"`    // size of /dev/shm such as "2Gi", which data loaders and inference servers fill; what is in it counts as memory, so it is at most memory (default: 64Mi)
 	GPU    *GPU   `json:"gpu,omitempty"`    // graphics processors (default: none)
 }
 

@@ -114,6 +114,7 @@ func descriptions() map[string]string {
 		"Resources.cpu":           "cores such as \"500m\" or \"2\" (default: no limit)",
 		"Resources.gpu":           "graphics processors (default: none)",
 		"Resources.memory":        "bytes such as \"256Mi\" (default: no limit)",
+		"Resources.shm":           "size of /dev/shm such as \"2Gi\", which data loaders and inference servers fill; what is in it counts as memory, so it is at most memory (default: 64Mi)",
 		"Route":                   "Route says which requests are an app's.",
 		"Route.host":              "exact host name, without port",
 		"Route.pathPrefix":        "default /",

@@ -88,6 +88,7 @@ func rules() map[string]rule {
 		"SecretRef.version":       {min: 1, max: math.MaxInt32},
 		"Resources.cpu":           {pattern: cpuPattern, says: `an amount of CPU such as "500m" or "2"`},
 		"Resources.memory":        {pattern: memoryPattern, says: `an amount of memory such as "256Mi"`},
+		"Resources.shm":           {pattern: memoryPattern, says: `an amount of memory such as "2Gi"`},
 		"GPU.count":               {min: 1, max: 64},
 		"GPU.memory":              {pattern: memoryPattern, says: `an amount of memory such as "16Gi"`},
 		"GPU.share":               {min: 1, max: 100},

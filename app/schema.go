@@ -67,10 +67,19 @@ func (s *schemas) object(t reflect.Type) {
 	}
 	switch t {
 	case reflect.TypeFor[fairlead.Artifact]():
-		object["minProperties"], object["maxProperties"] = 1, 1
+		object["oneOf"] = oneOf("directory", "from", "image", "dockerfile", "archive")
 	case reflect.TypeFor[fairlead.Strategy]():
 		object["not"] = map[string]any{"required": []string{"steps", "adaptive"}}
 	}
+}
+
+// oneOf demands exactly one of fields.
+func oneOf(fields ...string) []any {
+	var all []any
+	for _, name := range fields {
+		all = append(all, map[string]any{"required": []string{name}})
+	}
+	return all
 }
 
 func (s *schemas) field(key string, t reflect.Type) map[string]any {

@@ -24,7 +24,7 @@ import (
 type schema map[string]any
 
 var known = []string{"$schema", "$id", "title", "$ref", "$defs", "type", "description", "default", "properties", "required",
-	"additionalProperties", "maxProperties", "minProperties", "propertyNames", "not", "items", "minItems", "maxItems", "enum",
+	"additionalProperties", "maxProperties", "propertyNames", "not", "oneOf", "items", "minItems", "maxItems", "enum",
 	"pattern", "maxLength", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "examples"}
 
 func (s schema) validate(root schema, value any, path string) (wrong []string) {
@@ -125,11 +125,19 @@ func (s schema) object(root schema, v map[string]any, path string) (wrong []stri
 			wrong = append(wrong, schema(names).validate(root, name, path+"."+name)...)
 		}
 	}
-	if least, ok := s["minProperties"].(float64); ok && len(v) < int(least) {
-		wrong = append(wrong, path+": too few fields")
-	}
 	if most, ok := s["maxProperties"].(float64); ok && len(v) > int(most) {
 		wrong = append(wrong, path+": too many fields")
+	}
+	if choices, ok := s["oneOf"].([]any); ok {
+		fitting := 0
+		for _, choice := range choices {
+			if len(schema(choice.(map[string]any)).validate(root, v, path)) == 0 {
+				fitting++
+			}
+		}
+		if fitting != 1 {
+			wrong = append(wrong, fmt.Sprintf("%s: fits %d of its choices", path, fitting))
+		}
 	}
 	if not, ok := s["not"].(map[string]any); ok && len(schema(not).validate(root, v, path)) == 0 {
 		wrong = append(wrong, path+": fields that exclude each other")
@@ -169,6 +177,22 @@ func TestTheSchemaAcceptsTheExamples(t *testing.T) {
 	for _, name := range []string{"ten-lines.yaml", "full.yaml"} {
 		if wrong := s.validate(s, plain(t, read(t, name)), "file"); len(wrong) > 0 {
 			t.Errorf("%s: %s", name, strings.Join(wrong, "\n"))
+		}
+	}
+}
+
+func TestTheSchemaTakesWhatGoesWithAnArtifactAndNotTwoOfThem(t *testing.T) {
+	s := load(t)
+	for artifact, right := range map[string]bool{
+		"{image: a, credentials: c}":  true,
+		"{dockerfile: d, context: .}": true,
+		"{image: a, archive: b}":      false,
+		"{context: .}":                false,
+		"{}":                          false,
+	} {
+		file := "apiVersion: fairlead.dev/v1\nkind: App\nmetadata: {name: a}\nspec: {artifact: " + artifact + "}\n"
+		if wrong := s.validate(s, plain(t, []byte(file)), "file"); (len(wrong) == 0) != right {
+			t.Errorf("%s: %v", artifact, wrong)
 		}
 	}
 }

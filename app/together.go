@@ -117,6 +117,7 @@ func (c *checking) resources(r fairlead.Resources) {
 		}
 	}
 	c.amount("spec.resources.memory", r.Memory, "memory")
+	c.shm(r)
 	if g := r.GPU; g != nil {
 		c.amount("spec.resources.gpu.memory", g.Memory, "memory")
 		asked := 0
@@ -128,6 +129,26 @@ func (c *checking) resources(r fairlead.Resources) {
 		if asked != 1 {
 			c.problem("spec.resources.gpu", "want exactly one of count, memory and share, found %d", asked)
 		}
+	}
+}
+
+// leastShm is the smallest /dev/shm that a file may ask for: of less, a file system
+// would have no room for one file.
+const leastShm = 1 << 20
+
+// shm demands a /dev/shm that fits into the memory that it is a part of.
+func (c *checking) shm(r fairlead.Resources) {
+	const field = "spec.resources.shm"
+	c.amount(field, r.Shm, "memory")
+	size, ok := quantity.ParseBytes(r.Shm)
+	if r.Shm == "" || !ok {
+		return
+	}
+	if size < leastShm {
+		c.problem(field, "want at least 1Mi, found %s", clip(r.Shm))
+	}
+	if memory, ok := quantity.ParseBytes(r.Memory); ok && memory > 0 && size > memory {
+		c.problem(field, "what is in /dev/shm counts as memory, so want at most memory (%s), found %s", clip(r.Memory), clip(r.Shm))
 	}
 }
 

@@ -132,13 +132,27 @@ func (c *carrying) setProcesses(path string, n int64) {
 	}
 }
 
+// sharedMemory carries the size of /dev/shm where it is more than what every instance
+// has.
 func (c *carrying) sharedMemory() error {
-	const given = 64 << 20
-	if int64(c.service.ShmSize) <= given {
+	const given, field = 64 << 20, "spec.resources.shm"
+	asked := int64(c.service.ShmSize)
+	if asked <= given {
 		c.carried("shm_size")
 		return nil
 	}
-	c.note(Lost, "shm_size", "shm_size: "+amount(int64(c.service.ShmSize)), "/dev/shm is of 64 MiB", "have the app pass less through it, such as fewer loading processes, or through files in /tmp")
+	ask := func(size string) string {
+		return c.offer(field, func(s *fairlead.AppSpec) { s.Resources.Shm = size })
+	}
+	wrong, memory := ask(amount(asked)), c.spec.Resources.Memory
+	switch {
+	case wrong == "":
+		c.carried("shm_size")
+	case memory != "" && ask(memory) == "":
+		c.note(Changed, "shm_size", "shm_size: "+amount(asked), "what is in /dev/shm counts as memory, of which the service has "+memory+"; so has /dev/shm", "")
+	default:
+		c.note(Lost, "shm_size", "shm_size: "+amount(asked), wrong, "write "+field)
+	}
 	return nil
 }
 

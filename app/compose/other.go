@@ -37,7 +37,7 @@ func lostAttributes() map[string][2]string {
 	return map[string][2]string{
 		"devices":             {machine, "ask for GPUs under spec.resources.gpu; there is no other device"},
 		"device_cgroup_rules": {machine, "ask for GPUs under spec.resources.gpu; there is no other device"},
-		"ipc":                 {machine, "have the app use its own /dev/shm, of 64 MiB"},
+		"ipc":                 {machine, "have the app use a /dev/shm of its own, as large as spec.resources.shm says (64Mi without it)"},
 		"pid":                 {machine, "do without"},
 		"uts":                 {machine, "do without"},
 		"userns_mode":         {machine, "do without"},

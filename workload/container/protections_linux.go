@@ -93,19 +93,32 @@ func (b *body) protections(r *run, f facts) []workload.Protection {
 	add(workload.NoCoreDumps, f.limits["Max core file size"] == "0", "", "")
 	add(workload.FileLimit, f.limits["Max open files"] == strconv.FormatInt(b.recipe.files, 10), "", f.limits["Max open files"])
 	all = append(all, b.limitProtections(f)...)
-	scratch := f.mounts["/tmp"]
-	add(workload.ScratchLimit, scratch.kind == "tmpfs" && strings.Contains(scratch.options, "size="), "", "")
+	enforced, detail := b.scratch(f)
+	add(workload.ScratchLimit, enforced, "", detail)
 	if !b.job {
 		kind := f.mounts[insideSecrets].kind
 		add(workload.SecretsInMemory, kind == "ramfs" || kind == "tmpfs", "", b.vault.detail)
 	}
-	enforced, detail := b.ownNetwork(r)
+	enforced, detail = b.ownNetwork(r)
 	add(workload.OwnNetwork, enforced, "", detail)
 	if len(b.recipe.devices) > 0 {
 		enforced, detail := ownDevices(r.main.pid, b.recipe.devices)
 		add(workload.OwnDevices, enforced, "", detail)
 	}
 	return all
+}
+
+// scratch judges the sizes of the places to write that go with a container.
+func (b *body) scratch(f facts) (bool, string) {
+	temp, shm := f.mounts["/tmp"], f.mounts["/dev/shm"]
+	wanted := fmt.Sprintf("size=%dk", (b.recipe.limits.Shm+pageSize-1)/pageSize*pageSize>>10)
+	if temp.kind != "tmpfs" || !strings.Contains(temp.options, "size=") {
+		return false, "/tmp has no size"
+	}
+	if shm.kind != "tmpfs" || !shm.has(wanted) {
+		return false, "/dev/shm is not of the size that it should be: " + shm.options
+	}
+	return true, fmt.Sprintf("%d MiB in /tmp, %d MiB in /dev/shm", workload.TempSize>>20, b.recipe.limits.Shm>>20)
 }
 
 // word is text where that was asked for.
@@ -169,8 +182,11 @@ func (b *body) limitProtections(f facts) []workload.Protection {
 	return all
 }
 
+// pageSize is the smallest amount of memory that the kernel keeps.
+const pageSize = 4096
+
 // pages is an amount of memory as the kernel keeps it: in whole pages.
-func pages(bytes int64) string { return strconv.FormatInt(bytes/4096*4096, 10) }
+func pages(bytes int64) string { return strconv.FormatInt(bytes/pageSize*pageSize, 10) }
 
 // swap returns the limit of swap, and what it must be for no more than memory in all.
 func (f *facts) swap(memory int64) (got string, found bool, want string) {

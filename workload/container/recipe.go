@@ -95,7 +95,7 @@ func (r recipe) hostConfig(podman bool) *container.HostConfig {
 		SecurityOpt:    r.securityOptions(),
 		ReadonlyRootfs: !r.loosen.WritableRoot,
 		Tmpfs:          map[string]string{"/tmp": fmt.Sprintf("rw,nosuid,nodev,noexec,mode=1777,size=%d", workload.TempSize)},
-		ShmSize:        workload.ShmSize,
+		ShmSize:        r.limits.Shm,
 		IpcMode:        container.IPCModePrivate,
 		DNS:            []netip.Addr{noServer},
 		ExtraHosts:     r.hosts(),

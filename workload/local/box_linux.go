@@ -167,7 +167,7 @@ func (b *box) describe(plan boxPlan, way means, why error) {
 	if way == plain {
 		memory = workload.Protection{Name: workload.SecretsInMemory, Detail: "tmpfs of the machine, which may be swapped"}
 	}
-	scratch := workload.Protection{Name: workload.ScratchLimit, Enforced: true, Detail: fmt.Sprintf("%d MiB in /tmp, %d MiB in /dev/shm", b.setup.tempSize()>>20, workload.ShmSize>>20)}
+	scratch := workload.Protection{Name: workload.ScratchLimit, Enforced: true, Detail: fmt.Sprintf("%d MiB in /tmp, %d MiB in /dev/shm", b.setup.tempSize()>>20, b.setup.Shm>>20)}
 	if way == plain {
 		scratch = workload.Protection{Name: workload.ScratchLimit, Detail: "temporary files are on a disk of the machine"}
 	}

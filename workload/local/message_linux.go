@@ -30,6 +30,7 @@ type setup struct {
 	UID        int               `json:"uid"` // the app's, inside: 0 or 1000
 	Required   []string          `json:"required"`
 	Processes  int               `json:"processes"` // RLIMIT_NPROC, 0 for none
+	Shm        int64             `json:"shm"`       // bytes in /dev/shm
 	Secrets    map[string][]byte `json:"secrets"`
 	SecretDir  string            `json:"secretDir"` // inside
 	Volumes    []workload.Volume `json:"volumes,omitempty"`
@@ -42,7 +43,7 @@ type setup struct {
 func (s setup) leavesOut(name string) bool { return slices.Contains(s.Without, name) }
 
 // tempSize is how many bytes fit into /tmp.
-func (s setup) tempSize() int {
+func (s setup) tempSize() int64 {
 	if s.Writable {
 		return workload.BuildTempSize
 	}

@@ -184,10 +184,10 @@ func makeScratch(s setup) error {
 	if err := mountNew(root+"/tmp", "tmpfs", flags, scratchOptions(s, s.tempSize())); err != nil {
 		return err
 	}
-	return mountNew(root+"/dev/shm", "tmpfs", unix.MS_NOEXEC, scratchOptions(s, workload.ShmSize))
+	return mountNew(root+"/dev/shm", "tmpfs", unix.MS_NOEXEC, scratchOptions(s, s.Shm))
 }
 
-func scratchOptions(s setup, size int) string {
+func scratchOptions(s setup, size int64) string {
 	if s.leavesOut(workload.ScratchLimit) {
 		return "mode=1777"
 	}

@@ -61,6 +61,7 @@ func (s Sandbox) Open(ctx context.Context, plan shim.Plan) (shim.Body, error) {
 type body struct {
 	*box
 	cgroup  *cgroup
+	shm     int64  // bytes in its /dev/shm
 	scratch string // secrets of one without namespaces
 	socket  string // at which its connections are handed out, or nothing
 	closed  func() error
@@ -82,7 +83,7 @@ func (s Sandbox) newBody(home, id string, asked fairlead.Resources, without []st
 			delete(left.parents, controller)
 		}
 	}
-	return &body{cgroup: newCgroup(left.parents, left.name, asked, limits), scratch: left.Scratch, closed: func() error { return nil }}, nil
+	return &body{cgroup: newCgroup(left.parents, left.name, asked, limits), shm: limits.Shm, scratch: left.Scratch, closed: func() error { return nil }}, nil
 }
 
 func (s Sandbox) openInstance(ctx context.Context, plan shim.Plan) (shim.Body, error) {
@@ -109,7 +110,7 @@ func (s Sandbox) openInstance(ctx context.Context, plan shim.Plan) (shim.Body, e
 	return b.open(ctx, boxPlan{
 		program: plan.Program, tenant: spec.Site.String(),
 		setup: setup{Name: "instance", Stage: stage(plan.Home), Dir: spec.Dir, Command: spec.Command,
-			Port: spec.Port, Reach: rules, Secrets: plan.Secrets, Volumes: spec.Volumes, Devices: devices},
+			Port: spec.Port, Shm: b.shm, Reach: rules, Secrets: plan.Secrets, Volumes: spec.Volumes, Devices: devices},
 		out: plan.Out, err: plan.Err, dial: dial, cgroup: b.cgroup,
 		required: spec.Sandbox == fairlead.SandboxRequired, plain: plan.Plain,
 		asked: spec.Resources, scratch: b.scratch, devices: spec.Devices,
@@ -141,7 +142,7 @@ func (s Sandbox) openJob(ctx context.Context, plan shim.Plan) (shim.Body, error)
 	tenant := "job/" + job.ID
 	return b.open(ctx, boxPlan{
 		program: plan.Program, tenant: tenant,
-		setup: setup{Name: "job", Stage: stage(plan.Home), Dir: job.Dir, Writable: job.Writable, Command: job.Command, Reach: rules},
+		setup: setup{Name: "job", Stage: stage(plan.Home), Dir: job.Dir, Writable: job.Writable, Command: job.Command, Shm: b.shm, Reach: rules},
 		out:   plan.Out, err: plan.Err, cgroup: b.cgroup,
 		required: job.Sandbox == fairlead.SandboxRequired, plain: plan.Plain, without: s.Without, asked: job.Resources, scratch: b.scratch,
 		adjust: func(inside *setup) error {

@@ -35,6 +35,7 @@ func Run(t *testing.T, harness func(t *testing.T) Harness) {
 		"NamesThatNeverWereAreNoErrorToStopAndRemove": unknown,
 		"KillingTheSupervisorKillsTheInstance":        supervisorKilled,
 		"OnlyTheEndedAreRemoved":                      removal,
+		"SharedMemoryHasTheSizeThatIsAskedFor":        sharedMemory,
 	}
 	for _, name := range sorted(tests) {
 		t.Run(name, func(t *testing.T) { tests[name](t, harness(t)) })
@@ -379,6 +380,20 @@ func environment(t *testing.T, h Harness) {
 	}
 }
 
+func sharedMemory(t *testing.T, h Harness) {
+	for id, asked := range map[string]string{"usual": "", "more": "80Mi"} {
+		spec := h.Spec(id, "fill", "/dev/shm")
+		spec.Resources = fairlead.Resources{Memory: "256Mi", Shm: asked}
+		i := Start(t, h.Open(t), spec, nil)
+		status := i.AwaitState(workload.Ready)
+		if has := func(p workload.Protection) bool { return p.Name == workload.ScratchLimit && p.Enforced }; !slices.ContainsFunc(status.Protections, has) {
+			t.Skip("it has the machine's /dev/shm")
+		}
+		want := map[string]string{"usual": "filled 64 MiB", "more": "filled 80 MiB"}[id]
+		Eventually(t, func() (bool, string) { log := i.Log(0); return strings.Contains(log, want), log })
+	}
+}
+
 func invalid(t *testing.T, h Harness) {
 	r := h.Open(t)
 	cases := map[string]func(*workload.Spec){
@@ -388,6 +403,7 @@ func invalid(t *testing.T, h Harness) {
 		"command":   func(s *workload.Spec) { s.Command = nil },
 		"port":      func(s *workload.Spec) { s.Port = 70000 },
 		"memory":    func(s *workload.Spec) { s.Resources.Memory = "lots" },
+		"shm":       func(s *workload.Spec) { s.Resources.Shm = "much" },
 		"cpu":       func(s *workload.Spec) { s.Resources.CPU = "-1" },
 		"reach":     func(s *workload.Spec) { s.Network.Reach = []string{"*"} },
 		"own port":  func(s *workload.Spec) { s.Network.Reach = []string{fmt.Sprintf("localhost:%d", s.Port)} },

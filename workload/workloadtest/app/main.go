@@ -49,6 +49,9 @@ func main() {
 		time.Sleep(time.Hour)
 	case "write": // a file, and says whether it could
 		fmt.Println(os.WriteFile(os.Args[2], []byte("written\n"), 0o644))
+	case "fill": // a directory, says how much fitted and empties it again, and then serves
+		fmt.Println("filled", fill(os.Args[2]), "MiB")
+		serve(0)
 	case "hog": // takes memory without end
 		var all [][]byte
 		for {
@@ -78,6 +81,23 @@ func main() {
 		fmt.Println("no such mode")
 		os.Exit(2)
 	}
+}
+
+// fill writes to a file in dir until no more fits or 1 GiB is in it.
+func fill(dir string) (mebibytes int) {
+	path := filepath.Join(dir, "filled")
+	file, err := os.Create(path)
+	if err != nil {
+		return -1
+	}
+	defer os.Remove(path)
+	defer file.Close()
+	for piece := make([]byte, 1<<20); mebibytes < 1<<10; mebibytes++ {
+		if _, err := file.Write(piece); err != nil {
+			break
+		}
+	}
+	return mebibytes
 }
 
 func fetch(url string) string {
