@@ -68,8 +68,15 @@ func TestThePasswordOfARegistryIsNowhereInClearAfterADeploy(t *testing.T) {
 	for _, name := range enginetest.Names {
 		t.Run(name, func(t *testing.T) {
 			real, hub, state := enginetest.Start(t, name), newGuarded(t, user, password), t.TempDir()
-			y := &yard{T: t, real: real, registry: strings.TrimPrefix(hub.URL, "http://")}
-			image := y.push("team/triage", "1", "one")
+			repository := strings.TrimPrefix(hub.URL, "http://") + "/team/triage"
+			image := repository + ":1"
+			dir := t.TempDir()
+			if err := os.WriteFile(filepath.Join(dir, "Dockerfile"), []byte("FROM scratch\nCOPY Dockerfile /srv/\nENTRYPOINT [\"/srv/app\"]\n"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			real.Build(t, image, dir)
+			real.Push(t, repository, "1")
+			real.Ask(t, http.MethodDelete, "/images/"+image+"?force=1", nil, nil)
 			hub.locked.Store(true)
 			var logged bytes.Buffer
 			h := newHouseOf(t, state, "127.0.0.1:0", func(c *Config) {
@@ -109,7 +116,7 @@ func TestThePasswordOfARegistryIsNowhereInClearAfterADeploy(t *testing.T) {
 			if form := clearly([]byte(real.Said()), user, password); form != "" {
 				t.Errorf("the engine's log has the password (%s)", form)
 			}
-			if err := h.images.close(); err != nil {
+			if err := h.images.Close(); err != nil {
 				t.Error(err)
 			}
 			h.stop() // all is written

@@ -11,6 +11,7 @@ import (
 	"github.com/fairlead/fairlead/app"
 	"github.com/fairlead/fairlead/release"
 	"github.com/fairlead/fairlead/rollout"
+	"github.com/fairlead/fairlead/server/images"
 	"github.com/fairlead/fairlead/workload/room"
 )
 
@@ -18,7 +19,7 @@ import (
 // begun.
 type deployments struct {
 	releases *release.Maker
-	images   *images
+	images   *images.Store
 	engine   *rollout.Engine
 	routes   *sync.Mutex // held from the look for a free route and for room until a rollout has them
 	making   *sites      // where a deploy is being made
@@ -73,7 +74,7 @@ func (d deployments) Deploy(ctx context.Context, in client.Deploy, by fairlead.P
 	if err != nil {
 		return r, rollout.Rollout{}, false, err
 	}
-	if err := d.images.keep(ctx, r); err != nil {
+	if err := d.images.Keep(ctx, r); err != nil {
 		return r, rollout.Rollout{}, false, err
 	}
 	ro, err := d.begin(ctx, r, in.Env, rollout.Forward, "", by)

@@ -45,9 +45,8 @@ func Down(ctx context.Context, c Config, unrecorded bool) (ended Ended, err erro
 		return ended, err
 	}
 	defer s.runtime.Close()
-	s.images = s.newImages()
-	s.images.host = s.images.usedEngine
-	defer func() { err = errors.Join(err, s.images.close()) }()
+	s.images = s.newImages(s.usedEngineHost)
+	defer func() { err = errors.Join(err, s.images.Close()) }()
 	ended, unread := s.running(ctx)
 	if ended == (Ended{}) {
 		return ended, errors.Join(unread, s.forgetImages(), s.clear(), s.sweepAll(ctx))

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/fairlead/fairlead"
-	"github.com/fairlead/fairlead/artifact"
 	"github.com/fairlead/fairlead/release"
 	"github.com/fairlead/fairlead/rollout"
 	"github.com/fairlead/fairlead/workload"
@@ -22,8 +21,7 @@ type fleet struct {
 	program  string // of Fairlead, the first process of each container
 	now      func() time.Time
 	releases *release.Maker
-	trees    *artifact.Store
-	images   *images
+	places   places
 	volumes  *volumes
 	devices  *devices // nil where none are kept
 	deliver  func(ctx context.Context, env string, versions map[string]int) (map[string][]byte, error)
@@ -42,7 +40,7 @@ func (f fleet) Start(ctx context.Context, order fairlead.Order, id string, p rol
 	if err := f.ableTo(r); err != nil {
 		return err
 	}
-	where, err := f.images.place(ctx, r, p.Site.Env)
+	where, err := f.places.of(ctx, r, p.Site.Env)
 	if err != nil {
 		return fmt.Errorf("put the artifact of %s in place: %w", r.Name(), err)
 	}

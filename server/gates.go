@@ -19,7 +19,7 @@ func (s *control) newGates(ctx context.Context) (gates, error) {
 		return gates{}, err
 	}
 	g := gates{&readiness.Gates{
-		Store: s.store, Jobs: s.runtime, Outputs: s.trees, Place: s.images.job, Signer: signer, Now: s.clock.Now, Log: s.Log,
+		Store: s.store, Jobs: s.runtime, Outputs: s.trees, Place: places{s.trees, s.images}.job, Signer: signer, Now: s.clock.Now, Log: s.Log,
 	}}
 	return g, g.readiness.Recover(ctx)
 }

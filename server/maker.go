@@ -17,7 +17,7 @@ func (s *control) newMaker() *release.Maker {
 	return &release.Maker{
 		Store: s.store, Now: s.clock.Now, Seal: s.store.Sealer().Seal, Secrets: s.secretVersions,
 		Files: s.files,
-		Image: s.images.resolve,
+		Image: s.images.Resolve,
 		Build: release.Build{Scratch: s.scratch(), Clone: clone, Run: s.build, PutTree: s.putTree, PutBlob: s.putBlob},
 	}
 }

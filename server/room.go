@@ -8,7 +8,6 @@ import (
 	"os"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/fairlead/fairlead"
 	"github.com/fairlead/fairlead/internal/quantity"
@@ -33,30 +32,10 @@ func (s *control) newRooms() *rooms {
 	return &rooms{
 		engine: s.engine, releases: s.releases, list: s.runtime.List,
 		look: func(ctx context.Context) (room.Machine, error) {
-			return room.Look(os.DirFS("/"), s.State, s.images.dataRoot(ctx))
+			return room.Look(os.DirFS("/"), s.State, s.images.DataRoot(ctx))
 		},
 		used: s.volumes.used, place: s.devices.place,
 	}
-}
-
-// rootWithin bounds the question to an engine where its images are.
-const rootWithin = 2 * time.Second
-
-// dataRoot returns where the engine keeps its images, or nothing while none is used.
-func (i *images) dataRoot(ctx context.Context) string {
-	i.mu.Lock()
-	engine := i.opened
-	i.mu.Unlock()
-	if engine == nil {
-		return ""
-	}
-	ctx, cancel := context.WithTimeout(ctx, rootWithin)
-	defer cancel()
-	about, err := engine.About(ctx)
-	if err != nil {
-		return "" // its disk is not known while it does not answer
-	}
-	return about.Root
 }
 
 // needs reads what instances of releases ask for, each release once.

@@ -20,6 +20,7 @@ import (
 	"github.com/fairlead/fairlead/rollout"
 	"github.com/fairlead/fairlead/rollout/guard"
 	"github.com/fairlead/fairlead/secret"
+	"github.com/fairlead/fairlead/server/images"
 	"github.com/fairlead/fairlead/store/sqlite"
 	"github.com/fairlead/fairlead/workload/container"
 	"github.com/fairlead/fairlead/workload/shim"
@@ -37,7 +38,7 @@ type control struct {
 	store    *sqlite.Store
 	trees    *artifact.Store
 	vault    *secret.Vault
-	images   *images
+	images   *images.Store
 	volumes  *volumes
 	devices  *devices
 	runtime  *shim.Runtime
@@ -88,7 +89,7 @@ func Run(ctx context.Context, c Config) (err error) {
 		defer s.runtime.Close()
 	}
 	if s.images != nil {
-		defer func() { err = errors.Join(err, s.images.close()) }()
+		defer func() { err = errors.Join(err, s.images.Close()) }()
 	}
 	if s.volumes != nil {
 		defer func() { err = errors.Join(err, s.volumes.dirs.Close()) }()
@@ -134,7 +135,7 @@ func (s *control) assemble(ctx context.Context) (err error) {
 	if err = s.openStores(ctx); err != nil {
 		return err
 	}
-	s.images = s.newImages()
+	s.images = s.newImages(s.engineHost)
 	s.traffic = gateway.NewClient(s.gatewaySocket())
 	s.releases = s.newMaker()
 	if s.volumes, err = s.openVolumes(); err != nil {
@@ -143,7 +144,7 @@ func (s *control) assemble(ctx context.Context) (err error) {
 	if s.devices, err = s.openDevices(ctx); err != nil {
 		return err
 	}
-	s.fleet = fleet{Runtime: s.runtime, program: s.Program, now: s.clock.Now, releases: s.releases, trees: s.trees, images: s.images, volumes: s.volumes, devices: s.devices, deliver: s.vault.Deliver}
+	s.fleet = fleet{Runtime: s.runtime, program: s.Program, now: s.clock.Now, releases: s.releases, places: places{s.trees, s.images}, volumes: s.volumes, devices: s.devices, deliver: s.vault.Deliver}
 	if err = errors.Join(s.endStrangers(ctx), s.devices.settle(ctx)); err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"bytes"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -89,6 +90,25 @@ func (e *Engine) Build(t testing.TB, name, dir string) string {
 	var made struct{ ID string }
 	e.Ask(t, "GET", "/images/"+name+"/json", nil, &made) // a build that failed has answered with 200 too
 	return made.ID
+}
+
+// Push puts an image into its registry, of which the engine has it by that tag.
+func (e *Engine) Push(t testing.TB, repository, tag string) {
+	t.Helper()
+	r, err := http.NewRequest(http.MethodPost, "http://engine/v1.40/images/"+repository+"/push?tag="+tag, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("X-Registry-Auth", base64.URLEncoding.EncodeToString([]byte("{}")))
+	answer, err := e.Client().Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	said, err := io.ReadAll(answer.Body)
+	if err != nil || bytes.Contains(said, []byte("errorDetail")) || answer.StatusCode != http.StatusOK {
+		t.Fatalf("push %s: %v %s", repository, err, said)
+	}
 }
 
 // Save writes an image with its name into an archive.

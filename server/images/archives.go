@@ -1,4 +1,4 @@
-package server
+package images
 
 import (
 	"context"
@@ -8,37 +8,26 @@ import (
 
 	"github.com/fairlead/fairlead"
 	"github.com/fairlead/fairlead/artifact"
-	"github.com/fairlead/fairlead/release"
 	"github.com/fairlead/fairlead/workload/container"
 )
 
-// loaded loads the archive that was uploaded with an App file.
-func (i *images) loaded(ctx context.Context, engine *container.Engine, m release.Making) (made, error) {
-	if m.Tree == "" {
-		return made{}, fairlead.Errorf(fairlead.Invalid, "", "the archive %s was not uploaded", m.App.Spec.Artifact.Archive).WithHint("deploy with: fairlead deploy -f FILE")
-	}
-	id, err := i.load(ctx, engine, m.Tree, m.Tell)
-	if err != nil {
-		return made{}, err
-	}
-	found, err := engine.Image(ctx, string(id))
-	return made{Image: found, kept: m.Tree}, err
-}
+// archives keep images in the content store.
+type archives struct{ trees *artifact.Store }
 
 // load loads an image from the content store: from an archive as it was uploaded,
 // or from the files of one.
-func (i *images) load(ctx context.Context, engine *container.Engine, tree fairlead.Digest, tell func(fairlead.Progress)) (fairlead.Digest, error) {
-	m, err := i.trees.Manifest(tree)
+func (a archives) load(ctx context.Context, engine *container.Engine, tree fairlead.Digest, tell func(fairlead.Progress)) (fairlead.Digest, error) {
+	m, err := a.trees.Manifest(tree)
 	if err != nil {
 		return "", err
 	}
 	if len(m.Files) == 1 && m.Files[0].Link == "" {
-		return engine.Load(ctx, container.ReadTar(func() (io.ReadCloser, error) { return i.trees.Open(m.Files[0].Digest) }), tell)
+		return engine.Load(ctx, container.ReadTar(func() (io.ReadCloser, error) { return a.trees.Open(m.Files[0].Digest) }), tell)
 	}
-	return engine.Load(ctx, entriesOf(i.trees, m), tell)
+	return engine.Load(ctx, entriesOf(a.trees, m), tell)
 }
 
-// entriesOf reads an archive whose files are in the content store one by one, as keepFiles
+// entriesOf reads an archive whose files are in the content store one by one, as save
 // put them there.
 func entriesOf(trees *artifact.Store, m artifact.Manifest) container.Entries {
 	return func(each func(container.Entry) error) error {
@@ -63,10 +52,10 @@ func entry(trees *artifact.Store, f artifact.File, each func(container.Entry) er
 	return each(container.Entry{Name: f.Path, Size: f.Size, Content: blob})
 }
 
-// keepFiles puts an image that no registry has into the content store, so that a
+// save puts an image that no registry has into the content store, so that a
 // release can be brought back when the engine has lost it. Layers that images share
 // are there once.
-func (i *images) keepFiles(ctx context.Context, engine *container.Engine, image container.Image, tell func(fairlead.Progress)) (fairlead.Digest, error) {
+func (a archives) save(ctx context.Context, engine *container.Engine, image container.Image, tell func(fairlead.Progress)) (fairlead.Digest, error) {
 	links := map[string]string{}
 	files := map[string]artifact.File{}
 	var done int64
@@ -75,7 +64,7 @@ func (i *images) keepFiles(ctx context.Context, engine *container.Engine, image 
 			links[e.Name] = e.Link
 			return nil
 		}
-		digest, size, err := i.trees.Put(ctx, e.Content)
+		digest, size, err := a.trees.Put(ctx, e.Content)
 		files[e.Name] = artifact.File{Path: e.Name, Size: size, Digest: digest}
 		done += size
 		tell(fairlead.Progress{
@@ -96,6 +85,6 @@ func (i *images) keepFiles(ctx context.Context, engine *container.Engine, image 
 	for _, file := range files {
 		m.Files = append(m.Files, file)
 	}
-	slices.SortFunc(m.Files, func(a, b artifact.File) int { return strings.Compare(a.Path, b.Path) })
-	return i.trees.PutManifest(ctx, m)
+	slices.SortFunc(m.Files, func(one, other artifact.File) int { return strings.Compare(one.Path, other.Path) })
+	return a.trees.PutManifest(ctx, m)
 }

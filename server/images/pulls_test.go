@@ -1,4 +1,4 @@
-package server
+package images
 
 import (
 	"context"
@@ -93,7 +93,7 @@ type pulled struct {
 
 // pulling pulls in the background.
 func (y *yard) pulling(ctx context.Context, order container.Pull) <-chan pulled {
-	engine, err := y.engine(ctx)
+	engine, err := y.engine.get(ctx)
 	if err != nil {
 		y.Fatal(err)
 	}
@@ -123,7 +123,7 @@ func TestAPullIsSharedAndOutlastsWhoBeganIt(t *testing.T) {
 	if got.err != nil || !got.digest.Valid() {
 		t.Fatalf("who came later got %+v", got)
 	}
-	if image, err := y.opened.Image(t.Context(), order.Name); err != nil || image.PinnedIn(strings.TrimSuffix(order.Name, ":1")) == "" {
+	if image, err := y.engine.used().Image(t.Context(), order.Name); err != nil || image.PinnedIn(strings.TrimSuffix(order.Name, ":1")) == "" {
 		t.Errorf("%+v, %v", image, err)
 	}
 	if pulls, _ := y.underWay(); pulls != 0 {
@@ -158,7 +158,7 @@ func TestAPullGoesOnForAWhileWithoutAnybodyAndEndsThen(t *testing.T) {
 
 func TestWhoComesWhileAPullIsBeingEndedBeginsAnother(t *testing.T) {
 	y := newYard(t, "docker")
-	engine, err := y.engine(t.Context())
+	engine, err := y.engine.get(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -190,40 +190,4 @@ func TestTwoOfDifferentCredentialsShareNoPull(t *testing.T) {
 			t.Error(got.err)
 		}
 	}
-}
-
-func TestOnlyOurNamesOfReleasesThatAreGoneAreTakenFromTheEngine(t *testing.T) {
-	eachYard(t, func(y *yard) {
-		y.build("localhost/mine:1", "mine")
-		imaged := y.make(fairlead.Artifact{Image: "localhost/mine:1"}, "")
-		kept, gone := y.released(imaged, 1), y.released(imaged, 2)
-		for _, r := range []fairlead.Release{kept, gone} {
-			if err := y.keep(y.Context(), r); err != nil {
-				y.Fatal(err)
-			}
-		}
-		owner, err := container.Owner(y.state)
-		if err != nil {
-			y.Fatal(err)
-		}
-		others := []string{ // of another installation, and of a person
-			keepName("triage", 2, strings.Repeat("0", 32)), keepPrefix + "triage:2", "localhost/mine:1",
-		}
-		for _, name := range others[:2] {
-			if err := y.opened.Tag(y.Context(), imaged.Image.ID, name); err != nil {
-				y.Fatal(err)
-			}
-		}
-		if err := y.sweep(y.Context(), []fairlead.Release{kept}); err != nil {
-			y.Fatal(err)
-		}
-		for _, name := range append(others, keepName("triage", 1, owner)) {
-			if _, err := y.opened.Image(y.Context(), name); err != nil {
-				y.Errorf("%s is gone: %v", name, err)
-			}
-		}
-		if _, err := y.opened.Image(y.Context(), keepName("triage", 2, owner)); fairlead.CodeOf(err) != fairlead.NotFound {
-			y.Errorf("the name of a release that is gone is there: %v", err)
-		}
-	})
 }

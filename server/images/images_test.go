@@ -1,8 +1,7 @@
-package server
+package images
 
 import (
 	"context"
-	"encoding/base64"
 	"errors"
 	"io"
 	"log"
@@ -27,7 +26,9 @@ import (
 // content store.
 type yard struct {
 	*testing.T
-	*images
+	*Store
+	trees    *artifact.Store
+	root     string
 	real     *enginetest.Engine
 	registry string
 	notes    []string
@@ -41,18 +42,19 @@ func newYard(t *testing.T, name string) *yard {
 	if err != nil {
 		t.Fatal(err)
 	}
-	i := &images{
-		host: func() string { return real.Host }, state: t.TempDir(), scratch: t.TempDir(), trees: trees,
-		reveal: func(context.Context, string, string) ([]byte, error) { return []byte("ada:lovelace"), nil },
-		getenv: func(string) string { return "/nonexistent" }, pulls: newPulls(),
-		known: func(context.Context, string, fairlead.Digest) fairlead.Digest { return "" },
-	}
+	root := t.TempDir()
+	store := New(Config{
+		Host: func() string { return real.Host }, Root: root, Scratch: t.TempDir(), Trees: trees,
+		Reveal: func(context.Context, string, string) ([]byte, error) { return []byte("ada:lovelace"), nil },
+		Getenv: func(string) string { return "/nonexistent" },
+		Kept:   func(context.Context, string, fairlead.Digest) fairlead.Digest { return "" },
+	})
 	t.Cleanup(func() {
-		if err := i.close(); err != nil {
+		if err := store.Close(); err != nil {
 			t.Error(err)
 		}
 	})
-	return &yard{T: t, images: i, real: real, registry: strings.TrimPrefix(served.URL, "http://")}
+	return &yard{T: t, Store: store, trees: trees, root: root, real: real, registry: strings.TrimPrefix(served.URL, "http://")}
 }
 
 // write makes a directory of files.
@@ -80,19 +82,7 @@ func (y *yard) push(repository, tag, prompt string) string {
 	y.Helper()
 	name := y.registry + "/" + repository
 	y.build(name+":"+tag, prompt)
-	r, err := http.NewRequest(http.MethodPost, "http://engine/v1.40/images/"+name+"/push?tag="+tag, nil)
-	if err != nil {
-		y.Fatal(err)
-	}
-	r.Header.Set("X-Registry-Auth", base64.URLEncoding.EncodeToString([]byte("{}")))
-	answer, err := y.real.Client().Do(r)
-	if err != nil {
-		y.Fatal(err)
-	}
-	defer answer.Body.Close()
-	if said, err := io.ReadAll(answer.Body); err != nil || strings.Contains(string(said), "errorDetail") || answer.StatusCode != http.StatusOK {
-		y.Fatalf("push %s: %v %s", name, err, said)
-	}
+	y.real.Push(y, name, tag)
 	y.lose(name + ":" + tag)
 	return name + ":" + tag
 }
@@ -109,7 +99,7 @@ func (y *yard) lose(name string) {
 func (y *yard) make(a fairlead.Artifact, tree fairlead.Digest) release.Imaged {
 	y.Helper()
 	y.notes = nil
-	imaged, err := y.resolve(y.Context(), y.making(a, tree))
+	imaged, err := y.Resolve(y.Context(), y.making(a, tree))
 	if err != nil {
 		y.Fatal(err)
 	}
@@ -165,7 +155,7 @@ func TestATagIsPinnedAndOneThatMovedIsAnotherImage(t *testing.T) {
 		if again := y.make(fairlead.Artifact{Image: name}, ""); again.Tree != first.Tree || again.Image.Pinned != first.Image.Pinned {
 			y.Errorf("the same tag: %+v, was %+v", again, first)
 		}
-		if err := y.keep(y.Context(), y.released(first, 1)); err != nil {
+		if err := y.Keep(y.Context(), y.released(first, 1)); err != nil {
 			y.Fatal(err)
 		}
 		y.push("team/triage", "1", "two")
@@ -209,25 +199,25 @@ func TestAnImageThatTheEngineLostComesBackFromItsRegistryOrTheContentStore(t *te
 		for n, imaged := range []release.Imaged{local, pulled, built, loaded} {
 			r := y.released(imaged, n+1)
 			all = append(all, r)
-			if err := y.keep(y.Context(), r); err != nil {
+			if err := y.Keep(y.Context(), r); err != nil {
 				y.Fatal(err)
 			}
 		}
-		if err := y.forget(y.Context(), all); err != nil {
+		if err := y.Forget(y.Context(), all); err != nil {
 			y.Fatal(err)
 		}
 		var left []struct{ RepoTags []string }
 		y.real.Ask(y, http.MethodGet, "/images/json", nil, &left)
 		for _, image := range left {
-			if slices.ContainsFunc(image.RepoTags, func(name string) bool { return strings.HasPrefix(name, keepPrefix) }) {
+			if slices.ContainsFunc(image.RepoTags, func(name string) bool { return strings.HasPrefix(name, prefix) }) {
 				y.Errorf("%v is left", image.RepoTags)
 			}
 		}
 		for _, r := range all {
 			_ = y.real.Try(http.MethodDelete, "/images/"+string(r.Content.Image.ID)+"?force=1", nil, nil) // it may be gone
-			where, err := y.place(y.Context(), r, "production")
-			if err != nil || where.image.ID != r.Content.Image.ID {
-				y.Errorf("%s of %s: %+v, %v", r.Name(), r.Content.Image.Reference, where, err)
+			image, err := y.Provide(y.Context(), r, "production")
+			if err != nil || image.ID != r.Content.Image.ID {
+				y.Errorf("%s of %s: %+v, %v", r.Name(), r.Content.Image.Reference, image, err)
 			}
 		}
 	})
@@ -238,14 +228,14 @@ func TestAFileThatTheImageLacksAndABuildThatFailsAreRefused(t *testing.T) {
 		y.build("localhost/mine:1", "mine")
 		m := y.making(fairlead.Artifact{Image: "localhost/mine:1"}, "")
 		m.App.Spec.Prompt = []string{"none.txt"}
-		if _, err := y.resolve(y.Context(), m); fairlead.CodeOf(err) != fairlead.Invalid || !strings.Contains(err.Error(), "none.txt") {
+		if _, err := y.Resolve(y.Context(), m); fairlead.CodeOf(err) != fairlead.Invalid || !strings.Contains(err.Error(), "none.txt") {
 			y.Errorf("%v", err)
 		}
 		tree, _, err := y.trees.PutTree(y.Context(), y.write(map[string]string{"Dockerfile": "FROM scratch\nCOPY none /none\n"}))
 		if err != nil {
 			y.Fatal(err)
 		}
-		_, err = y.resolve(y.Context(), y.making(fairlead.Artifact{Dockerfile: "Dockerfile"}, tree))
+		_, err = y.Resolve(y.Context(), y.making(fairlead.Artifact{Dockerfile: "Dockerfile"}, tree))
 		if fairlead.CodeOf(err) != fairlead.Invalid || !strings.Contains(err.Error(), "the end of its log") {
 			y.Errorf("%v", err)
 		}
@@ -253,38 +243,31 @@ func TestAFileThatTheImageLacksAndABuildThatFailsAreRefused(t *testing.T) {
 }
 
 func TestWithoutAnEngineADeployOfAnImageSaysHowToGetOne(t *testing.T) {
-	i := &images{host: func() string { return "" }, pulls: newPulls()}
-	defer i.close()
-	_, err := i.resolve(t.Context(), release.Making{App: fairlead.App{Spec: fairlead.AppSpec{Artifact: fairlead.Artifact{Image: "triage:1"}}}})
+	none := New(Config{Host: func() string { return "" }})
+	defer none.Close()
+	_, err := none.Resolve(t.Context(), release.Making{App: fairlead.App{Spec: fairlead.AppSpec{Artifact: fairlead.Artifact{Image: "triage:1"}}}})
 	if fairlead.CodeOf(err) != fairlead.Unavailable || !strings.Contains(fairlead.HintOf(err), "apt-get install") {
 		t.Errorf("%v, hint %q", err, fairlead.HintOf(err))
 	}
 }
 
 func TestAnEngineThatDoesNotAnswerIsTheMachinesFault(t *testing.T) {
-	i := &images{host: func() string { return "" }, pulls: newPulls()}
-	defer i.close()
+	none := New(Config{Host: func() string { return "" }})
+	defer none.Close()
 	r := fairlead.Release{App: "triage", Number: 1, Content: fairlead.Content{Image: &fairlead.Image{}}}
-	if _, err := i.place(t.Context(), r, "production"); !errors.As(err, &workload.Unable{}) || fairlead.CodeOf(err) != fairlead.Unavailable {
+	if _, err := none.Provide(t.Context(), r, "production"); !errors.As(err, &workload.Unable{}) || fairlead.CodeOf(err) != fairlead.Unavailable {
 		t.Errorf("without an engine: %v", err)
-	}
-	f := fleet{program: "/bin/sh", images: i}
-	if err := f.ableTo(r); !errors.As(err, &workload.Unable{}) || !strings.Contains(err.Error(), "CGO_ENABLED=0") {
-		t.Errorf("a program that no container can start: %v", err)
-	}
-	if err := f.ableTo(fairlead.Release{}); err != nil {
-		t.Errorf("a release without an image: %v", err)
 	}
 	eachYard(t, func(y *yard) {
 		y.build("localhost/mine:1", "mine")
 		held := y.released(y.make(fairlead.Artifact{Image: "localhost/mine:1"}, ""), 1)
 		lost := held
 		lost.Content.Image = &fairlead.Image{ID: fairlead.Digest("sha256:" + strings.Repeat("0", 64)), Reference: "localhost/gone:1"}
-		if _, err := y.place(y.Context(), lost, "production"); err == nil || errors.As(err, &workload.Unable{}) {
+		if _, err := y.Provide(y.Context(), lost, "production"); err == nil || errors.As(err, &workload.Unable{}) {
 			y.Errorf("an image that is lost: %v", err)
 		}
 		y.real.Kill(y.T)
-		if _, err := y.place(y.Context(), held, "production"); !errors.As(err, &workload.Unable{}) {
+		if _, err := y.Provide(y.Context(), held, "production"); !errors.As(err, &workload.Unable{}) {
 			y.Errorf("with the engine gone: %v", err)
 		}
 	})
