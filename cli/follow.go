@@ -14,6 +14,7 @@ const (
 	pollEvery     = 200 * time.Millisecond // of the rollout, and of the frame on a terminal
 	instancesPoll = time.Second
 	tellEvery     = 2 * time.Second  // lines of progress in a pipe
+	quietFor      = 12 * time.Second // longest silence in a pipe
 	absence       = 60 * time.Second // how long a server may be away before a watcher gives up
 )
 

@@ -26,7 +26,7 @@ func (inv *invocation) wait(ctx context.Context, c *client.Client, r client.Roll
 		each = func(s seen) error { return terminal.Draw(frames([]seen{s}, terminal.Style())) }
 		defer terminal.Close()
 	default:
-		each = teller(inv.std.Out)
+		each = teller(inv.std.Out, time.Now)
 	}
 	var site client.Site
 	last, err := follow(ctx, c, r, func(s seen) error {
@@ -83,11 +83,13 @@ func readOnly(in workload.Status) bool {
 	return slices.ContainsFunc(in.Protections, func(p workload.Protection) bool { return p.Name == workload.ReadOnlyRoot && p.Enforced })
 }
 
-// teller returns a watcher that writes lines, each once.
-func teller(out io.Writer) func(seen) error {
+// teller returns a watcher that writes lines, each once, and where there is none to
+// write for quietFor, what is still waited for.
+func teller(out io.Writer, clock func() time.Time) func(seen) error {
 	var teller progress.Teller
 	var told time.Time
-	away := false
+	began := clock() // of the silence
+	wrote, away := began, false
 	return func(s seen) error {
 		if s.away != away {
 			away = s.away
@@ -95,12 +97,19 @@ func teller(out io.Writer) func(seen) error {
 				fmt.Fprintln(out, "the control plane does not answer; the traffic goes on without it")
 			}
 		}
-		now := time.Now()
+		now := clock()
 		due := now.Sub(told) >= tellEvery && !s.away
 		if due {
 			told = now
 		}
-		for _, line := range teller.Tell(*s.site.Rollout, due) {
+		lines := teller.Tell(*s.site.Rollout, due)
+		switch {
+		case len(lines) > 0:
+			began, wrote = now, now
+		case now.Sub(wrote) >= quietFor && !s.away && !progress.Over(*s.site.Rollout):
+			lines, wrote = []string{progress.Still(s.site, now.Sub(began))}, now
+		}
+		for _, line := range lines {
 			if _, err := fmt.Fprintln(out, line); err != nil {
 				return err
 			}
