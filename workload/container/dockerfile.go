@@ -18,12 +18,23 @@ const MaxDockerfile = 1 << 20
 // https://docs.docker.com/reference/dockerfile for its form.
 //
 // Errors: invalid for a name that only arguments of a build would tell, for a build
-// has none, and for an ADD of what the engine itself would fetch.
+// has none, for an ADD of what the engine itself would fetch, and for what engines do
+// not read alike.
 func Bases(dockerfile []byte) ([]string, error) {
+	const op = "read the Dockerfile"
+	if err := plainText(dockerfile); err != nil {
+		return nil, fairlead.Errorf(fairlead.Invalid, op, "%w", err).WithHint("%s", fairlead.HintOf(err))
+	}
 	arguments, stages := map[string]string{}, map[string]bool{}
 	var bases []string
 	for _, words := range instructions(dockerfile) {
 		var name, stage string
+		if words = triggered(words); len(words) == 0 {
+			continue
+		}
+		if err := notBuilt(words); err != nil {
+			return nil, fairlead.Errorf(fairlead.CodeOf(err), op, "%w", err).WithHint("%s", fairlead.HintOf(err))
+		}
 		switch word := strings.ToUpper(words[0]); {
 		case word == "ARG" && len(bases) == 0 && len(stages) == 0:
 			for _, argument := range words[1:] {
@@ -49,14 +60,11 @@ func Bases(dockerfile []byte) ([]string, error) {
 			if strings.Trim(name, "0123456789") == "" {
 				continue // a stage by its number, or the context
 			}
-		case word == "ADD" && fetches(strings.Join(words[1:], " ")):
-			return nil, fairlead.Errorf(fairlead.Invalid, "read the Dockerfile", "%.80q: the engine would fetch that itself, from this machine's own network", strings.Join(words, " ")).
-				WithHint("put the file into the context and write COPY, or fetch it in a RUN; COPY takes variables too")
 		default:
 			continue
 		}
 		if strings.Contains(name, "$") || name == "" {
-			return nil, fairlead.Errorf(fairlead.Invalid, "read the Dockerfile", "the base image %q has no value", name).
+			return nil, fairlead.Errorf(fairlead.Invalid, op, "the base image %q has no value", name).
 				WithHint("give its ARG a value before the first FROM: a build for a release has no arguments")
 		}
 		if name != "scratch" && !stages[strings.ToLower(name)] && !slices.Contains(bases, name) {
@@ -77,19 +85,66 @@ func fetches(sources string) bool {
 	return strings.Contains(plain, "://") || strings.Contains(plain, "git@") || strings.ContainsAny(plain, `$\`)
 }
 
-// Fetches refuses what an image has its children's builds do, where that may fetch
-// something by its engine.
-func (i Image) Fetches() error {
-	for _, words := range instructions([]byte(strings.Join(i.OnBuild, "\n"))) {
-		if strings.EqualFold(words[0], "ADD") && fetches(strings.Join(words[1:], " ")) {
-			return fairlead.Errorf(fairlead.Invalid, "", "it has each build on it do %.80q, which the engine would fetch from this machine's own network", strings.Join(words, " ")).
-				WithHint("build on another image")
+// triggered returns an instruction, or the one that it has the builds on it do: those of
+// a later stage of the same file are among them.
+func triggered(words []string) []string {
+	for len(words) > 0 && strings.EqualFold(words[0], "ONBUILD") {
+		words = words[1:]
+	}
+	return words
+}
+
+// notBuilt refuses an instruction by which a build would leave the network that it has,
+// or have its engine open files of this machine to it.
+func notBuilt(words []string) error {
+	text := strings.Join(words, " ")
+	switch strings.ToUpper(words[0]) {
+	case "ADD":
+		if fetches(strings.Join(words[1:], " ")) {
+			return fairlead.Errorf(fairlead.Invalid, "", "%.80q: the engine would fetch that itself, from this machine's own network", text).
+				WithHint("put the file into the context and write COPY, or fetch it in a RUN; COPY takes variables too")
+		}
+	case "RUN":
+		if len(words) > 1 && strings.HasPrefix(words[1], "--") {
+			return fairlead.Errorf(fairlead.Unsupported, "", "%.80q: a RUN takes no %.40q here: engines disagree on what it opens to the build", text, words[1]).
+				WithHint("leave it out; or build it yourself, with docker buildx build, and name the image under spec.artifact.image, or save it and name the file under spec.artifact.archive")
 		}
 	}
 	return nil
 }
 
-var escapeDirective = regexp.MustCompile("(?i)^#\\s*escape\\s*=\\s*`")
+// Fetches refuses what an image has its children's builds do, where that may fetch
+// something by its engine.
+func (i Image) Fetches() error {
+	text := []byte(strings.Join(i.OnBuild, "\n"))
+	err := plainText(text)
+	for _, words := range instructions(text) {
+		if words = triggered(words); err == nil && len(words) > 0 {
+			err = notBuilt(words)
+		}
+	}
+	if err != nil {
+		return fairlead.Errorf(fairlead.CodeOf(err), "", "it has each build on it do what none may: %w", err).WithHint("build on another image")
+	}
+	return nil
+}
+
+var escapeDirective = regexp.MustCompile("(?im)^[ \t]*#\\s*escape\\s*=\\s*`")
+
+// plainText refuses what engines, and versions of one, take for different lines: whoever
+// writes it could hide an instruction from who looks at the file before.
+func plainText(file []byte) error {
+	if escapeDirective.Match(file) {
+		return fairlead.Errorf(fairlead.Invalid, "", "a comment of it says that lines go on with another sign than \\").WithHint("write \\ at the ends of lines that go on")
+	}
+	for at, c := range file {
+		ends := c == '\r' && at+1 < len(file) && file[at+1] == '\n'
+		if c < ' ' && c != '\n' && c != '\t' && !ends || c == 0x7f {
+			return fairlead.Errorf(fairlead.Invalid, "", "its byte %d is the control character %#02x", at, c).WithHint("save it as plain text")
+		}
+	}
+	return nil
+}
 
 // instructions returns the words of each instruction, without comments and with
 // lines joined that go on, as engines join them: with nothing between.
@@ -97,16 +152,13 @@ func instructions(dockerfile []byte) [][]string {
 	var all [][]string
 	lines := bufio.NewScanner(bytes.NewReader(bytes.TrimPrefix(dockerfile, []byte("\ufeff"))))
 	lines.Buffer(nil, MaxDockerfile+1)
-	begun, escape, top := "", `\`, true
+	begun := ""
 	for lines.Scan() {
 		line := strings.TrimSpace(lines.Text())
-		if top = top && strings.HasPrefix(line, "#"); top && escapeDirective.MatchString(line) {
-			escape = "`"
-		}
 		if line == "" || strings.HasPrefix(line, "#") {
 			continue
 		}
-		if more, ok := strings.CutSuffix(strings.TrimRight(lines.Text(), " \t\r"), escape); ok {
+		if more, ok := strings.CutSuffix(strings.TrimRight(lines.Text(), " \t\r"), `\`); ok {
 			begun += more
 			continue
 		}
