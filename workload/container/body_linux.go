@@ -23,10 +23,6 @@ import (
 type body struct {
 	home, owner string
 	recipe      recipe
-	asked       fairlead.Resources
-	required    bool
-	job         bool
-	port        int
 	gate        string // FIFO by which the app is let go
 	vault       vault
 	socket      string
@@ -46,9 +42,9 @@ type body struct {
 	oom    int
 }
 
-func newBody(plan shim.Plan, owner string) *body {
+func newBody(plan shim.Plan, owner string, r recipe) *body {
 	ctx, cancel := context.WithCancel(context.Background())
-	return &body{home: plan.Home, owner: owner, out: plan.Out, err: plan.Err, events: make(chan shim.Event, 16), ctx: ctx, cancel: cancel}
+	return &body{home: plan.Home, owner: owner, recipe: r, out: plan.Out, err: plan.Err, events: make(chan shim.Event, 16), ctx: ctx, cancel: cancel}
 }
 
 // Events implements shim.Body.
@@ -86,7 +82,7 @@ func (b *body) Dial(ctx context.Context) (net.Conn, error) {
 	if r == nil {
 		return nil, errNoApp
 	}
-	conn, err := r.dial(ctx, b.port)
+	conn, err := r.dial(ctx, b.recipe.port)
 	if err != nil {
 		return nil, err
 	}

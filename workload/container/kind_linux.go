@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strconv"
 	"time"
 
 	"github.com/moby/moby/api/types/mount"
@@ -14,8 +13,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/fairlead/fairlead"
-	"github.com/fairlead/fairlead/workload"
-	"github.com/fairlead/fairlead/workload/reach"
 	"github.com/fairlead/fairlead/workload/shim"
 )
 
@@ -31,79 +28,15 @@ func (Containers) Open(_ context.Context, plan shim.Plan) (shim.Body, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := newBody(plan, owner)
-	if plan.Job != nil {
-		err = b.planJob(*plan.Job)
-	} else {
-		err = b.planInstance(*plan.Instance)
-	}
+	r, err := recipeOf(plan, owner)
 	if err != nil {
 		return nil, err
 	}
+	b := newBody(plan, owner, r)
 	if err := b.prepare(plan); err != nil {
 		return nil, errors.Join(err, b.forget())
 	}
 	return b, nil
-}
-
-// planInstance decides what an instance's container is.
-func (b *body) planInstance(spec workload.Spec) error {
-	rules, err := reach.Parse(spec.Network)
-	if err != nil {
-		return err
-	}
-	limits, err := workload.LimitsOf(spec.Resources)
-	if err != nil {
-		return err
-	}
-	b.port, b.asked, b.required = spec.Port, spec.Resources, spec.Sandbox == fairlead.SandboxRequired
-	b.recipe = recipe{
-		name: "fairlead-" + b.owner[:8] + "." + spec.ID, image: *spec.Image, user: UserOf(spec.Image.User, spec.Site.String(), spec.Loosen, os.Getuid()),
-		labels: map[string]string{
-			LabelOwner: b.owner, LabelInstance: spec.ID, LabelApp: spec.Site.App, LabelEnvironment: spec.Site.Env,
-			LabelRelease: strconv.Itoa(spec.Release), LabelHome: homeName(b.home),
-		},
-		command: spec.Command, env: spec.Variables(spec.Port, insideSecrets), workDir: spec.Image.WorkDir,
-		network: networkName(b.owner, spec.Site), devices: spec.Devices, limits: limits, files: mostFiles(), threads: mostThreads(), rules: rules,
-	}
-	if spec.Loosen != nil {
-		b.recipe.loosen = *spec.Loosen
-	}
-	for _, v := range spec.Volumes {
-		b.recipe.mounts = append(b.recipe.mounts, bind(v.Source, v.Path, false))
-	}
-	return nil
-}
-
-// planJob decides what a job's container is. It has no network but what it may reach.
-func (b *body) planJob(job workload.Job) error {
-	rules, err := reach.Parse(job.Network)
-	if err != nil {
-		return err
-	}
-	limits, err := workload.LimitsOf(job.Resources)
-	if err != nil {
-		return err
-	}
-	b.job, b.asked, b.required = true, job.Resources, job.Sandbox == fairlead.SandboxRequired
-	b.recipe = recipe{
-		name: "fairlead-" + b.owner[:8] + ".job." + job.ID, image: *job.Image, user: UserOf(job.Image.User, "job/"+job.ID, nil, os.Getuid()),
-		labels:  map[string]string{LabelOwner: b.owner, LabelInstance: job.ID, LabelHome: homeName(b.home)},
-		command: job.Command, env: job.Env, workDir: job.Image.WorkDir, limits: limits, files: mostFiles(), threads: mostThreads(), rules: rules,
-	}
-	if job.Dir != "" {
-		b.recipe.workDir = insideDir
-		b.recipe.mounts = append(b.recipe.mounts, bind(job.Dir, insideDir, !job.Writable))
-	}
-	return nil
-}
-
-// insideDir is where a job sees the directory that it works in.
-const insideDir = "/work"
-
-// homeName is what a container's label says of its home: KIND/ID.
-func homeName(home string) string {
-	return filepath.Join(filepath.Base(filepath.Dir(home)), filepath.Base(home))
 }
 
 // Clear implements shim.Kind: it removes the container, its network if nobody else is
@@ -219,27 +152,4 @@ func initProgram(home, program string) (string, error) {
 		return link, nil
 	}
 	return path, nil
-}
-
-// mostFiles is how many files a process may open: the contract's number, or less where
-// this process may not open as many, for an engine that has no right to give more
-// starts nothing.
-func mostFiles() int64 {
-	var limit unix.Rlimit
-	if unix.Getrlimit(unix.RLIMIT_NOFILE, &limit) != nil || limit.Max > workload.MostFiles {
-		return workload.MostFiles
-	}
-	return int64(limit.Max)
-}
-
-// mostThreads bounds the threads of a container's user on the whole machine, where an
-// engine would else ask for more than it has the right to give: Podman keeps 32,768 for
-// itself.
-func mostThreads() int64 {
-	const most = 32_768
-	var limit unix.Rlimit
-	if unix.Getrlimit(unix.RLIMIT_NPROC, &limit) != nil || limit.Max > most {
-		return most
-	}
-	return int64(limit.Max)
 }

@@ -46,7 +46,7 @@ func (b *body) live() {
 	case errors.Is(err, errKilled):
 		b.send(shim.Event{Kind: shim.Exited, Code: -1, Signal: int(syscall.SIGKILL)})
 		return
-	case err != nil && b.job:
+	case err != nil && b.recipe.job:
 		b.send(shim.Event{Kind: shim.Refused, Error: err.Error()})
 		return
 	case err != nil:

@@ -53,12 +53,12 @@ func (b *body) inspect(r *run, found container.InspectResponse) ([]workload.Prot
 	if err := r.connect(b.recipe.rules); err != nil {
 		return nil, &shim.Refusal{Reason: "what network.reach names cannot be made reachable: " + err.Error(), Protections: all}
 	}
-	if !b.required {
+	if !b.recipe.required {
 		return all, nil
 	}
 	var lacking []string
 	for _, p := range all {
-		if !p.Enforced && Required(p.Name, b.asked, b.recipe.loosen) {
+		if !p.Enforced && Required(p.Name, b.recipe.asked, b.recipe.loosen) {
 			lacking = append(lacking, fmt.Sprintf("%s (%s)", p.Name, p.Detail))
 		}
 	}
@@ -95,7 +95,7 @@ func (b *body) protections(r *run, f facts) []workload.Protection {
 	all = append(all, b.limitProtections(f)...)
 	enforced, detail := b.scratch(f)
 	add(workload.ScratchLimit, enforced, "", detail)
-	if !b.job {
+	if !b.recipe.job {
 		kind := f.mounts[insideSecrets].kind
 		add(workload.SecretsInMemory, kind == "ramfs" || kind == "tmpfs", "", b.vault.detail)
 	}

@@ -24,6 +24,7 @@ const insideGate = "/.fairlead/gate"
 
 // recipe is all that decides what a container is.
 type recipe struct {
+	job     bool   // rather than an instance
 	name    string // in the engine
 	labels  map[string]string
 	image   workload.Image
@@ -34,11 +35,15 @@ type recipe struct {
 	network string // by name; nothing means none
 	mounts  []mount.Mount
 	devices []workload.Device
-	limits  workload.Limits
+	port    int // at which an instance listens
+	asked   fairlead.Resources
+	limits  workload.Limits // of what is asked
 	files   int64 // open files of one process
 	threads int64 // of the user on the whole machine
 	loosen  fairlead.Loosen
 	rules   []reach.Rule
+
+	required bool // that it has all its protections
 }
 
 // processes is the highest number of processes and threads.
