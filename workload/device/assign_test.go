@@ -62,6 +62,11 @@ func TestAssign(t *testing.T) {
 		"a share of what is not known":             {has(unknown), nil, fairlead.GPU{Share: 25}, 1, [][]device.Part{share("u", 25)}},
 		"a failed one is not given":                {has(broken), nil, fairlead.GPU{Count: 1}, 1, nil},
 		"none where there is none":                 {has(), nil, fairlead.GPU{Count: 1}, 1, nil},
+		"memory that is not known, however little": {has(unknown), nil, fairlead.GPU{Memory: "1"}, 1, nil},
+		"of two with the same room the shared one": {has(l4, big), []device.Holding{holding("other", 1, memory("b", 56*gib)...)}, fairlead.GPU{Memory: "8Gi"}, 1, [][]device.Part{memory("b", 8*gib)}},
+		"a part of the first of equals":            {has(l4, gpu("d", 24*gib)), nil, fairlead.GPU{Share: 50}, 1, [][]device.Part{share("a", 50)}},
+		"the first of equals as a whole":           {has(big, l4, gpu("d", 24*gib)), nil, fairlead.GPU{Count: 1}, 1, [][]device.Part{whole("a")}},
+		"nothing of what is full, not even least":  {has(unknown), []device.Holding{holding("other", 1, share("u", 50)...), holding("other", 1, share("u", 50)...)}, fairlead.GPU{Share: 1e-9}, 1, nil},
 		"one where nothing is said":                {has(l4), nil, fairlead.GPU{}, 1, [][]device.Part{whole("a")}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -124,6 +129,8 @@ func TestBeside(t *testing.T) {
 		"what gives way is free":                    {[]device.Holding{has("old", 1, "a"), has("old", 1, "b")}, []device.Want{wants("old", 1, 1)}, wants("old", 2, 1), 1},
 		"what is wanted may run already":            {[]device.Holding{has("new", 1, "a")}, []device.Want{wants("old", 1, 1)}, wants("new", 1, 1), 1},
 		"what is wanted may run in part":            {[]device.Holding{has("new", 1, "a")}, []device.Want{wants("old", 1, 1)}, wants("new", 1, 2), 1},
+		"another release's is not what is promised": {[]device.Holding{has("new", 2, "a"), has("rank", 1, "b")}, []device.Want{wants("new", 1, 1), wants("rank", 1, 1)}, wants("new", 2, 1), 1},
+		"another app's is not what is promised":     {[]device.Holding{has("new", 1, "a"), has("rank", 1, "b")}, []device.Want{wants("old", 1, 1), wants("rank", 1, 1)}, wants("new", 1, 1), 1},
 		"what is promised and cannot be had is not": {nil, []device.Want{wants("old", 1, 5)}, wants("new", 1, 1), 0},
 	} {
 		got, err := device.Beside(two, c.held, c.promised, c.wanted)

@@ -98,6 +98,19 @@ func TestBothVendorsAreFoundOnOneMachine(t *testing.T) {
 	}
 }
 
+func TestAGPUIsToldByItsPCIClass(t *testing.T) {
+	for class, is := range map[string]bool{
+		"0x030000": true, "0x030200": true, "0x038000": true, "0x120000": true, // with a screen, without, neither, an accelerator
+		"0x030100": false, "0x040300": false, "0x010802": false, "0x0302": false, "0x03020": false, "0x0302000": false, "030200": false, "": false,
+	} {
+		m := newMachine(t)
+		m.pci("0000:01:00.0", "0x1002", "0x740f", class, "amdgpu")
+		if found, _ := m.look(); (len(found.Devices) == 1) != is {
+			t.Errorf("of the class %q found %+v, want one: %v", class, found.Devices, is)
+		}
+	}
+}
+
 func TestAMachineWithoutGPUsHasNone(t *testing.T) {
 	m := newMachine(t)
 	if found, _ := m.look(); len(found.Devices) != 0 || len(found.Notes) != 0 {

@@ -3,6 +3,7 @@ package device_test
 import (
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"testing"
 
@@ -96,6 +97,53 @@ func TestAProgramThatTellsNothingFailsNoDevice(t *testing.T) {
 	w.m.remove("dev/nvidia0")
 	w.want("its node goes")
 	w.want("for good", device.Turn{Device: nvidiaID(0), Failed: true, Why: "there is no device file /dev/nvidia0"})
+}
+
+func TestAnEarlierLookOnlyAddsWhatTheNewOneDoesNotKnow(t *testing.T) {
+	known, exchanged, undriven := gpu("GPU-a", 24*gib), gpu("GPU-b", 80*gib), gpu("0000:01:00.0", 0)
+	for _, d := range []*device.Device{&known, &exchanged, &undriven} {
+		d.PCI = "0000:01:00.0"
+	}
+	undriven.Missing = "no driver is loaded for it"
+	lost, gone := known, known
+	lost.Memory, lost.Missing = 0, "GPU is lost"
+	gone.Missing = undriven.Missing
+	remembered := lost
+	remembered.Memory = known.Memory
+	parts := []device.Device{gpu("MIG-1", gib), gpu("MIG-2", gib)}
+	for i := range parts {
+		parts[i].PCI = known.PCI
+	}
+	amd, amdBare := gpu("GPU-c", gib), gpu("0000:01:00.0", 0)
+	for _, d := range []*device.Device{&amd, &amdBare} {
+		d.PCI, d.Vendor = "0000:01:00.0", device.AMD
+	}
+	for name, c := range map[string]struct {
+		before, now []device.Device
+		blind       bool
+		want        []device.Device
+	}{
+		"one that was exchanged is the new one":               {[]device.Device{known}, []device.Device{exchanged}, false, []device.Device{exchanged}},
+		"one that is whole again has no parts":                {parts, []device.Device{known}, false, []device.Device{known}},
+		"one that lost its driver is not what it was":         {[]device.Device{known}, []device.Device{undriven}, false, []device.Device{undriven}},
+		"of one that is lost the memory is known":             {[]device.Device{known}, []device.Device{lost}, false, []device.Device{remembered}},
+		"one of which nothing is told is what it was":         {[]device.Device{known}, []device.Device{undriven}, true, []device.Device{gone}},
+		"so are its parts":                                    {parts, []device.Device{gpuAt(known.PCI)}, true, parts},
+		"what only NVIDIA's program knows is of NVIDIA's own": {[]device.Device{amd}, []device.Device{amdBare}, true, []device.Device{amdBare}},
+		"one that comes is new":                               {nil, []device.Device{undriven}, true, []device.Device{undriven}},
+	} {
+		after := device.Inventory{Devices: c.now, Blind: c.blind}.After(has(c.before...))
+		if !reflect.DeepEqual(after.Devices, c.want) {
+			t.Errorf("%s: got %+v, want %+v", name, after.Devices, c.want)
+		}
+	}
+}
+
+// gpuAt is one of NVIDIA's of which PCI alone is known.
+func gpuAt(pci string) device.Device {
+	d := gpu(pci, 0)
+	d.PCI = pci
+	return d
 }
 
 func TestWhatAnInstanceHoldsAndIsNotThereFails(t *testing.T) {
