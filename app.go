@@ -49,13 +49,15 @@ type AppSpec struct {
 // Artifact is what is released: exactly one of Directory, Git, Image, Dockerfile and
 // Archive is set. The last three run in containers.
 type Artifact struct {
-	Directory   string     `json:"directory,omitempty"`   // a directory, relative to the App file
-	Git         *GitSource `json:"from,omitempty"`        // built from a Git commit
-	Image       string     `json:"image,omitempty"`       // a container image by tag or digest; a tag is pinned when it is deployed, and without either it is latest
-	Dockerfile  string     `json:"dockerfile,omitempty"`  // a container image built from this file, relative to the App file
-	Context     string     `json:"context,omitempty"`     // directory that the Dockerfile copies from (default: the Dockerfile's own)
-	Archive     string     `json:"archive,omitempty"`     // a container image in an OCI or Docker archive, relative to the App file
-	Credentials string     `json:"credentials,omitempty"` // secret that holds "user:password" or a Docker config for the registry (default: the Docker configuration)
+	Directory   string            `json:"directory,omitempty"`   // a directory, relative to the App file
+	Git         *GitSource        `json:"from,omitempty"`        // built from a Git commit
+	Image       string            `json:"image,omitempty"`       // a container image by tag or digest; a tag is pinned when it is deployed, and without either it is latest
+	Dockerfile  string            `json:"dockerfile,omitempty"`  // a container image built from this file, relative to the App file
+	Context     string            `json:"context,omitempty"`     // directory that the Dockerfile copies from (default: the Dockerfile's own)
+	Target      string            `json:"target,omitempty"`      // stage of the Dockerfile that is built (default: the last)
+	BuildArgs   map[string]string `json:"buildArgs,omitempty"`   // values of the Dockerfile's ARGs; the release and the image keep them for good, so never secrets
+	Archive     string            `json:"archive,omitempty"`     // a container image in an OCI or Docker archive, relative to the App file
+	Credentials string            `json:"credentials,omitempty"` // secret that holds "user:password" or a Docker config for the registry (default: the Docker configuration)
 }
 
 // Container reports whether the artifact runs in containers.

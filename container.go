@@ -4,13 +4,15 @@ import "fmt"
 
 // Image is the container image that a release runs.
 type Image struct {
-	ID        Digest            `json:"id"`                 // of its configuration, by which an engine runs exactly it
-	Reference string            `json:"reference"`          // as the App file names it: an image, a Dockerfile or an archive
-	Pinned    string            `json:"pinned,omitempty"`   // the registry's name by digest, such as "docker.io/library/redis@sha256:..."
-	Platform  string            `json:"platform"`           // such as "linux/amd64"
-	Bases     map[string]string `json:"bases,omitempty"`    // base images of a Dockerfile -> name by digest, or image id
-	BuildLog  Digest            `json:"buildLog,omitempty"` // of a Dockerfile, in the content store
-	User      string            `json:"user,omitempty"`     // what the image says it runs as
+	ID        Digest            `json:"id"`                  // of its configuration, by which an engine runs exactly it
+	Reference string            `json:"reference"`           // as the App file names it: an image, a Dockerfile or an archive
+	Pinned    string            `json:"pinned,omitempty"`    // the registry's name by digest, such as "docker.io/library/redis@sha256:..."
+	Platform  string            `json:"platform"`            // such as "linux/amd64"
+	Bases     map[string]string `json:"bases,omitempty"`     // base images of a Dockerfile -> name by digest, or image id
+	Target    string            `json:"target,omitempty"`    // stage of the Dockerfile that was built; nothing for the last
+	BuildArgs map[string]string `json:"buildArgs,omitempty"` // values that its ARGs were given
+	BuildLog  Digest            `json:"buildLog,omitempty"`  // of a Dockerfile, in the content store
+	User      string            `json:"user,omitempty"`      // what the image says it runs as
 	WorkDir   string            `json:"workDir,omitempty"`
 	Bytes     int64             `json:"bytes"` // size of its layers on disk
 }

@@ -104,7 +104,7 @@ func (c *checking) variables(v reflect.Value, r rule, path string) {
 		at := path + "." + clip(key.String())
 		c.text(key.String(), rule{pattern: r.keys, says: r.keySays}, at)
 		switch name, value := key.String(), v.MapIndex(key).String(); {
-		case name == "PORT" || strings.HasPrefix(name, "FAIRLEAD_"):
+		case !r.any && (name == "PORT" || strings.HasPrefix(name, "FAIRLEAD_")):
 			c.problem(at, "is set by Fairlead; choose another name")
 		case strings.Contains(value, "\x00") || len(value) > 32768:
 			c.problem(at, "want text of at most 32768 bytes without NUL")

@@ -22,6 +22,7 @@ type rule struct {
 	some    bool    // a list must have items
 	keys    string  // pattern of a map's names
 	keySays string
+	any     bool                // names that Fairlead itself sets may be a map's too
 	wrong   func(string) string // says what is wrong with text better than the pattern does; "" where it cannot
 }
 
@@ -39,6 +40,7 @@ const (
 	reachPattern    = `^(\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?):[1-9][0-9]{0,4}$`
 	httpPattern     = `^https?://[^\s?#]+$`
 	tokenPattern    = `^[A-Za-z0-9_-]{1,64}$`
+	stagePattern    = `^[A-Za-z][A-Za-z0-9_.-]{0,127}$`
 	volumePattern   = `^(/[A-Za-z0-9._@+-]+)+$`
 )
 
@@ -72,6 +74,8 @@ func rules() map[string]rule {
 		"Artifact.image":          {pattern: imagePattern, says: imageSays, long: longImage, wrong: wrongImage},
 		"Artifact.dockerfile":     besideFile,
 		"Artifact.context":        besideFile,
+		"Artifact.target":         {pattern: stagePattern, says: "the name of a stage: letters, digits, _, . and -, with a letter first"},
+		"Artifact.buildArgs":      {items: 256, keys: variablePattern, keySays: "the name of an ARG", any: true},
 		"Artifact.archive":        besideFile,
 		"Artifact.credentials":    secret,
 		"GitSource.git":           {pattern: repoPattern, says: "a path or a URL", long: 1024},

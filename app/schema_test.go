@@ -184,11 +184,12 @@ func TestTheSchemaAcceptsTheExamples(t *testing.T) {
 func TestTheSchemaTakesWhatGoesWithAnArtifactAndNotTwoOfThem(t *testing.T) {
 	s := load(t)
 	for artifact, right := range map[string]bool{
-		"{image: a, credentials: c}":  true,
-		"{dockerfile: d, context: .}": true,
-		"{image: a, archive: b}":      false,
-		"{context: .}":                false,
-		"{}":                          false,
+		"{image: a, credentials: c}": true,
+		"{dockerfile: d, context: ., target: serve, buildArgs: {PORT: \"80\"}}": true,
+		"{dockerfile: d, context: .}":                                           true,
+		"{image: a, archive: b}":                                                false,
+		"{context: .}":                                                          false,
+		"{}":                                                                    false,
 	} {
 		file := "apiVersion: fairlead.dev/v1\nkind: App\nmetadata: {name: a}\nspec: {artifact: " + artifact + "}\n"
 		if wrong := s.validate(s, plain(t, []byte(file)), "file"); (len(wrong) == 0) != right {

@@ -19,6 +19,7 @@ import (
 func (c *checking) app(app fairlead.App) {
 	spec := app.Spec
 	c.artifact(spec.Artifact)
+	c.build(spec)
 	if spec.Command == nil && !spec.Artifact.Container() {
 		c.problem("spec.command", "is required and not empty")
 	}

@@ -2,6 +2,7 @@ package compose
 
 import (
 	"fmt"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -148,9 +149,9 @@ func (c *carrying) buildOptions() {
 		switch name {
 		case "context", "dockerfile":
 		case "args":
-			c.note(Lost, path, "build.args: "+strings.Join(sortedNames(c.service.Build.Args), ", "), "a release is built from its Dockerfile alone, so that the file tells what it is", "give each ARG its value in the Dockerfile")
+			c.buildArgs()
 		case "target":
-			c.note(Lost, path, "build.target: "+c.service.Build.Target, "the last stage of the Dockerfile is built", "make that stage the last, or write a Dockerfile of its own")
+			c.target()
 		case "secrets", "ssh":
 			c.note(Lost, path, path, "a build has no secrets", "fetch what needs them before, and copy it from the context")
 		case "additional_contexts":
@@ -160,6 +161,47 @@ func (c *carrying) buildOptions() {
 		default:
 			c.note(Lost, path, path, "a build has no such option", "see whether the build works without it")
 		}
+	}
+}
+
+// buildArgs carries the values of a Dockerfile's ARGs, but secrets: an image keeps them.
+func (c *carrying) buildArgs() {
+	args := c.service.Build.Args
+	for _, name := range sortedNames(args) {
+		path := "build.args." + name
+		value, known := "", args[name] != nil
+		if known {
+			value = *args[name]
+		} else {
+			value, known = c.project.env[name]
+		}
+		switch {
+		case !known:
+			c.note(Lost, path, "build.args: "+name, "it is to come from the environment of whoever builds it, and is not set here", "set it under spec.artifact.buildArgs")
+			continue
+		case c.project.secretValue(name, value):
+			c.project.keepSecret(value)
+			c.note(Lost, path, "build.args: "+name, "a secret, which the image would keep for good", "have the app read it when it runs (spec.secrets), or fetch what needs it before, and copy it from the context")
+			continue
+		}
+		if wrong := c.offer("spec.artifact.buildArgs", func(s *fairlead.AppSpec) {
+			s.Artifact.BuildArgs = maps.Clone(s.Artifact.BuildArgs)
+			if s.Artifact.BuildArgs == nil {
+				s.Artifact.BuildArgs = map[string]string{}
+			}
+			s.Artifact.BuildArgs[name] = value
+		}); wrong != "" {
+			c.note(Lost, path, "build.args: "+clip(name), wrong, "write it under spec.artifact.buildArgs")
+		}
+	}
+}
+
+// target carries the stage of the Dockerfile that is built.
+func (c *carrying) target() {
+	const field = "spec.artifact.target"
+	target := c.service.Build.Target
+	if wrong := c.offer(field, func(s *fairlead.AppSpec) { s.Artifact.Target = target }); wrong != "" {
+		c.note(Lost, "build.target", "build.target: "+clip(target), wrong, "write "+field)
 	}
 }
 
@@ -199,7 +241,7 @@ func (c *carrying) command() error {
 // the image, where the Dockerfile tells it, and asks for it where nothing does.
 func (c *carrying) entryPoint() {
 	if c.service.Build != nil {
-		known, entry := entryPointOf(filepath.Join(c.out, filepath.FromSlash(c.spec.Artifact.Dockerfile)))
+		known, entry := entryPointOf(filepath.Join(c.out, filepath.FromSlash(c.spec.Artifact.Dockerfile)), c.spec.Artifact.Target)
 		if known {
 			c.spec.Command = append(entry, c.spec.Command...)
 			return

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/fairlead/fairlead"
+	"github.com/fairlead/fairlead/internal/secretive"
 )
 
 // sortedNames returns a map's keys in order.
@@ -70,7 +71,7 @@ func (c *carrying) environment() error {
 		return err
 	}
 	for _, name := range sortedNames(set) {
-		if secretName(name) {
+		if secretive.Name(name) {
 			c.project.keepSecret(set[name])
 		}
 	}
@@ -122,7 +123,7 @@ func (c *carrying) secretVariable(name, value, from string) {
 	c.project.keepSecret(value)
 	c.addSecret(Secret{Name: name, Of: from, Command: fmt.Sprintf(`printf %%s "$%s" | fairlead secret set %s --env production`, name, name)})
 	why := "a secret, which the app gets as the file /run/secrets/" + name + ", not as a variable"
-	if inURL.MatchString(value) {
+	if secretive.Password(value) {
 		why = "holds a password: " + why
 	}
 	instead := "have the app read it there; some know " + name + "_FILE"

@@ -24,6 +24,7 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"github.com/fairlead/fairlead"
+	"github.com/fairlead/fairlead/internal/secretive"
 )
 
 // What a compose file may hold at most: it may be a stranger's.
@@ -175,7 +176,7 @@ func (p *project) interpolate(o *interpolation.Options) {
 		}
 		return template.Substitute(text, func(name string) (string, bool) {
 			value, set := lookup(name)
-			if secretName(name) {
+			if secretive.Name(name) {
 				p.keepSecret(value)
 			}
 			return value, set
