@@ -139,6 +139,27 @@ func (b *body) tryLaunch() (*run, []workload.Protection, error) {
 	return r, protections, nil
 }
 
+// inspect reads back what a container really has, and makes what the app may reach
+// reachable, before the app is let go. It is a *shim.Refusal where something is missing
+// that must be there.
+func (b *body) inspect(r *run, found container.InspectResponse) ([]workload.Protection, error) {
+	f := readFacts(found.State.Pid)
+	if r.main.ended() {
+		return nil, errNotRunning // and so not weaker than it must be
+	}
+	if r.network != nil {
+		_ = noIPv6(r.network) // what is left of it is read back
+	}
+	all := proof{recipe: b.recipe, secrets: b.vault.detail, run: r, facts: f}.protections()
+	if err := r.connect(b.recipe.rules); err != nil {
+		return nil, &shim.Refusal{Reason: "what network.reach names cannot be made reachable: " + err.Error(), Protections: all}
+	}
+	if lacking := b.recipe.lacking(all); len(lacking) > 0 {
+		return nil, &shim.Refusal{Reason: "this engine does not enforce what sandbox: required demands: " + strings.Join(lacking, ", "), Protections: all}
+	}
+	return all, nil
+}
+
 // open returns the connection to the engine.
 func (b *body) open(ctx context.Context) (*Engine, error) {
 	if b.engine != nil {

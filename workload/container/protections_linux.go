@@ -5,11 +5,8 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/moby/moby/api/types/container"
-
 	"github.com/fairlead/fairlead"
 	"github.com/fairlead/fairlead/workload"
-	"github.com/fairlead/fairlead/workload/shim"
 )
 
 // Required reports whether sandbox: required cannot do without the protection called
@@ -38,40 +35,19 @@ func Required(name string, asked fairlead.Resources, loosen fairlead.Loosen) boo
 	return false
 }
 
-// inspect reads back what a container really has, and makes what the app may reach
-// reachable, before the app is let go. It is a *shim.Refusal where something is missing
-// that must be there.
-func (b *body) inspect(r *run, found container.InspectResponse) ([]workload.Protection, error) {
-	f := readFacts(found.State.Pid)
-	if r.main.ended() {
-		return nil, errNotRunning // and so not weaker than it must be
-	}
-	if r.network != nil {
-		_ = noIPv6(r.network) // what is left of it is read back
-	}
-	all := b.protections(r, f)
-	if err := r.connect(b.recipe.rules); err != nil {
-		return nil, &shim.Refusal{Reason: "what network.reach names cannot be made reachable: " + err.Error(), Protections: all}
-	}
-	if !b.recipe.required {
-		return all, nil
-	}
-	var lacking []string
-	for _, p := range all {
-		if !p.Enforced && Required(p.Name, b.recipe.asked, b.recipe.loosen) {
-			lacking = append(lacking, fmt.Sprintf("%s (%s)", p.Name, p.Detail))
-		}
-	}
-	if len(lacking) > 0 {
-		return nil, &shim.Refusal{Reason: "this engine does not enforce what sandbox: required demands: " + strings.Join(lacking, ", "), Protections: all}
-	}
-	return all, nil
+// proof is what is known of a container that was started: what it should be, and what
+// the kernel says that it is.
+type proof struct {
+	recipe  recipe
+	secrets string // what holds them, for people
+	run     *run
+	facts   facts
 }
 
-// protections judges facts. What cannot be read is not enforced, as far as anybody
+// protections judges the facts. What cannot be read is not enforced, as far as anybody
 // knows.
-func (b *body) protections(r *run, f facts) []workload.Protection {
-	loosen := b.recipe.loosen
+func (p proof) protections() []workload.Protection {
+	loosen, f := p.recipe.loosen, p.facts
 	var all []workload.Protection
 	add := func(name string, enforced bool, asked, detail string) {
 		if asked != "" {
@@ -91,34 +67,45 @@ func (b *body) protections(r *run, f facts) []workload.Protection {
 	add(workload.Seccomp, f.status["Seccomp"] == "2", word(loosen.Seccomp, "no system call filter"), "")
 	add(workload.ReadOnlyRoot, f.mounts["/"].has("ro"), word(loosen.WritableRoot, "a writable root"), "")
 	add(workload.NoCoreDumps, f.limits["Max core file size"] == "0", "", "")
-	add(workload.FileLimit, f.limits["Max open files"] == strconv.FormatInt(b.recipe.files, 10), "", f.limits["Max open files"])
-	all = append(all, b.limitProtections(f)...)
-	enforced, detail := b.scratch(f)
+	add(workload.FileLimit, f.limits["Max open files"] == strconv.FormatInt(p.recipe.files, 10), "", f.limits["Max open files"])
+	all = append(all, p.limits()...)
+	enforced, detail := p.scratch()
 	add(workload.ScratchLimit, enforced, "", detail)
-	if !b.recipe.job {
+	if !p.recipe.job {
 		kind := f.mounts[insideSecrets].kind
-		add(workload.SecretsInMemory, kind == "ramfs" || kind == "tmpfs", "", b.vault.detail)
+		add(workload.SecretsInMemory, kind == "ramfs" || kind == "tmpfs", "", p.secrets)
 	}
-	enforced, detail = b.ownNetwork(r)
+	enforced, detail = p.network()
 	add(workload.OwnNetwork, enforced, "", detail)
-	if len(b.recipe.devices) > 0 {
-		enforced, detail := ownDevices(r.main.pid, b.recipe.devices)
+	if len(p.recipe.devices) > 0 {
+		enforced, detail := ownDevices(p.run.main.pid, p.recipe.devices)
 		add(workload.OwnDevices, enforced, "", detail)
 	}
 	return all
 }
 
+// lacking names the protections that must be enforced and are not.
+func (r recipe) lacking(all []workload.Protection) []string {
+	var lacking []string
+	for _, p := range all {
+		if r.required && !p.Enforced && Required(p.Name, r.asked, r.loosen) {
+			lacking = append(lacking, fmt.Sprintf("%s (%s)", p.Name, p.Detail))
+		}
+	}
+	return lacking
+}
+
 // scratch judges the sizes of the places to write that go with a container.
-func (b *body) scratch(f facts) (bool, string) {
-	temp, shm := f.mounts["/tmp"], f.mounts["/dev/shm"]
-	wanted := fmt.Sprintf("size=%dk", (b.recipe.limits.Shm+pageSize-1)/pageSize*pageSize>>10)
+func (p proof) scratch() (bool, string) {
+	temp, shm := p.facts.mounts["/tmp"], p.facts.mounts["/dev/shm"]
+	wanted := fmt.Sprintf("size=%dk", (p.recipe.limits.Shm+pageSize-1)/pageSize*pageSize>>10)
 	if temp.kind != "tmpfs" || !strings.Contains(temp.options, "size=") {
 		return false, "/tmp has no size"
 	}
 	if shm.kind != "tmpfs" || !shm.has(wanted) {
 		return false, "/dev/shm is not of the size that it should be: " + shm.options
 	}
-	return true, fmt.Sprintf("%d MiB in /tmp, %d MiB in /dev/shm", workload.TempSize>>20, b.recipe.limits.Shm>>20)
+	return true, fmt.Sprintf("%d MiB in /tmp, %d MiB in /dev/shm", workload.TempSize>>20, p.recipe.limits.Shm>>20)
 }
 
 // word is text where that was asked for.
@@ -151,19 +138,19 @@ func (f *facts) noCapabilities() bool {
 	return true
 }
 
-// limitProtections judges the limits of the control groups, version 1 and 2.
-func (b *body) limitProtections(f facts) []workload.Protection {
-	limits := b.recipe.limits
+// limits judges the limits of the control groups, version 1 and 2.
+func (p proof) limits() []workload.Protection {
+	limits, f := p.recipe.limits, p.facts
 	var all []workload.Protection
 	judge := func(name string, wanted bool, want string, got string, found bool) {
-		p := workload.Protection{Name: name, Enforced: wanted && found && got == want, Detail: got}
+		judged := workload.Protection{Name: name, Enforced: wanted && found && got == want, Detail: got}
 		switch {
 		case !wanted:
-			p.Detail = "none is asked for"
+			judged.Detail = "none is asked for"
 		case !found:
-			p.Detail = "no control group says so"
+			judged.Detail = "no control group says so"
 		}
-		all = append(all, p)
+		all = append(all, judged)
 	}
 	memory, found := f.group("memory.max", "memory.limit_in_bytes")
 	judge(workload.MemoryLimit, limits.Memory > 0, pages(limits.Memory), memory, found)
@@ -175,9 +162,9 @@ func (b *body) limitProtections(f facts) []workload.Protection {
 		all[i].Detail += " thousandths of a core"
 	}
 	processes, found := f.group("pids.max")
-	judge(workload.ProcessLimit, true, strconv.FormatInt(b.recipe.processes(), 10), processes, found)
-	if i := len(all) - 1; b.recipe.loosen.Processes > workload.MostProcesses {
-		all[i].Detail = fmt.Sprintf("asked for: %d processes", b.recipe.loosen.Processes)
+	judge(workload.ProcessLimit, true, strconv.FormatInt(p.recipe.processes(), 10), processes, found)
+	if i := len(all) - 1; p.recipe.loosen.Processes > workload.MostProcesses {
+		all[i].Detail = fmt.Sprintf("asked for: %d processes", p.recipe.loosen.Processes)
 	}
 	return all
 }
@@ -215,19 +202,19 @@ func (f *facts) cpu() (milli string, found bool) {
 	return strconv.FormatInt(quota*1000/period, 10), true
 }
 
-// ownNetwork judges the container's network.
-func (b *body) ownNetwork(r *run) (bool, string) {
+// network judges the container's network.
+func (p proof) network() (bool, string) {
 	switch {
-	case b.recipe.network == "":
+	case p.recipe.network == "":
 		return true, "none but what it may reach"
-	case r.network == nil:
-		return true, b.recipe.network + "; this machine answers in it, for only root does without"
+	case p.run.network == nil:
+		return true, p.recipe.network + "; this machine answers in it, for only root does without"
 	}
-	if leadsOutside(r.network) {
-		return false, b.recipe.network + " leads outside"
+	if leadsOutside(p.run.network) {
+		return false, p.recipe.network + " leads outside"
 	}
-	if hasIPv6(r.network) {
-		return false, "this machine answers in " + b.recipe.network + " by IPv6"
+	if hasIPv6(p.run.network) {
+		return false, "this machine answers in " + p.recipe.network + " by IPv6"
 	}
-	return true, b.recipe.network
+	return true, p.recipe.network
 }

@@ -38,8 +38,8 @@ type recipe struct {
 	port    int // at which an instance listens
 	asked   fairlead.Resources
 	limits  workload.Limits // of what is asked
-	files   int64 // open files of one process
-	threads int64 // of the user on the whole machine
+	files   int64           // open files of one process
+	threads int64           // of the user on the whole machine
 	loosen  fairlead.Loosen
 	rules   []reach.Rule
 
