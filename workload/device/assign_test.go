@@ -112,6 +112,10 @@ func TestBeside(t *testing.T) {
 	wants := func(app string, release, count int) device.Want {
 		return device.Want{Site: fairlead.Site{App: app, Env: "production"}, Release: release, Count: count, Ask: whole}
 	}
+	staging := func(w device.Want) device.Want {
+		w.Site.Env = "staging"
+		return w
+	}
 	has := func(app string, release int, id string) device.Holding {
 		return holding(app, release, device.Part{Device: id, Whole: true})
 	}
@@ -131,6 +135,7 @@ func TestBeside(t *testing.T) {
 		"what is wanted may run in part":            {[]device.Holding{has("new", 1, "a")}, []device.Want{wants("old", 1, 1)}, wants("new", 1, 2), 1},
 		"another release's is not what is promised": {[]device.Holding{has("new", 2, "a"), has("rank", 1, "b")}, []device.Want{wants("new", 1, 1), wants("rank", 1, 1)}, wants("new", 2, 1), 1},
 		"another app's is not what is promised":     {[]device.Holding{has("new", 1, "a"), has("rank", 1, "b")}, []device.Want{wants("old", 1, 1), wants("rank", 1, 1)}, wants("new", 1, 1), 1},
+		"another environment's is not either":       {[]device.Holding{has("new", 1, "a"), has("rank", 1, "b")}, []device.Want{staging(wants("new", 1, 1)), wants("rank", 1, 1)}, wants("new", 1, 1), 1},
 		"what is promised and cannot be had is not": {nil, []device.Want{wants("old", 1, 5)}, wants("new", 1, 1), 0},
 	} {
 		got, err := device.Beside(two, c.held, c.promised, c.wanted)
@@ -172,6 +177,39 @@ func TestNoDeviceIsEverPromisedTwice(t *testing.T) {
 			}
 		}
 	})
+}
+
+func TestAPartIsNeverMoreThanItsDeviceNorMemoryThatIsNotKnown(t *testing.T) {
+	have := has(gpu("GPU-small", gib), gpu("GPU-unknown", 0))
+	for _, c := range []struct {
+		part   device.Part
+		share  float64
+		memory int64
+	}{
+		{device.Part{Device: "GPU-small", Memory: 2 * gib}, 1, gib},
+		{device.Part{Device: "GPU-small", Share: 50}, 0.5, gib / 2},
+		{device.Part{Device: "GPU-unknown", Share: 50}, 0.5, 0},
+		{device.Part{Device: "GPU-small", Whole: true}, 1, 0},
+	} {
+		given := have.Given([]device.Part{c.part})[0]
+		if _, told := given.Env[device.MemoryEnv]; given.Share != c.share || given.Memory != c.memory || told != (c.memory > 0) {
+			t.Errorf("%+v is given as %+v, want the share %g and %d bytes", c.part, given, c.share, c.memory)
+		}
+	}
+}
+
+func TestADeviceIsNamedToAnInstanceByItsOwnIDOnly(t *testing.T) {
+	have := has(gpu("GPU-a", gib), gpu("MIG-b", gib), gpu("0000:01:00.0", gib))
+	for want, ids := range map[string][]string{"GPU-a,MIG-b": {"GPU-a", "MIG-b", "0000:01:00.0"}, "MIG-b": {"MIG-b"}, "": {"0000:01:00.0"}} {
+		var parts []device.Part
+		for _, id := range ids {
+			parts = append(parts, device.Part{Device: id, Whole: true})
+		}
+		env := have.Given(parts)[0].Env
+		if _, set := env["CUDA_VISIBLE_DEVICES"]; env["CUDA_VISIBLE_DEVICES"] != want || set != (want != "") {
+			t.Errorf("of %q it is told %v, want %q", ids, env, want)
+		}
+	}
 }
 
 func TestAnInstanceIsToldOfItsDevicesAlone(t *testing.T) {

@@ -96,11 +96,13 @@ const (
 	mostMounts = 1024
 )
 
-// specs reads the descriptions that are there. One that cannot be read is a note.
+// specs reads the descriptions that are there. One that cannot be read is a note. What
+// was made since the machine's start (/run) comes before what was laid down (/etc), as
+// the specification has it: of two descriptions of one device the first counts.
 func (s *search) specs() []described {
 	var all []described
 	seen := map[string]bool{}
-	for _, dir := range []string{"etc/cdi", "run/cdi", "var/run/cdi"} {
+	for _, dir := range []string{"var/run/cdi", "run/cdi", "etc/cdi"} {
 		names, err := s.list(dir)
 		if err != nil {
 			continue // /var/run is a link to /run on most machines

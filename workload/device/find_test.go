@@ -75,12 +75,13 @@ func TestAMDGPUsAreFoundWithAllThatIsKnownOfThem(t *testing.T) {
 	m := newMachine(t)
 	m.amd(0)
 	m.amd(1)
+	m.write("sys/class/kfd/kfd/topology/nodes/2/name", "navi31\n")
 	found, readings := m.look()
 	want := device.Device{
 		ID: "GPU-b6d5a2a4e7c1f3b0", PCI: "0000:c0:00.0", Vendor: device.AMD, Name: "AMD aldebaran", Memory: 68702699520,
 		Nodes: []string{"/dev/dri/renderD128", "/dev/kfd"},
 	}
-	if len(found.Devices) != 2 || !reflect.DeepEqual(found.Devices[0], want) || found.Devices[1].Nodes[0] != "/dev/dri/renderD129" {
+	if len(found.Devices) != 2 || !reflect.DeepEqual(found.Devices[0], want) || found.Devices[1].Nodes[0] != "/dev/dri/renderD129" || found.Devices[1].Name != "AMD navi31" {
 		t.Errorf("found %+v, want two beginning with %+v", found, want)
 	}
 	if r := readings[0]; r.Used != 10960896 || r.Busy != 0.12 || r.Errors != 0 {
@@ -122,6 +123,36 @@ func TestAMachineWithoutGPUsHasNone(t *testing.T) {
 	}
 	if _, _, err := (device.Finder{Root: filepath.Join(t.TempDir(), "none")}).Look(t.Context()); err == nil {
 		t.Error("a tree that is not there is looked through")
+	}
+}
+
+func TestOnlyTheFirst64GPUsAreTaken(t *testing.T) {
+	m := newMachine(t)
+	for i := range 65 {
+		m.pci(fmt.Sprintf("0000:%02x:00.0", i), "0x1002", "0x740f", "0x038000", "amdgpu")
+	}
+	if found, _ := m.look(); len(found.Devices) != 64 || len(found.Notes) != 1 || !strings.Contains(found.Notes[0], "more than 64 GPUs") {
+		t.Errorf("of 65 GPUs %d are found, with the notes %q", len(found.Devices), found.Notes)
+	}
+}
+
+func TestTwoGPUsWithOneIDAreNotTakenForOne(t *testing.T) {
+	m := newMachine(t)
+	m.amd(0)
+	m.write(m.amd(1)+"/unique_id", "b6d5a2a4e7c1f3b0\n")
+	if found, _ := m.look(); len(found.Devices) != 1 || found.Devices[0].PCI != "0000:c0:00.0" || len(found.Notes) != 1 || !strings.Contains(found.Notes[0], "0000:c1:00.0 has the id") {
+		t.Errorf("found %+v", found)
+	}
+}
+
+func TestAGPUOfALargeDomainIsKnownByWhatItsProgramTells(t *testing.T) {
+	for domain, told := range map[string]string{"0000": "00000000", "0001": "00000001", "6a0e": "00006A0E", "10000": "00010000"} {
+		m := newMachine(t)
+		m.pci(domain+":03:00.0", "0x10de", "0x27b8", "0x030200", "nvidia")
+		m.smi = map[string]string{"--query-gpu": "0, " + nvidiaID(0) + ", " + told + ":03:00.0, NVIDIA L4, 23034, 12, 3, [N/A], [N/A]"}
+		if found, _ := m.look(); len(found.Devices) != 1 || found.Devices[0].ID != nvidiaID(0) {
+			t.Errorf("%s of the program is not %s: %+v", told, domain, found)
+		}
 	}
 }
 
@@ -184,7 +215,9 @@ func TestALostGPUIsAFault(t *testing.T) {
 func TestNumbersThatAreNoneAreNotKnown(t *testing.T) {
 	m := newMachine(t)
 	m.nvidia(0)
+	m.nvidia(1)
 	m.line(0, "NaN", "-5", "1e400", "perhaps", "99999999999999999999")
+	m.line(1, "-1", "[N/A]", "101", "perhaps", "-1")
 	at := m.amd(0)
 	for file, text := range map[string]string{"mem_info_vram_total": "-1", "mem_info_vram_used": "NaN", "gpu_busy_percent": "101", "unique_id": "0000000000000000", "ras/umc_err_count": "ue: -4"} {
 		m.write(at+"/"+file, text)
@@ -195,8 +228,8 @@ func TestNumbersThatAreNoneAreNotKnown(t *testing.T) {
 			t.Errorf("%+v of %+v is believed", r, found.Devices[i])
 		}
 	}
-	if found.Devices[1].ID != "0000:c0:00.0" {
-		t.Errorf("a GPU whose id is zero is called %s", found.Devices[1].ID)
+	if found.Devices[2].ID != "0000:c0:00.0" {
+		t.Errorf("a GPU whose id is zero is called %s", found.Devices[2].ID)
 	}
 }
 
@@ -262,6 +295,10 @@ containerEdits:
         - NVIDIA_VISIBLE_DEVICES=void
         - NVIDIA_CTK_LIBCUDA_DIR=/usr/lib
         - ld_preload=/tmp/evil
+        - LD_PRELOAD=/tmp/evil
+        - LD_AUDIT=/tmp/evil
+        - PATH=/tmp/evil
+        - HOME=/tmp/evil
     deviceNodes:
         - path: /dev/nvidiactl
         - path: /dev/sda
@@ -273,6 +310,8 @@ containerEdits:
         - hostPath: /usr/lib/libcuda.so.550
           containerPath: /usr/lib/libcuda.so.550
           options: [ro, nosuid, nodev, bind]
+        - hostPath: /usr/lib
+          containerPath: /usr/lib
         - hostPath: /usr/lib/gone.so
           containerPath: /usr/lib/gone.so
 `
@@ -310,6 +349,33 @@ func TestADescriptionCompletesADevice(t *testing.T) {
 	m.write("etc/cdi/nvidia.yaml", strings.Replace(spec, "GPU-5ad3b1d2-0000-0000-0000-000000000000", "other", 1))
 	if found, _ := m.look(); !slices.Contains(found.Devices[0].Nodes, "/dev/dri/renderD130") || slices.Contains(found.Devices[0].Nodes, "/dev/dri/card1") {
 		t.Errorf("the nodes are %v", found.Devices[0].Nodes)
+	}
+}
+
+func TestADeviceFileIsNotTakenForAnotherOneOfTheMachine(t *testing.T) {
+	m := newMachine(t)
+	m.nvidia(0)
+	m.node("dev/sda")
+	m.node("dev/nvidia-caps/nvidia-cap1")
+	m.node("dev/nvidia-caps/nvidia-cap2")
+	const node = "        - path: /dev/nvidia-caps/nvidia-cap"
+	m.write("etc/cdi/nvidia.yaml", strings.Replace(spec, "    deviceNodes:\n        - path: /dev/nvidiactl\n",
+		"    deviceNodes:\n"+node+"1\n          hostPath: /dev/sda\n"+node+"2\n          hostPath: /dev/nvidia-caps/nvidia-cap2\n", 1))
+	found, _ := m.look()
+	if nodes := found.Devices[0].Nodes; slices.Contains(nodes, "/dev/nvidia-caps/nvidia-cap1") || !slices.Contains(nodes, "/dev/nvidia-caps/nvidia-cap2") {
+		t.Errorf("its files are %q of %+v", nodes, found)
+	}
+}
+
+func TestWhatWasDescribedSinceTheStartCountsBeforeWhatWasLaidDown(t *testing.T) {
+	for _, laid := range []string{"etc/cdi/nvidia.yaml", "var/run/cdi/z.yaml"} {
+		m := newMachine(t)
+		m.nvidia(0)
+		m.write(laid, strings.Replace(spec, "DIR=/usr/lib", "DIR=/old", 1))
+		m.write("var/run/cdi/nvidia.yaml", spec)
+		if found, _ := m.look(); found.Devices[0].Env["NVIDIA_CTK_LIBCUDA_DIR"] != "/usr/lib" || len(found.Notes) > 0 {
+			t.Errorf("%s counts: %+v", laid, found)
+		}
 	}
 }
 
@@ -359,6 +425,24 @@ func TestInstancesOfADividedGPUAreDevicesWhereTheyAreDescribed(t *testing.T) {
 	}
 }
 
+func TestADividedGPUHasNoInstancesOfAnotherOne(t *testing.T) {
+	m := newMachine(t)
+	m.smi = map[string]string{}
+	described := strings.Builder{}
+	described.WriteString("cdiVersion: 0.5.0\nkind: nvidia.com/gpu\ndevices:\n")
+	for n := range 2 {
+		m.nvidia(n)
+		m.line(n, "81920", "100", "[N/A]", "Enabled", "0")
+		m.smi["-L"] += fmt.Sprintf("GPU %d: NVIDIA A100 (UUID: %s)\n  MIG 1g.10gb     Device  0: (UUID: MIG-%d%d%d%d)\n", n, nvidiaID(n), n, n, n, n)
+		fmt.Fprintf(&described, "  - {name: \"%d:0\", containerEdits: {deviceNodes: [{path: /dev/nvidia%d}]}}\n", n, n)
+	}
+	m.write("etc/cdi/nvidia.yaml", described.String())
+	found, _ := m.look()
+	if len(found.Devices) != 2 || found.Devices[0].ID != "MIG-0000" || found.Devices[0].PCI != "0000:01:00.0" || found.Devices[1].ID != "MIG-1111" || found.Devices[1].PCI != "0000:02:00.0" {
+		t.Errorf("found %+v", found)
+	}
+}
+
 func TestTheRealMachineCanBeLookedThrough(t *testing.T) {
 	found, _, err := device.Finder{Run: device.Programs("")}.Look(t.Context())
 	if err != nil {
@@ -377,6 +461,11 @@ func TestAProgramThatHangsOrFloodsIsEnded(t *testing.T) {
 	cancel()
 	if _, err := device.Programs(m.root)(ctx, "nvidia-smi"); err == nil {
 		t.Error("a program runs though nobody waits for it")
+	}
+	t.Setenv("SECRET", "of Fairlead's own")
+	m.write("usr/bin/nvidia-smi", "#!/bin/sh\nexec env\n")
+	if out, err := device.Programs(m.root)(t.Context(), "nvidia-smi"); err != nil || strings.Contains(string(out), "SECRET") || !strings.Contains(string(out), "LC_ALL=C\n") {
+		t.Errorf("its environment is\n%s%v", out, err)
 	}
 	m.write("usr/bin/nvidia-smi", "#!/bin/sh\nhead -c 3000000 /dev/zero\n")
 	out, err := device.Programs(m.root)(t.Context(), "nvidia-smi")

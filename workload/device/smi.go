@@ -132,12 +132,12 @@ func mebibytes(field string) int64 {
 	return n << 20
 }
 
-// smiAddress writes nvidia-smi's PCI address, such as 00000000:03:00.0, as sysfs does;
-// "" for what is none.
+// smiAddress writes nvidia-smi's PCI address, such as 00000000:03:00.0, as sysfs does,
+// with at least four digits of its domain; "" for what is none.
 func smiAddress(s string) string {
 	s = strings.ToLower(strings.TrimSpace(s))
-	if domain, rest, ok := strings.Cut(s, ":"); ok && len(domain) == 8 && strings.HasPrefix(domain, "0000") {
-		s = domain[4:] + ":" + rest
+	if domain, rest, ok := strings.Cut(s, ":"); ok && len(domain) == 8 {
+		s = strings.TrimLeft(domain[:4], "0") + domain[4:] + ":" + rest
 	}
 	if !pciAddress.MatchString(s) {
 		return ""

@@ -146,7 +146,7 @@ func ReadingOf(readings []Reading, id string) (Reading, bool) {
 
 // After returns v with what an earlier look knew of devices of which this one knows
 // less: the memory of one that is lost, and where the vendor's program told nothing also
-// ids and parts.
+// ids and parts. It keeps their order.
 func (v Inventory) After(before Inventory) Inventory {
 	after := v
 	after.Devices = nil
@@ -163,6 +163,5 @@ func (v Inventory) After(before Inventory) Inventory {
 			after.Devices = append(after.Devices, k)
 		}
 	}
-	sorted(after.Devices)
 	return after
 }

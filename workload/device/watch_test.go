@@ -153,6 +153,28 @@ func TestWhatAnInstanceHoldsAndIsNotThereFails(t *testing.T) {
 	w.want("the second does not", device.Turn{Device: "GPU-gone", Failed: true, Why: "the machine does not show it any more"})
 }
 
+func TestAGoodLookTakesTheDoubtAway(t *testing.T) {
+	w := &watched{m: newMachine(t)}
+	w.m.nvidia(0)
+	for i, fault := range []string{"23034", "[GPU is lost]", "23034", "[GPU is lost]"} {
+		w.m.line(0, fault, "0", "0", "Disabled", "0")
+		w.want(fmt.Sprint("look ", i))
+	}
+}
+
+func TestWhatIsSeenWithoutItsIDIsNotGone(t *testing.T) {
+	w := &watched{m: newMachine(t), held: []string{nvidiaID(0)}}
+	w.m.nvidia(0)
+	w.m.smi, w.m.err = map[string]string{"--query-gpu": "Failed to initialize NVML"}, errors.New("exit status 18")
+	w.m.write("proc/driver/nvidia/gpus/0000:01:00.0/information", "Model: NVIDIA L4\nGPU UUID: GPU-????????-????-????-????-????????????\nDevice Minor: 0\n")
+	for i := range 3 {
+		w.want(fmt.Sprint("look ", i))
+	}
+	if id := w.last.Devices[0].ID; id != "0000:01:00.0" {
+		t.Errorf("it is called %s", id)
+	}
+}
+
 func TestADeviceThatNeverWorkedDoesNotFail(t *testing.T) {
 	w := &watched{m: newMachine(t)}
 	w.m.pci("0000:01:00.0", "0x10de", "0x27b8", "0x030000", "nouveau")
