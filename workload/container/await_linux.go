@@ -14,24 +14,45 @@ import (
 	"github.com/fairlead/fairlead/workload/shim"
 )
 
-// await waits for the end of a run and tells what it was.
-func (b *body) await(r *run) shim.Event {
+// end is how a run of the app ended.
+type end struct {
+	event  shim.Event
+	gone   bool // the container is no more
+	memory bool // the app was killed for memory
+}
+
+// closed is the end of a run whose owner waits no more.
+func closed() end { return end{event: exited(128 + int(syscall.SIGKILL))} }
+
+// removed is that somebody removed the container.
+func removed() end {
+	return end{event: shim.Event{Kind: shim.Exited, Code: -1, Error: "its container was removed by hand", Blameless: true}, gone: true}
+}
+
+// engineLeft is that the engine ended its containers as it stopped.
+func engineLeft() end {
+	return end{event: shim.Event{Kind: shim.Exited, Code: -1, Error: "its container engine was stopped, and its container with it", Blameless: true}}
+}
+
+// await waits for the end of the run, or of ctx. asked says whether the app was asked or
+// made to end.
+func (r *run) await(ctx context.Context, asked func() bool) end {
 	for {
 		if r.engine.Podman() {
-			r.lastWhile(b.ctx)
+			r.lastWhile(ctx)
 		}
-		code, err := r.engine.exitOf(b.ctx, r.id)
+		code, err := r.engine.exitOf(ctx, r.id)
 		lost := time.Now()
 		if err == nil {
-			return b.ended(r, code)
+			return r.ended(ctx, code, asked())
 		}
-		if b.ctx.Err() != nil {
-			return shim.Event{Kind: shim.Exited, Code: -1, Signal: int(syscall.SIGKILL)}
+		if ctx.Err() != nil {
+			return closed()
 		}
 		if gone(err) {
-			return b.removed()
+			return removed()
 		}
-		if e, over := b.rejoin(r, lost); over {
+		if e, over := r.rejoin(ctx, lost); over {
 			return e
 		}
 	}
@@ -49,7 +70,7 @@ func (r *run) lastWhile(ctx context.Context) {
 	defer look.Stop()
 	for !r.main.ended() {
 		select {
-		case <-r.copied:
+		case <-r.output.copied:
 			return
 		case <-ctx.Done():
 			return
@@ -73,32 +94,26 @@ func (e *Engine) exitOf(ctx context.Context, id string) (int, error) {
 }
 
 // ended tells the end of a run whose exit status is known.
-func (b *body) ended(r *run, code int) shim.Event {
-	ctx, cancel := context.WithTimeout(b.ctx, 10*time.Second)
+func (r *run) ended(ctx context.Context, code int, asked bool) end {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	b.mu.Lock()
-	asked := b.asks
-	b.mu.Unlock()
-	e := exited(code)
 	if !asked && leaving(r.engine.Host) {
-		return b.engineLeft()
+		return engineLeft()
 	}
-	if code == exitMemory {
-		b.countMemory()
+	e := end{event: exited(code), memory: code == exitMemory}
+	if e.memory {
 		return e
 	}
-	killed := e.Signal == int(syscall.SIGKILL) && !asked
+	killed := e.event.Signal == int(syscall.SIGKILL) && !asked
 	found, err := r.engine.api.ContainerInspect(ctx, r.id, client.ContainerInspectOptions{})
 	for deadline := time.Now().Add(removalTime); killed && unexplained(found.Container.State, err) && time.Now().Before(deadline); {
 		time.Sleep(50 * time.Millisecond)
 		found, err = r.engine.api.ContainerInspect(ctx, r.id, client.ContainerInspectOptions{})
 	}
-	switch {
-	case !asked && (gone(err) || err == nil && removing(found.Container.State)):
-		return b.removed()
-	case err == nil && found.Container.State != nil && found.Container.State.OOMKilled:
-		b.countMemory()
+	if !asked && (gone(err) || err == nil && removing(found.Container.State)) {
+		return removed()
 	}
+	e.memory = err == nil && found.Container.State != nil && found.Container.State.OOMKilled
 	return e
 }
 
@@ -111,12 +126,6 @@ const removalTime = time.Second
 // for memory.
 func unexplained(state *container.State, err error) bool {
 	return err == nil && !removing(state) && (state == nil || !state.OOMKilled)
-}
-
-func (b *body) countMemory() {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.oom++
 }
 
 func removing(state *container.State) bool {
@@ -135,16 +144,6 @@ func exited(code int) shim.Event {
 	return shim.Event{Kind: shim.Exited, Code: code}
 }
 
-// removed tells that somebody removed the container.
-func (b *body) removed() shim.Event {
-	b.id = ""
-	return shim.Event{Kind: shim.Exited, Code: -1, Error: "its container was removed by hand", Blameless: true}
-}
-
-func (b *body) engineLeft() shim.Event {
-	return shim.Event{Kind: shim.Exited, Code: -1, Error: "its container engine was stopped, and its container with it", Blameless: true}
-}
-
 // leaving reports whether an engine takes no connections any more, as one does that is
 // stopping and ends its containers.
 func leaving(host string) bool {
@@ -157,36 +156,24 @@ func leaving(host string) bool {
 
 // rejoin waits, after the engine was lost, until it is there again or the container
 // has ended, and goes on taking the output from when it was lost. over says that the
-// run is over, with the event that tells so.
-func (b *body) rejoin(r *run, lost time.Time) (e shim.Event, over bool) {
+// run is over, and e how.
+func (r *run) rejoin(ctx context.Context, lost time.Time) (e end, over bool) {
 	for wait := 50 * time.Millisecond; ; wait = min(2*wait, time.Second) {
-		found, err := r.engine.api.ContainerInspect(b.ctx, r.id, client.ContainerInspectOptions{})
+		found, err := r.engine.api.ContainerInspect(ctx, r.id, client.ContainerInspectOptions{})
 		switch {
-		case b.ctx.Err() != nil:
-			return shim.Event{Kind: shim.Exited, Code: -1, Signal: int(syscall.SIGKILL)}, true
+		case ctx.Err() != nil:
+			return closed(), true
 		case gone(err):
-			return b.removed(), true
+			return removed(), true
 		case err == nil && found.Container.State != nil && found.Container.State.Running && !r.main.ended():
-			b.retake(r, lost)
+			r.output.retake(ctx, lost)
 			return e, false
 		case r.main.ended():
-			return b.engineLeft(), true
+			return engineLeft(), true
 		}
 		select {
-		case <-b.ctx.Done():
+		case <-ctx.Done():
 		case <-time.After(wait):
 		}
-	}
-}
-
-// retake takes the output again, if it broke off.
-func (b *body) retake(r *run, lost time.Time) {
-	select {
-	case <-r.copied:
-	default:
-		return // the stream has held
-	}
-	if copied, cut, err := r.engine.follow(b.ctx, r.id, lost, b.out, b.err); err == nil {
-		r.copied, r.cut = copied, cut
 	}
 }

@@ -60,6 +60,13 @@ func (b *body) OOMKills() int {
 	return b.oom
 }
 
+// asked reports whether the app was asked or made to end.
+func (b *body) asked() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.asks
+}
+
 // serveDials hands out connections to the app at a socket.
 func (b *body) serveDials(path string) error {
 	listener, err := unixsock.Listen(path)

@@ -59,12 +59,18 @@ func (b *body) live() {
 		b.abandon(r)
 		return
 	}
-	e := b.await(r)
+	e := r.await(b.ctx, b.asked)
+	if e.gone {
+		b.id = ""
+	}
 	b.mu.Lock()
 	b.run = nil
+	if e.memory {
+		b.oom++
+	}
 	b.mu.Unlock()
 	r.close()
-	b.send(e)
+	b.send(e.event)
 }
 
 // errKilled is that the app was killed before it ran.
@@ -76,7 +82,7 @@ func (b *body) abandon(r *run) {
 	b.run = nil
 	b.mu.Unlock()
 	unix.PidfdSendSignal(r.main.fd, unix.SIGKILL, nil, 0) // what the engine has is removed by Close
-	r.cut()
+	r.output.drop()
 	r.close()
 }
 
@@ -190,7 +196,7 @@ func (b *body) start(ctx context.Context, engine *Engine) (r *run, found contain
 	if err != nil {
 		return nil, found, err
 	}
-	copied, cut, err := engine.attach(b.ctx, b.id, b.out, b.err)
+	output, err := attach(b.ctx, engine, b.id, b.out, b.err)
 	if err != nil {
 		return nil, found, errors.Join(startFailed(b.recipe.image.Name, engine.unattached(ctx, b.id, err)), gate.Close())
 	}
@@ -204,11 +210,10 @@ func (b *body) start(ctx context.Context, engine *Engine) (r *run, found contain
 		r, err = begin(engine, found)
 	}
 	if err != nil {
-		cut()
-		<-copied
+		output.drop()
 		return nil, found, errors.Join(startFailed(b.recipe.image.Name, err), gate.Close())
 	}
-	r.copied, r.cut, r.gate = copied, cut, gate
+	r.output, r.gate = output, gate
 	return r, found, nil
 }
 

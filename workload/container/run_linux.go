@@ -11,7 +11,6 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/moby/moby/api/pkg/stdcopy"
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/client"
 	"golang.org/x/sys/unix"
@@ -23,44 +22,12 @@ import (
 type run struct {
 	engine  *Engine
 	id      string
-	main    process         // the first one in the container
-	network *os.File        // its network namespace, or nil where it cannot be entered
-	way     way             // to its address, where it cannot be entered
-	gate    *os.File        // by which the app is let go
-	carrier *reach.Carrier  // of what it may reach, or nil
-	copied  <-chan struct{} // closed when its output is whole
-	cut     func()          // ends the copying
-}
-
-// attach takes the output of a container from its next start on.
-func (e *Engine) attach(ctx context.Context, id string, out, err *os.File) (copied <-chan struct{}, cut func(), failed error) {
-	stream, failed := e.api.ContainerAttach(ctx, id, client.ContainerAttachOptions{Stream: true, Stdout: true, Stderr: true})
-	if failed != nil {
-		return nil, nil, failed
-	}
-	done := make(chan struct{})
-	go func() { // awaited by who closes the run
-		defer close(done)
-		stdcopy.StdCopy(out, err, stream.Reader) // a broken stream ends the run, or is taken up again
-	}()
-	return done, stream.Close, nil
-}
-
-// follow takes the output of a container that runs, from a time on.
-func (e *Engine) follow(ctx context.Context, id string, since time.Time, out, err *os.File) (copied <-chan struct{}, cut func(), failed error) {
-	ctx, cancel := context.WithCancel(ctx)
-	stream, failed := e.api.ContainerLogs(ctx, id, client.ContainerLogsOptions{ShowStdout: true, ShowStderr: true, Follow: true, Since: since.Format(time.RFC3339Nano)})
-	if failed != nil {
-		cancel()
-		return nil, nil, failed
-	}
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		defer stream.Close()
-		stdcopy.StdCopy(out, err, stream)
-	}()
-	return done, cancel, nil
+	main    process        // the first one in the container
+	network *os.File       // its network namespace, or nil where it cannot be entered
+	way     way            // to its address, where it cannot be entered
+	gate    *os.File       // by which the app is let go
+	carrier *reach.Carrier // of what it may reach, or nil
+	output  *output        // of the app, or nil
 }
 
 // begin makes a run of a container that was started: it opens its first process and
@@ -188,18 +155,10 @@ func (r *run) signal(ctx context.Context, signal syscall.Signal) error {
 	return err
 }
 
-// outputPatience is how long the last of an app's output is waited for.
-const outputPatience = 3 * time.Second
-
 // close frees what the run has on this machine, when its output has come.
 func (r *run) close() {
-	if r.copied != nil {
-		select {
-		case <-r.copied:
-		case <-time.After(outputPatience): // a process that escaped holds it
-		}
-		r.cut()
-		<-r.copied
+	if r.output != nil {
+		r.output.close()
 	}
 	if r.carrier != nil {
 		r.carrier.Close()
