@@ -18,7 +18,7 @@ import (
 // listens at host.
 func (s *control) newImages(host func() string) *images.Store {
 	return images.New(images.Config{
-		Host: host, Root: s.run(), Scratch: s.scratch(), Trees: s.trees,
+		Host: host, Root: s.run(), Program: s.Program, Scratch: s.scratch(), Trees: s.trees,
 		Reveal: s.newest, Getenv: os.Getenv, Kept: s.keptImage,
 	})
 }

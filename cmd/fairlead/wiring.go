@@ -30,12 +30,13 @@ func processes() map[string]func([]string) int {
 		return func(args []string) int { return local.Main(name, args) }
 	}
 	return map[string]func([]string) int{
-		shim.Name:          func(args []string) int { return shim.Main(args, server.Kinds()) },
-		local.InitName:     sandboxed(local.InitName),
-		local.ExecName:     sandboxed(local.ExecName),
-		container.InitName: container.Init,
-		attack.Name:        attack.Main,
-		"gateway":          runGateway,
+		shim.Name:           func(args []string) int { return shim.Main(args, server.Kinds()) },
+		local.InitName:      sandboxed(local.InitName),
+		local.ExecName:      sandboxed(local.ExecName),
+		container.InitName:  container.Init,
+		container.RelayName: container.Relay,
+		attack.Name:         attack.Main,
+		"gateway":           runGateway,
 	}
 }
 

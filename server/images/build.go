@@ -20,8 +20,9 @@ const buildWithin = 30 * time.Minute
 
 // builder has the engine build images.
 type builder struct {
-	trees   *artifact.Store
-	fetcher fetcher
+	trees         *artifact.Store
+	fetcher       fetcher
+	root, program string // of the runtime, and this one: see container.Outlet
 }
 
 // build builds the image of an App file's Dockerfile from the context that was
@@ -39,11 +40,11 @@ func (b builder) build(ctx context.Context, engine *container.Engine, m release.
 	if err != nil {
 		return found{}, err
 	}
-	bases, online, err := b.bases(ctx, engine, m, dockerfile)
+	bases, outlet, err := b.bases(ctx, engine, m, dockerfile)
 	if err != nil {
 		return found{}, err
 	}
-	image, log, err := b.run(ctx, engine, m, tree, online)
+	image, log, err := b.run(ctx, engine, m, tree, outlet)
 	if err != nil {
 		return found{}, err
 	}
@@ -54,7 +55,7 @@ func (b builder) build(ctx context.Context, engine *container.Engine, m release.
 	return found{Image: image, bases: bases, buildLog: buildLog}, nil
 }
 
-func (b builder) run(ctx context.Context, engine *container.Engine, m release.Making, tree artifact.Manifest, online bool) (container.Image, []byte, error) {
+func (b builder) run(ctx context.Context, engine *container.Engine, m release.Making, tree artifact.Manifest, outlet *container.Outlet) (container.Image, []byte, error) {
 	m.Tell(fairlead.Progress{Doing: "building the image", Detail: "sending its context"})
 	from, to := io.Pipe()
 	wrote := make(chan error, 1)
@@ -63,8 +64,9 @@ func (b builder) run(ctx context.Context, engine *container.Engine, m release.Ma
 		_ = to.CloseWithError(err)
 		wrote <- err
 	}()
+	a := m.App.Spec.Artifact
 	id, log, err := engine.Build(ctx, container.Build{
-		Context: from, Dockerfile: app.BuildFile(m.App.Spec.Artifact), Online: online, Within: buildWithin, Tell: m.Tell,
+		Context: from, Dockerfile: app.BuildFile(a), Arguments: a.BuildArgs, Target: a.Target, Outlet: outlet, Within: buildWithin, Tell: m.Tell,
 	})
 	_ = from.CloseWithError(errBuilt)
 	if packing := <-wrote; packing != nil && !errors.Is(packing, errBuilt) {
@@ -85,16 +87,17 @@ func (b builder) run(ctx context.Context, engine *container.Engine, m release.Ma
 var errBuilt = errors.New("the build has ended")
 
 // bases sees to it that the images are there that a Dockerfile begins with, and says
-// which they are. With one from a registry the build is online: its commands, such
-// as those that install packages, reach what the machine reaches.
-func (b builder) bases(ctx context.Context, engine *container.Engine, m release.Making, dockerfile []byte) (bases map[string]string, online bool, err error) {
-	names, err := container.Bases(dockerfile)
+// which they are. With one from a registry the build's commands, such as those that
+// install packages, reach the outside of this machine by an outlet.
+func (b builder) bases(ctx context.Context, engine *container.Engine, m release.Making, dockerfile []byte) (bases map[string]string, outlet *container.Outlet, err error) {
+	a := m.App.Spec.Artifact
+	names, err := container.Bases(dockerfile, a.BuildArgs, a.Target)
 	if err != nil || len(names) == 0 {
-		return nil, false, err
+		return nil, nil, err
 	}
-	by := login{m.Env, m.App.Spec.Artifact.Credentials}
+	by := login{m.Env, a.Credentials}
 	if err := b.fetcher.logins.forAll(ctx, by, names); err != nil {
-		return nil, false, err
+		return nil, nil, err
 	}
 	bases = map[string]string{}
 	for _, name := range names {
@@ -103,12 +106,14 @@ func (b builder) bases(ctx context.Context, engine *container.Engine, m release.
 			err = base.Fetches()
 		}
 		if err != nil {
-			return nil, false, fmt.Errorf("the base image %s: %w", name, err)
+			return nil, nil, fmt.Errorf("the base image %s: %w", name, err)
 		}
 		if bases[name] = base.pinned; base.pinned == "" {
 			bases[name] = string(base.ID)
 		}
-		online = online || base.pinned != ""
+		if base.pinned != "" {
+			outlet = &container.Outlet{Root: b.root, Program: b.program, Image: base.ID}
+		}
 	}
-	return bases, online, nil
+	return bases, outlet, nil
 }

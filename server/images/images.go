@@ -20,6 +20,7 @@ import (
 type Config struct {
 	Host    func() string // where an engine listens, or nothing
 	Root    string        // the directory of the runtime, whose owner labels what is ours
+	Program string        // this one, which runs in containers
 	Scratch string        // a directory for what is being made
 	Trees   *artifact.Store
 	Reveal  func(ctx context.Context, env, name string) ([]byte, error)                      // the newest version of a secret
@@ -45,7 +46,7 @@ func New(c Config) *Store {
 		engine: connection{host: c.Host, root: c.Root},
 		pulls:  pulls,
 		resolver: resolver{
-			fetcher: fetcher, builder: builder{trees: c.Trees, fetcher: fetcher}, archives: archives,
+			fetcher: fetcher, builder: builder{trees: c.Trees, fetcher: fetcher, root: c.Root, program: c.Program}, archives: archives,
 			shown: shown{trees: c.Trees, root: c.Root, scratch: c.Scratch}, kept: c.Kept,
 		},
 		keeper: keeper{root: c.Root, fetcher: fetcher, archives: archives},

@@ -50,7 +50,7 @@ func (r resolver) resolve(ctx context.Context, engine *container.Engine, m relea
 	imaged := release.Imaged{
 		Image: fairlead.Image{
 			ID: image.ID, Reference: reference, Pinned: image.pinned, Platform: image.Platform, Bases: image.bases,
-			BuildLog: image.buildLog, User: image.User, WorkDir: image.WorkDir, Bytes: image.Bytes,
+			Target: m.App.Spec.Artifact.Target, BuildArgs: m.App.Spec.Artifact.BuildArgs, BuildLog: image.buildLog, User: image.User, WorkDir: image.WorkDir, Bytes: image.Bytes,
 		},
 		Tree: tree, Command: image.Command, Kept: image.kept,
 	}

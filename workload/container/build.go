@@ -10,8 +10,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/moby/moby/api/types/build"
 	"github.com/moby/moby/api/types/jsonstream"
+
 	"github.com/moby/moby/client"
 
 	"github.com/fairlead/fairlead"
@@ -21,7 +21,9 @@ import (
 type Build struct {
 	Context    io.Reader               // a tar stream
 	Dockerfile string                  // its path in the context
-	Online     bool                    // commands of the file may reach the network
+	Arguments  map[string]string       // values of its ARGs, which the image keeps
+	Target     string                  // stage that is built; nothing for the last
+	Outlet     *Outlet                 // how commands of the file reach the outside; nil for not at all
 	Within     time.Duration           // longest that it may take
 	Memory     int64                   // most bytes that one of its commands may take; 0 for half of what the machine has
 	Tell       func(fairlead.Progress) // hears how far it is
@@ -39,27 +41,39 @@ func (e *Engine) Build(ctx context.Context, b Build) (id fairlead.Digest, log []
 	const op = "build the image"
 	ctx, cancel := context.WithTimeoutCause(ctx, b.Within, errTooLong)
 	defer cancel()
-	network := "none"
-	if b.Online {
-		network = ""
-	}
 	if b.Memory == 0 {
 		if b.Memory, err = e.halfOfMemory(ctx); err != nil {
 			return "", nil, e.unbuilt(ctx, op, err)
 		}
 	}
-	answer, err := e.api.ImageBuild(ctx, b.Context, client.ImageBuildOptions{
-		Dockerfile: b.Dockerfile, NetworkMode: network, Remove: true, ForceRemove: true, Version: build.BuilderV1,
-		Memory: b.Memory, MemorySwap: b.Memory, CPUShares: buildShares,
-	})
+	var out *outlet
+	if b.Outlet != nil {
+		if out, err = b.Outlet.open(ctx, e); err != nil {
+			return "", nil, e.failed(op, err)
+		}
+		defer func() { err = errors.Join(err, out.close()) }()
+	}
+	answer, err := e.startBuild(ctx, b, out.reach(e.Podman()))
 	if err != nil {
 		return "", nil, e.unbuilt(ctx, op, err)
 	}
-	defer answer.Body.Close()
-	stop := context.AfterFunc(ctx, func() { _ = answer.Body.Close() })
+	defer answer.Close()
+	stop := context.AfterFunc(ctx, func() { _ = answer.Close() })
 	defer stop()
+	id, log, err = e.followBuild(ctx, b, answer)
+	if out != nil {
+		log = append(log, out.told()...)
+	}
+	if err != nil {
+		return "", log, e.unbuilt(ctx, op, err)
+	}
+	return id, log, nil
+}
+
+// followBuild reads what an engine says of a build, to its end.
+func (e *Engine) followBuild(ctx context.Context, b Build, answer io.Reader) (id fairlead.Digest, log []byte, err error) {
 	var said buildLog
-	err = messages(answer.Body, func(m jsonstream.Message) error {
+	err = messages(answer, func(m jsonstream.Message) error {
 		if m.Aux != nil {
 			var aux struct{ ID string }
 			if json.Unmarshal(*m.Aux, &aux) == nil && aux.ID != "" {
@@ -77,9 +91,8 @@ func (e *Engine) Build(ctx context.Context, b Build) (id fairlead.Digest, log []
 	}
 	if err != nil {
 		said.add(err.Error() + "\n")
-		return "", said.text, e.unbuilt(ctx, op, err)
 	}
-	return id, said.text, nil
+	return id, said.text, err
 }
 
 // buildShares is the weight of a build's commands for the processors, of 1024 that
@@ -114,7 +127,7 @@ func (e *Engine) unbuilt(ctx context.Context, op string, err error) error {
 		return fairlead.Errorf(fairlead.Invalid, op, "%w", errTooLong).WithHint("see in its log what takes so long, and put it into a base image")
 	case ctx.Err() != nil:
 		return ctx.Err()
-	case client.IsErrConnectionFailed(err):
+	case away(err):
 		return e.failed(op, err)
 	case strings.Contains(text, "no space left on device"):
 		return fairlead.Errorf(fairlead.Unavailable, op, "the engine's disk is full: %w", said{err}).WithHint(fullHint)

@@ -26,14 +26,59 @@ func TestTheBasesOfADockerfileAreFound(t *testing.T) {
 		{"ARG V=1\nFROM a:$V\nARG V=2\nFROM b:$V\n", []string{"a:1", "b:1"}},
 		{"from a:${V:-7}\nFROM a:7\n", []string{"a:7"}},
 	} {
-		got, err := container.Bases([]byte(c.file))
+		got, err := container.Bases([]byte(c.file), nil, "")
 		if err != nil || !slices.Equal(got, c.want) {
 			t.Errorf("%q: %v, %v, want %v", c.file, got, err, c.want)
 		}
 	}
-	if _, err := container.Bases([]byte("ARG V\nFROM a:$V\n")); fairlead.CodeOf(err) != fairlead.Invalid {
+	if _, err := container.Bases([]byte("ARG V\nFROM a:$V\n"), nil, ""); fairlead.CodeOf(err) != fairlead.Invalid {
 		t.Errorf("an argument without a value: %v", err)
 	}
+}
+
+func TestTheBasesOfABuildAreThoseOfItsArgumentsAndItsTarget(t *testing.T) {
+	const file = "ARG V=1\nARG ALL=$V-slim\nFROM python:$ALL AS base\nARG MODEL\nFROM base AS Debug\nCOPY --from=tools:2 /a /a\nFROM other:$LATE\n"
+	for _, c := range []struct {
+		arguments map[string]string
+		target    string
+		want      []string
+		refused   string // a part of why
+	}{
+		{nil, "base", []string{"python:1-slim"}, ""},
+		{map[string]string{"V": "3", "MODEL": "small"}, "base", []string{"python:3-slim"}, ""},
+		{map[string]string{"ALL": `"4"`, "https_proxy": "http://proxy:1"}, "Debug", []string{`python:"4"`, "tools:2"}, ""},
+		{nil, "", nil, `"other:$LATE" has no value`},
+		{nil, "debug", nil, "no stage debug"},
+		{map[string]string{"MODLE": "small"}, "base", nil, "no ARG MODLE"},
+		{map[string]string{"V": "$HOME"}, "base", nil, "has no value"},
+	} {
+		got, err := container.Bases([]byte(file), c.arguments, c.target)
+		if !slices.Equal(got, c.want) || (err == nil) != (c.refused == "") || err != nil && (!strings.Contains(err.Error(), c.refused) || fairlead.CodeOf(err) != fairlead.Invalid || fairlead.HintOf(err) == "") {
+			t.Errorf("%v, target %q: %v, %v", c.arguments, c.target, got, err)
+		}
+	}
+	twice := "FROM a AS x\nFROM b AS X\n"
+	if _, err := container.Bases([]byte(twice), nil, "x"); fairlead.CodeOf(err) != fairlead.Invalid {
+		t.Errorf("a target that two stages are called: %v", err)
+	}
+}
+
+func TestABuildTakesItsArgumentsAndStopsAtItsTarget(t *testing.T) {
+	withEngines(t, func(t *testing.T, e *container.Engine, _ *enginetest.Engine) {
+		dir := lay(t, map[string]string{"Dockerfile": "FROM scratch AS Serve\nARG MODEL=none\nENV MODEL=$MODEL\nCOPY app /app\nENTRYPOINT [\"/app\"]\nFROM scratch\nCOPY never /never\n", "app": "x"})
+		for _, model := range []string{"small", "$HOME \"large\""} {
+			id, log, err := e.Build(t.Context(), container.Build{
+				Context: bytes.NewReader(packed(t, dir)), Dockerfile: "Dockerfile", Within: time.Minute, Target: "Serve", Arguments: map[string]string{"MODEL": model},
+			})
+			if err != nil {
+				t.Fatalf("%v\n%s", err, log)
+			}
+			found, err := e.Image(t.Context(), string(id))
+			if err != nil || !slices.Equal(found.Command, []string{"/app"}) || !strings.Contains(string(found.Config), strings.ReplaceAll(model, `"`, `\"`)) {
+				t.Errorf("%q: %s, %v", model, found.Config, err)
+			}
+		}
+	})
 }
 
 func TestAnImageIsBuiltAndWhatFailsShowsItsLog(t *testing.T) {

@@ -3,6 +3,7 @@ package container
 import (
 	"bufio"
 	"bytes"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -14,67 +15,134 @@ import (
 const MaxDockerfile = 1 << 20
 
 // Bases returns the images that a Dockerfile begins with or copies from, each once,
-// in order; scratch and its own stages are none. See
+// in order; scratch and its own stages are none, and of what follows the stage target
+// there are none either. arguments are the values that the build gives its ARGs. See
 // https://docs.docker.com/reference/dockerfile for its form.
 //
-// Errors: invalid for a name that only arguments of a build would tell, for a build
-// has none, for an ADD of what the engine itself would fetch, and for what engines do
-// not read alike.
-func Bases(dockerfile []byte) ([]string, error) {
-	const op = "read the Dockerfile"
-	if err := plainText(dockerfile); err != nil {
-		return nil, fairlead.Errorf(fairlead.Invalid, op, "%w", err).WithHint("%s", fairlead.HintOf(err))
-	}
-	arguments, stages := map[string]string{}, map[string]bool{}
-	var bases []string
+// Errors: invalid for a name that arguments do not tell, for arguments and a target
+// that the file does not have, for an ADD of what the engine itself would fetch, and
+// for what engines do not read alike; unsupported for what opens the machine to a RUN.
+func Bases(dockerfile []byte, arguments map[string]string, target string) ([]string, error) {
+	r := reading{given: arguments, target: target, values: map[string]string{}, declared: map[string]bool{}, stages: map[string]bool{}}
+	err := plainText(dockerfile)
 	for _, words := range instructions(dockerfile) {
-		var name, stage string
-		if words = triggered(words); len(words) == 0 {
-			continue
-		}
-		if err := notBuilt(words); err != nil {
-			return nil, fairlead.Errorf(fairlead.CodeOf(err), op, "%w", err).WithHint("%s", fairlead.HintOf(err))
-		}
-		switch word := strings.ToUpper(words[0]); {
-		case word == "ARG" && len(bases) == 0 && len(stages) == 0:
-			for _, argument := range words[1:] {
-				key, value, _ := strings.Cut(argument, "=")
-				arguments[key] = strings.Trim(value, `"'`)
-			}
-			continue
-		case word == "FROM":
-			rest := slices.DeleteFunc(words[1:], func(w string) bool { return strings.HasPrefix(w, "--") })
-			if len(rest) == 0 {
-				continue // the engine says what is wrong with it
-			}
-			name = expand(rest[0], arguments)
-			if len(rest) == 3 && strings.EqualFold(rest[1], "AS") {
-				stage = strings.ToLower(rest[2])
-			}
-		case word == "COPY":
-			for _, w := range words[1:] {
-				if from, ok := strings.CutPrefix(w, "--from="); ok {
-					name = from
-				}
-			}
-			if strings.Trim(name, "0123456789") == "" {
-				continue // a stage by its number, or the context
-			}
-		default:
-			continue
-		}
-		if strings.Contains(name, "$") || name == "" {
-			return nil, fairlead.Errorf(fairlead.Invalid, op, "the base image %q has no value", name).
-				WithHint("give its ARG a value before the first FROM: a build for a release has no arguments")
-		}
-		if name != "scratch" && !stages[strings.ToLower(name)] && !slices.Contains(bases, name) {
-			bases = append(bases, name)
-		}
-		if stage != "" {
-			stages[stage] = true
+		if words = triggered(words); err == nil && len(words) > 0 {
+			err = r.take(words)
 		}
 	}
-	return bases, nil
+	if err == nil {
+		err = r.asked()
+	}
+	if err != nil {
+		return nil, fairlead.Errorf(fairlead.CodeOf(err), "read the Dockerfile", "%w", err).WithHint("%s", fairlead.HintOf(err))
+	}
+	return r.bases, nil
+}
+
+// reading is what has been read of a Dockerfile.
+type reading struct {
+	given    map[string]string // values that the build gives to ARGs
+	target   string
+	values   map[string]string // of ARGs before the first FROM
+	declared map[string]bool   // ARGs, wherever they are
+	begun    bool              // a FROM has been read
+	stages   map[string]bool   // by name, in small letters
+	names    []string          // of stages, as they are written
+	stage    string            // that is read, in small letters; nothing for one without a name
+	passed   bool              // the target's end
+	bases    []string
+}
+
+// take reads one instruction.
+func (r *reading) take(words []string) error {
+	if err := notBuilt(words); err != nil {
+		return err
+	}
+	switch strings.ToUpper(words[0]) {
+	case "ARG":
+		r.argument(words[1:])
+	case "FROM":
+		return r.from(words[1:])
+	case "COPY":
+		for _, w := range words[1:] {
+			if name, ok := strings.CutPrefix(w, "--from="); ok && strings.Trim(name, "0123456789") != "" { // no stage by its number
+				return r.base(name)
+			}
+		}
+	}
+	return nil
+}
+
+// argument reads an ARG. Those before the first FROM have their values in names of bases.
+func (r *reading) argument(words []string) {
+	for _, word := range words {
+		name, value, _ := strings.Cut(word, "=")
+		r.declared[name] = true
+		if given, ok := r.given[name]; ok {
+			value = given
+		} else {
+			value = expand(strings.Trim(value, `"'`), r.values)
+		}
+		if !r.begun {
+			r.values[name] = value
+		}
+	}
+}
+
+// from begins a stage.
+func (r *reading) from(words []string) error {
+	words = slices.DeleteFunc(slices.Clone(words), func(w string) bool { return strings.HasPrefix(w, "--") })
+	r.begun, r.passed, r.stage = true, r.passed || r.target != "" && r.stage == strings.ToLower(r.target), ""
+	if len(words) == 0 {
+		return nil // the engine says what is wrong with it
+	}
+	if err := r.base(expand(words[0], r.values)); err != nil {
+		return err
+	}
+	if len(words) == 3 && strings.EqualFold(words[1], "AS") {
+		r.stage = strings.ToLower(words[2])
+		if r.stages[r.stage] && r.stage == strings.ToLower(r.target) {
+			return fairlead.Errorf(fairlead.Invalid, "", "two of its stages are called %s, which spec.artifact.target names", words[2]).WithHint("give one of them another name")
+		}
+		r.stages[r.stage], r.names = true, append(r.names, words[2])
+	}
+	return nil
+}
+
+// base notes an image that the build needs.
+func (r *reading) base(name string) error {
+	switch {
+	case r.passed || name == "scratch" || r.stages[strings.ToLower(name)] || slices.Contains(r.bases, name):
+	case name == "" || strings.Contains(name, "$"):
+		return fairlead.Errorf(fairlead.Invalid, "", "the base image %q has no value", name).
+			WithHint("give its ARG a value before the first FROM, or under spec.artifact.buildArgs")
+	default:
+		r.bases = append(r.bases, name)
+	}
+	return nil
+}
+
+// asked refuses arguments and a target that the file does not have.
+func (r *reading) asked() error {
+	if r.target != "" && !slices.Contains(r.names, r.target) {
+		hint := "it has none with a name: write FROM ... AS " + r.target
+		if len(r.names) > 0 {
+			hint = "it has " + strings.Join(r.names, ", ")
+		}
+		return fairlead.Errorf(fairlead.Invalid, "", "it has no stage %s, which spec.artifact.target names", r.target).WithHint("%s", hint)
+	}
+	for _, name := range slices.Sorted(maps.Keys(r.given)) {
+		if !r.declared[name] && !slices.Contains(proxies(), strings.ToUpper(name)) {
+			return fairlead.Errorf(fairlead.Invalid, "", "it has no ARG %s, to which spec.artifact.buildArgs gives a value", name).
+				WithHint("write ARG %s in the stage that uses it, or take it out of the App file", name)
+		}
+	}
+	return nil
+}
+
+// proxies are the arguments that every Dockerfile has.
+func proxies() []string {
+	return []string{"HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY", "ALL_PROXY"}
 }
 
 // fetches reports whether an ADD may have its engine fetch something: past the network

@@ -29,19 +29,19 @@ func TestAnEngineFetchesNothingForABuild(t *testing.T) {
 		"FROM scratch\nENV A=b\\\r \nADD http://127.0.0.1:1/x /x\n",
 		"FROM scratch\nENV A=b\\\v\nRUN x\n",
 	} {
-		if _, err := container.Bases([]byte(dockerfile)); fairlead.CodeOf(err) != fairlead.Invalid || fairlead.HintOf(err) == "" {
+		if _, err := container.Bases([]byte(dockerfile), nil, ""); fairlead.CodeOf(err) != fairlead.Invalid || fairlead.HintOf(err) == "" {
 			t.Errorf("%q: %v", dockerfile, err)
 		}
 	}
-	if bases, err := container.Bases([]byte("# made elsewhere\r\nFROM team/a\r\nRUN a \\\r\n\tb --c\r\n")); err != nil || len(bases) != 1 {
+	if bases, err := container.Bases([]byte("# made elsewhere\r\nFROM team/a\r\nRUN a \\\r\n\tb --c\r\n"), nil, ""); err != nil || len(bases) != 1 {
 		t.Errorf("a file of another system: %v, %v", bases, err)
 	}
 	for _, open := range []string{"RUN --mount=type=bind,target=/m x", "run --network=host x", "ONBUILD RUN --security=insecure x"} {
-		if _, err := container.Bases([]byte("FROM scratch\n" + open + "\n")); fairlead.CodeOf(err) != fairlead.Unsupported || fairlead.HintOf(err) == "" {
+		if _, err := container.Bases([]byte("FROM scratch\n"+open+"\n"), nil, ""); fairlead.CodeOf(err) != fairlead.Unsupported || fairlead.HintOf(err) == "" {
 			t.Errorf("%s: %v", open, err)
 		}
 	}
-	if bases, err := container.Bases([]byte("\ufeffFRO\\\nM team/a\nADD model.tar /model\nCOPY $X /x\n")); err != nil || len(bases) != 1 || bases[0] != "team/a" {
+	if bases, err := container.Bases([]byte("\ufeffFRO\\\nM team/a\nADD model.tar /model\nCOPY $X /x\n"), nil, ""); err != nil || len(bases) != 1 || bases[0] != "team/a" {
 		t.Errorf("what fetches nothing: %v, %v", bases, err)
 	}
 	for _, trigger := range []string{"ADD http://127.0.0.1:1/x /x", "RUN --mount=type=bind,target=/m x", "RUN x \\\r "} {

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -128,6 +129,27 @@ func (e *Engine) nameByPing(ctx context.Context) (string, error) {
 		return "Podman " + version, nil
 	}
 	return "", nil
+}
+
+// ask calls the engine's API past the client, for what that does not know. body is a tar
+// stream, or nil. The caller closes the answer's body.
+func (e *Engine) ask(ctx context.Context, method, path string, body io.Reader) (*http.Response, error) {
+	request, err := http.NewRequestWithContext(ctx, method, "http://engine/v"+Oldest+path, body)
+	if err != nil {
+		return nil, err
+	}
+	if body != nil {
+		request.Header.Set("Content-Type", "application/x-tar")
+	}
+	transport := &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "unix", strings.TrimPrefix(e.Host, "unix://"))
+	}}
+	answer, err := (&http.Client{Transport: transport}).Do(request)
+	var asked *url.Error
+	if errors.As(err, &asked) {
+		err = asked.Err // not the question, which is long
+	}
+	return answer, err
 }
 
 // unreached puts why no engine can be used in words.

@@ -175,7 +175,7 @@ func Gone(err error) bool { return client.IsErrConnectionFailed(err) }
 
 // failed puts a call to the engine that failed in words.
 func (e *Engine) failed(op string, err error) error {
-	if client.IsErrConnectionFailed(err) {
+	if away(err) {
 		return fairlead.Errorf(fairlead.Unavailable, op, "the container engine does not answer at %s: %w", e.Host, err).
 			WithHint("is it running? See what it says: systemctl status docker; then deploy again")
 	}

@@ -6,11 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/containerd/errdefs"
@@ -76,14 +74,7 @@ type networkFound struct {
 // networks lists all networks of an engine. It reads the answer itself: the client's
 // types do not take the addresses that Podman writes for a network without any.
 func (e *Engine) networks(ctx context.Context) ([]networkFound, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://engine/v"+Oldest+"/networks", nil)
-	if err != nil {
-		return nil, err
-	}
-	transport := &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return new(net.Dialer).DialContext(ctx, "unix", strings.TrimPrefix(e.Host, "unix://"))
-	}}
-	answer, err := (&http.Client{Transport: transport}).Do(request)
+	answer, err := e.ask(ctx, http.MethodGet, "/networks", nil)
 	if err != nil {
 		return nil, err
 	}

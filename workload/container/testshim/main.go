@@ -10,8 +10,11 @@ import (
 )
 
 func main() {
-	if os.Args[1] == container.InitName {
+	switch os.Args[1] {
+	case container.InitName:
 		os.Exit(container.Init(os.Args[2:]))
+	case container.RelayName:
+		os.Exit(container.Relay(os.Args[2:]))
 	}
 	os.Exit(shim.Main(os.Args[2:], shim.Kinds{Container: container.Containers{}}))
 }
