@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -171,9 +170,6 @@ func (b *body) forget() error {
 	}
 	return err
 }
-
-// inProgress reports whether an engine says that a removal is under way already.
-func inProgress(err error) bool { return strings.Contains(err.Error(), "in progress") }
 
 // process is a process that is known by a descriptor, so that no other one is ever
 // meant.

@@ -6,10 +6,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"time"
 
 	"github.com/moby/moby/api/types/mount"
-	"github.com/moby/moby/client"
 	"golang.org/x/sys/unix"
 
 	"github.com/fairlead/fairlead"
@@ -67,41 +65,11 @@ func clearEngine(ctx context.Context, n note, root, owner string) error {
 		return err
 	}
 	defer engine.Close()
-	if err := engine.removeContainer(ctx, n.Name, owner); err != nil {
+	o := owned{engine: engine, root: root, owner: owner}
+	if err := o.remove(ctx, n.Name); err != nil || n.Network == "" {
 		return err
-	}
-	if n.Network == "" {
-		return nil
 	}
 	return engine.dropNetwork(ctx, root, n.Network, owner)
-}
-
-// removeContainer kills and removes a container by name, if it is this installation's.
-func (e *Engine) removeContainer(ctx context.Context, name, owner string) error {
-	found, err := e.api.ContainerInspect(ctx, name, client.ContainerInspectOptions{})
-	if gone(err) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	if found.Container.Config == nil || found.Container.Config.Labels[LabelOwner] != owner {
-		return nil // somebody else's
-	}
-	return e.removeID(ctx, found.Container.ID)
-}
-
-// removeID kills and removes a container that is known to be this installation's.
-func (e *Engine) removeID(ctx context.Context, id string) error {
-	_, err := e.api.ContainerRemove(ctx, id, client.ContainerRemoveOptions{Force: true, RemoveVolumes: true})
-	for ctx.Err() == nil && err != nil && !gone(err) && inProgress(err) {
-		time.Sleep(10 * time.Millisecond)
-		_, err = e.api.ContainerRemove(ctx, id, client.ContainerRemoveOptions{Force: true, RemoveVolumes: true})
-	}
-	if gone(err) {
-		return nil
-	}
-	return err
 }
 
 // prepare makes what the container needs of this machine, and notes it first.

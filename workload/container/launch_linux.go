@@ -10,7 +10,6 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/containerd/errdefs"
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/client"
 	"golang.org/x/sys/unix"
@@ -179,16 +178,21 @@ func (b *body) open(ctx context.Context) (*Engine, error) {
 	return engine, err
 }
 
+// owned is what this installation has in the engine.
+func (b *body) owned(engine *Engine) owned {
+	return owned{engine: engine, root: rootOf(b.home), owner: b.owner}
+}
+
 // discard removes the container, so that the next start makes another one.
 func (b *body) discard(ctx context.Context, engine *Engine) error {
 	b.id = ""
-	return engine.removeContainer(ctx, b.recipe.name, b.owner)
+	return b.owned(engine).remove(ctx, b.recipe.name)
 }
 
 // start starts the container and opens it. Its app waits at the gate.
 func (b *body) start(ctx context.Context, engine *Engine) (r *run, found container.InspectResponse, err error) {
 	if b.id == "" {
-		if b.id, err = b.create(ctx, engine); err != nil {
+		if b.id, err = b.owned(engine).create(ctx, b.recipe); err != nil {
 			return nil, found, err
 		}
 	}
@@ -237,104 +241,4 @@ func startFailed(image string, err error) error {
 		return fmt.Errorf("%w: %w", errNotRunning, err)
 	}
 	return refused("start the container", image, err)
-}
-
-// create makes the container in its network.
-func (b *body) create(ctx context.Context, engine *Engine) (id string, err error) {
-	image, err := engine.api.ImageInspect(ctx, string(b.recipe.image.ID))
-	if err != nil {
-		if gone(err) {
-			return "", refused("make the container", b.recipe.image.Name, fmt.Errorf("no such image: %w", errdefs.ErrNotFound))
-		}
-		return "", err
-	}
-	var env []string
-	if image.Config != nil {
-		env = image.Config.Env
-	}
-	options := b.recipe.options(engine.Podman(), env)
-	if image.Config != nil && !b.recipe.loosen.WritableRoot {
-		if err := addDeclared(options.HostConfig, sortedKeys(image.Config.Volumes)); err != nil {
-			return "", refused("make the container", b.recipe.image.Name, err)
-		}
-	}
-	lock, err := b.holdNetwork(ctx, engine)
-	if err != nil {
-		return "", err
-	}
-	defer lock.Close()
-	for attempt := 0; ; attempt++ {
-		made, err := engine.createContainer(ctx, options)
-		if err == nil {
-			return made.ID, nil
-		}
-		if away(err) {
-			return "", err
-		}
-		if attempt > 0 || !nameTaken(err) {
-			return "", refused("make the container", b.recipe.image.Name, err)
-		}
-		if err := b.takeName(ctx, engine); err != nil {
-			return "", err
-		}
-	}
-}
-
-// createContainer makes a container. It waits for the engine's answer even if nobody
-// waits for the container any more: an engine goes on making it when its caller has
-// gone, and nobody would remove it.
-func (e *Engine) createContainer(ctx context.Context, options client.ContainerCreateOptions) (client.ContainerCreateResult, error) {
-	patient, cancel := context.WithTimeout(context.WithoutCancel(ctx), createPatience)
-	defer cancel()
-	return e.api.ContainerCreate(patient, options)
-}
-
-// createPatience is how long an engine is waited for that makes a container or a
-// network. What one makes later is swept by the next control plane.
-const createPatience = 2 * time.Minute
-
-// nameTaken reports whether a container of the name is there.
-func nameTaken(err error) bool {
-	return errdefs.IsConflict(err) || strings.Contains(err.Error(), "already in use")
-}
-
-// takeName removes a container of this body's name that an earlier try left. One of
-// somebody else is code conflict.
-func (b *body) takeName(ctx context.Context, engine *Engine) error {
-	found, err := engine.api.ContainerInspect(ctx, b.recipe.name, client.ContainerInspectOptions{})
-	if gone(err) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	if found.Container.Config == nil || found.Container.Config.Labels[LabelOwner] != b.owner {
-		return fairlead.Errorf(fairlead.Conflict, "make the container", "the engine has a container called %s that is not this installation's", b.recipe.name).WithHint("remove or rename it; it was not touched")
-	}
-	return engine.removeID(ctx, found.Container.ID)
-}
-
-// holdNetwork makes the container's network if it is not there, and keeps it from
-// being removed until the lock is closed.
-func (b *body) holdNetwork(ctx context.Context, engine *Engine) (*os.File, error) {
-	name := b.recipe.network
-	labels := map[string]string{LabelOwner: b.owner, LabelApp: b.recipe.labels[LabelApp], LabelEnvironment: b.recipe.labels[LabelEnvironment]}
-	for how := unix.LOCK_SH; ; how = unix.LOCK_EX {
-		lock, err := networkLock(ctx, rootOf(b.home), how)
-		if err != nil || name == "" {
-			return lock, err
-		}
-		there, err := engine.hasNetwork(ctx, name, b.owner)
-		if err == nil && !there && how == unix.LOCK_EX {
-			err = engine.makeNetwork(ctx, name, labels, os.Getuid() == 0)
-			there = err == nil
-		}
-		if err != nil {
-			return nil, errors.Join(err, lock.Close())
-		}
-		if there {
-			return lock, nil
-		}
-		lock.Close()
-	}
 }

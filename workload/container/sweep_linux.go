@@ -43,8 +43,18 @@ func sweepEngine(ctx context.Context, host, root, owner string, began time.Time)
 		return err
 	}
 	defer engine.Close()
-	ours := client.Filters{}.Add("label", LabelOwner+"="+owner)
-	found, err := engine.api.ContainerList(ctx, client.ContainerListOptions{All: true, Filters: ours})
+	o := owned{engine: engine, root: root, owner: owner}
+	if err := o.sweepContainers(ctx, began); err != nil {
+		return err
+	}
+	return o.sweepNetworks(ctx)
+}
+
+// sweepContainers removes the containers that no directory of root explains. began is
+// when the look for them did.
+func (o owned) sweepContainers(ctx context.Context, began time.Time) error {
+	ours := client.Filters{}.Add("label", LabelOwner+"="+o.owner)
+	found, err := o.engine.api.ContainerList(ctx, client.ContainerListOptions{All: true, Filters: ours})
 	if err != nil {
 		return err
 	}
@@ -52,19 +62,24 @@ func sweepEngine(ctx context.Context, host, root, owner string, began time.Time)
 		if c.Labels[LabelHome] == "" && c.Created >= began.Unix() {
 			continue // an image is being read
 		}
-		if c.Labels[LabelOwner] == owner && !explained(root, c.Labels[LabelHome]) {
-			if err := engine.removeID(ctx, c.ID); err != nil {
+		if c.Labels[LabelOwner] == o.owner && !explained(o.root, c.Labels[LabelHome]) {
+			if err := o.engine.removeID(ctx, c.ID); err != nil {
 				return err
 			}
 		}
 	}
-	all, err := engine.networks(ctx)
+	return nil
+}
+
+// sweepNetworks removes the networks that no container is in.
+func (o owned) sweepNetworks(ctx context.Context) error {
+	all, err := o.engine.networks(ctx)
 	if err != nil {
 		return err
 	}
 	for _, n := range all {
-		if n.Labels[LabelOwner] == owner {
-			if err := engine.dropNetwork(ctx, root, n.Name, owner); err != nil {
+		if n.Labels[LabelOwner] == o.owner {
+			if err := o.engine.dropNetwork(ctx, o.root, n.Name, o.owner); err != nil {
 				return err
 			}
 		}
