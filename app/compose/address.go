@@ -3,6 +3,7 @@ package compose
 import (
 	"fmt"
 	"net"
+	"net/netip"
 	"regexp"
 	"slices"
 	"strconv"
@@ -128,7 +129,7 @@ func (c *carrying) reachApp(path string, other types.ServiceConfig) string {
 }
 
 // reachLeft lets the app connect to a service that compose goes on running, at the
-// port that it publishes on this machine.
+// address and port that it publishes on this machine.
 func (c *carrying) reachLeft(path string, other types.ServiceConfig, port string) string {
 	inside := uint32(wellKnown()[imageBase(other.Image)].port)
 	if n, err := strconv.ParseUint(port, 10, 16); err == nil {
@@ -138,15 +139,18 @@ func (c *carrying) reachLeft(path string, other types.ServiceConfig, port string
 		c.note(Lost, path, "the address of "+other.Name, "its port is not known", "name it in spec.network.reach")
 		return ""
 	}
-	outside := strconv.Itoa(int(inside))
+	machine, outside := "127.0.0.1", strconv.Itoa(int(inside))
 	published := slices.IndexFunc(other.Ports, func(p types.ServicePortConfig) bool { return p.Target == inside && p.Published != "" })
 	if published >= 0 {
 		outside = other.Ports[published].Published
+		if at, err := netip.ParseAddr(other.Ports[published].HostIP); err == nil && !at.IsUnspecified() {
+			machine = at.String() // nothing listens at the machine's other addresses
+		}
 	} else {
 		c.note(Decide, path, "the address of "+other.Name, "it publishes no port on this machine, so that only compose's own services reach it",
 			fmt.Sprintf("give it ports: [\"127.0.0.1:%s:%s\"] in the compose file", outside, outside))
 	}
-	return c.reach(path, net.JoinHostPort("127.0.0.1", outside))
+	return c.reach(path, net.JoinHostPort(machine, outside))
 }
 
 // inside tells in words where the services that a secret value names are reached.

@@ -160,9 +160,17 @@ func (c *carrying) gpu(at string, r types.DeviceRequest) {
 		gpu.Count = len(r.IDs)
 		c.note(Changed, at, "devices: device_ids", fmt.Sprintf("which devices it gets is chosen when it starts, and kept; it asks for %d", gpu.Count), "")
 	}
-	all := gpu.Count <= 0
-	if all {
+	all := gpu.Count < 0
+	switch {
+	case gpu.Count == 0:
+		c.note(Idle, at, "devices: count: 0", "it asks for no device", "")
+		return
+	case all:
 		gpu.Count = 1
+	}
+	if c.spec.Resources.GPU != nil {
+		c.note(Lost, at, "devices: gpu: another request", "an app asks for devices once, and the first request is written", "write all that it needs in spec.resources.gpu")
+		return
 	}
 	if wrong := c.offer("spec.resources.gpu", func(s *fairlead.AppSpec) { s.Resources.GPU = &gpu }); wrong != "" {
 		c.note(Lost, at, "devices: gpu", wrong, "write spec.resources.gpu")
