@@ -72,6 +72,7 @@ type Config struct {
 	Engine      *rollout.Engine
 	Courses     *rollout.Courses // of the engine's store
 	Releases    *release.Maker
+	RunsAs      func(fairlead.Release) string // who its containers run as, in words, where its image names somebody else
 	Contents    *release.Contents
 	Deployments Deployments
 	Blobs       Blobs

@@ -31,6 +31,7 @@ func newAPIOver(t *testing.T, l Ledger) http.Handler {
 
 func testConfig(role fairlead.Role) Config {
 	return Config{
+		RunsAs:  func(fairlead.Release) string { return "" },
 		Version: func() client.Version { return client.Version{Version: "v1"} },
 		Identify: func(r *http.Request) (fairlead.Principal, error) {
 			if BearerIs(r, "right") {

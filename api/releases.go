@@ -67,7 +67,7 @@ func (s *server) releases(ctx context.Context, app string, limit int) ([]client.
 func (s *server) viewRelease(ctx context.Context, r fairlead.Release) (client.Release, error) {
 	view := client.Release{
 		App: r.App, Number: r.Number, Digest: r.Digest, Created: r.Created, By: s.Open(ctx, r.By),
-		Content: r.Content, History: map[string]string{},
+		Content: r.Content, History: map[string]string{}, RunsAs: s.RunsAs(r),
 	}
 	if c := r.Source; c != nil {
 		view.Commit = &client.Commit{

@@ -63,6 +63,36 @@ func (h holdings) Page(f client.ReleaseFile) string { return filePath(h.App, h.N
 // LogPath is the path of the page of the build's log.
 func (h holdings) LogPath() string { return releasePath(h.App, h.Number) + "/log" }
 
+// base is an image that a Dockerfile begins with or copies from.
+type base struct{ Name, Is string }
+
+// Bases are the images that the release's image was built on, by name; nothing of one
+// that was not built. Is is what the name stood for, without the name where that repeats
+// it.
+func (h holdings) Bases() []base {
+	var all []base
+	for _, name := range slices.Sorted(maps.Keys(h.Content.Image.Bases)) {
+		all = append(all, base{name, pinnedTo(h.Content.Image.Bases[name])})
+	}
+	return all
+}
+
+// pinnedTo is the digest of an image's name by digest, or an image's id as it is.
+func pinnedTo(name string) string { return name[strings.LastIndex(name, "@")+1:] }
+
+// Pinned is the digest for which the image's registry gave it; nothing of one that no
+// registry gave.
+func (h holdings) Pinned() string { return pinnedTo(h.Content.Image.Pinned) }
+
+// BuildArgs are the values that the image's build gave to ARGs.
+func (h holdings) BuildArgs() []fact {
+	var all []fact
+	for _, name := range slices.Sorted(maps.Keys(h.Content.Image.BuildArgs)) {
+		all = append(all, fact{visible(name), visible(h.Content.Image.BuildArgs[name])})
+	}
+	return all
+}
+
 // CommandLine is the command as one would type it.
 func (h holdings) CommandLine() string { return commandLine(h.Content.Command) }
 
@@ -81,21 +111,26 @@ func commandLine(command []string) string {
 // Settings are what the release sets of how it runs.
 func (h holdings) Settings() []fact {
 	c := h.Content
+	alive, reaches := "its process runs", []string{"its own environment"}
+	if c.Health != nil {
+		alive = checkWords(*c.Health)
+	}
+	if len(c.Network.Reach) == 0 {
+		reaches[0] += " only"
+	}
 	facts := []fact{
 		{"Port", strconv.Itoa(c.Port)},
 		{"Ready when", checkWords(c.Readiness) + ", within " + span(c.Readiness.Deadline) + " of its start"},
-		{"Alive while", "its process runs"},
+		{"Alive while", alive},
 		{"First byte within", span(c.Timeout)},
 		{"Drains for", drainWords(c)},
 		{"Limits", limitWords(c.Resources)},
-		{"Reaches", "its own environment only"},
+		{"Volumes", volumeWords(c.Volumes)},
+		{"Reaches", visible(strings.Join(append(reaches, c.Network.Reach...), ", "))},
 		{"Assigned by", assignmentWords(c.Assignment)},
 	}
-	if c.Health != nil {
-		facts[2].Text = checkWords(*c.Health)
-	}
-	if len(c.Network.Reach) > 0 {
-		facts[6].Text = "its own environment, " + strings.Join(c.Network.Reach, ", ")
+	if allows := c.Loosen.Words(); len(allows) > 0 {
+		facts = append(facts, fact{"Loosened", strings.Join(allows, ", ")})
 	}
 	return facts
 }
@@ -216,10 +251,50 @@ func limitWords(r fairlead.Resources) string {
 	if r.Memory != "" {
 		words = append(words, "memory "+r.Memory)
 	}
+	if r.Shm != "" {
+		words = append(words, "/dev/shm "+r.Shm)
+	}
+	if r.GPU != nil {
+		words = append(words, gpuWords(*r.GPU))
+	}
 	if len(words) == 0 {
 		return "none"
 	}
 	return strings.Join(words, ", ")
+}
+
+func gpuWords(g fairlead.GPU) string {
+	var what string
+	switch {
+	case g.Memory != "":
+		what = g.Memory + " of a GPU"
+	case g.Share > 0:
+		what = g.Share.Weight().String() + " of a GPU"
+	default:
+		what = figures.Plural(uint64(max(0, g.Count)), "GPU", "GPUs")
+	}
+	if g.Vendor != "" {
+		what += " of " + g.Vendor
+	}
+	return what
+}
+
+func volumeWords(volumes []fairlead.Volume) string {
+	var words []string
+	for _, v := range volumes {
+		text := fmt.Sprintf("%s at %s, %s", visible(v.Name), visible(v.Path), v.Size)
+		switch {
+		case v.Fresh:
+			text += ", empty for each release"
+		case v.Shared:
+			text += ", several instances write"
+		}
+		words = append(words, text)
+	}
+	if len(words) == 0 {
+		return "none"
+	}
+	return strings.Join(words, "; ")
 }
 
 func assignmentWords(a fairlead.Assignment) string {

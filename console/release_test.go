@@ -212,3 +212,35 @@ func TestAnAppsPageHasItsPlacesReleasesAndRollouts(t *testing.T) {
 	has(t, page, "triage@3 is on its way in production", `href="/apps/triage/qa"`, `href="/rollouts/ro-9"`, `href="/apps/triage/releases/3"`, "No retries", "what changed",
 		"live in qa", "2 older releases", "Newest rollouts", "triage@3 is worse")
 }
+
+func TestAReleasesPageSaysWhatItsImageIsAndRunsWith(t *testing.T) {
+	hex := strings.Repeat("ab", 32)
+	r := aRelease(func(r *client.Release) {
+		r.Commit, r.RunsAs = nil, "the image names root; it runs as user 248689 in qa"+evil
+		r.Content.Image = &fairlead.Image{
+			ID: fairlead.Digest("sha256:" + hex), Reference: "docker/Dockerfile" + evil, Pinned: "registry.example/triage@sha256:" + strings.Repeat("cd", 32), Platform: "linux/amd64", Bytes: 9 << 20,
+			Bases:  map[string]string{"python:3.12" + evil: "docker.io/library/python@sha256:" + strings.Repeat("ef", 32), "localhost/mine:1": "sha256:" + strings.Repeat("12", 32)},
+			Target: "serve", BuildArgs: map[string]string{"MODEL": "small" + evil}, BuildLog: fairlead.DigestOf([]byte("log")),
+		}
+		r.Content.Resources = fairlead.Resources{Memory: "8Gi", Shm: "2Gi", GPU: &fairlead.GPU{Count: 2, Vendor: "nvidia"}}
+		r.Content.Volumes = []fairlead.Volume{{Name: "data", Path: "/data", Size: "10Gi"}, {Name: "cache", Path: "/c", Size: "1Gi", Fresh: true}}
+		r.Content.Loosen, r.Content.Network.Reach = &fairlead.Loosen{Root: true}, []string{"api.example:443"}
+	})
+	status, page := get(t, openConsole(t, answersAbout(r, aDifference())), releaseAt)
+	if status != http.StatusOK {
+		t.Fatalf("status %d: %s", status, page)
+	}
+	if strings.Contains(page, "<script>alert") {
+		t.Error("what a stranger wrote is a part of the page")
+	}
+	for _, want := range []string{
+		"<dt>Image", "docker/Dockerfile", "linux/amd64, 9 MiB", "pinned to <code", "cdcdcdcdcdcd", "abababababab",
+		"up to its stage <code>serve</code>", "<code>MODEL</code> = <code>small", "python:3.12", "efefefefefef", "localhost/mine:1", "121212121212", "Log of the build",
+		"<dt>User<dd>the image names root; it runs as user 248689 in qa", "memory 8Gi, /dev/shm 2Gi, 2 GPUs of nvidia",
+		"data at /data, 10Gi; cache at /c, 1Gi, empty for each release", "its own environment, api.example:443", "they run as root",
+	} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the page does not say %q", want)
+		}
+	}
+}

@@ -74,6 +74,9 @@ func (d deployments) Deploy(ctx context.Context, in client.Deploy, by fairlead.P
 	if err != nil {
 		return r, rollout.Rollout{}, false, err
 	}
+	if text := runsAs(r, site.Env); made && text != "" && tell != nil {
+		tell(fairlead.Progress{Note: text})
+	}
 	if err := d.images.Keep(ctx, r); err != nil {
 		return r, rollout.Rollout{}, false, err
 	}

@@ -62,7 +62,7 @@ func (s *control) handler() http.Handler {
 		Blobs:       s.trees, Secrets: vaultFace{now: s.clock.Now, vault: s.vault, engine: s.engine, releases: s.releases}, Volumes: s.volumes, Ledger: s.store, Record: s.store, Verifier: s.verifier, Instances: s.runtime, Room: s.newRooms(), Devices: s.devices, Metrics: s.metrics,
 		Reports: s.loop, Seen: s.loop.Seen, Gates: s.gates.readiness, Tokens: s.programs, Links: s.sessions,
 		Now: s.clock.Now, Open: s.openSealed, Seal: s.store.Sealer().Seal, Identify: s.who.identify, Hosts: s.hosts(),
-		Shutdown: s.shutdown,
+		Shutdown: s.shutdown, RunsAs: runsAsEverywhere,
 	})
 }
 

@@ -62,6 +62,7 @@ type Release struct {
 	By      string            `json:"by"`
 	Commit  *Commit           `json:"commit,omitempty"`
 	Content fairlead.Content  `json:"content"`
+	RunsAs  string            `json:"runsAs,omitempty"`  // who its containers run as, in words, where its image names somebody else
 	Live    []string          `json:"live,omitempty"`    // environments where it is the stable release
 	History map[string]string `json:"history,omitempty"` // environment -> outcome of its newest rollout there
 

@@ -20,6 +20,25 @@ type User struct {
 // String writes the user as engines take it.
 func (u User) String() string { return fmt.Sprintf("%d:%d", u.UID, u.GID) }
 
+// Replaced says in words the user that an image names, such as "root", where its app
+// runs as another one; nothing where it runs as the image says.
+func Replaced(image string, loosen *fairlead.Loosen) string {
+	if loosen != nil && loosen.Root {
+		return ""
+	}
+	name, _, _ := strings.Cut(image, ":")
+	uid, err := strconv.ParseUint(name, 10, 31)
+	switch {
+	case name == "":
+		return "no user, which is root"
+	case name == "root" || err == nil && uid == 0:
+		return "root"
+	case err != nil:
+		return fmt.Sprintf("the user %.40q, whose number only it knows", name)
+	}
+	return ""
+}
+
 // UserOf returns who the app of a container runs as. image is the user of its image,
 // tenant its site as text, own the user that Fairlead runs as. One that asked for
 // root has it.

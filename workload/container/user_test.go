@@ -36,6 +36,23 @@ func TestAnAppRunsAsItsImagesUserOrAsOneThatNobodyElseIs(t *testing.T) {
 	}
 }
 
+func TestWhoAnImageNamesIsSaidWhereItsAppRunsAsAnother(t *testing.T) {
+	for image, want := range map[string]string{
+		"": "no user, which is root", ":50": "no user, which is root", "0": "root", "00:1": "root", "root": "root", "root:root": "root",
+		"app": `the user "app", whose number only it knows`, "-1": `the user "-1", whose number only it knows`, "1000": "", "1000:50": "",
+	} {
+		if got := Replaced(image, nil); got != want {
+			t.Errorf("%q: %q, want %q", image, got, want)
+		}
+		if user := UserOf(image, "triage/dev", nil, 0); (Replaced(image, nil) == "") != (user.UID < 200_000) {
+			t.Errorf("%q runs as %v", image, user)
+		}
+		if got := Replaced(image, &fairlead.Loosen{Root: true}); got != "" {
+			t.Errorf("%q that asked for root: %q", image, got)
+		}
+	}
+}
+
 func TestAnInstallationKeepsItsIDAndRefusesABrokenOne(t *testing.T) {
 	root := t.TempDir()
 	first, err := Owner(root)
