@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"bufio"
 	"bytes"
+	"cmp"
 	"compress/gzip"
 	"encoding/json"
 	"errors"
@@ -104,8 +105,9 @@ func local(name string) bool {
 // shape is the one image that an archive holds.
 type shape struct {
 	config []byte
-	layers []string // files of the archive, bottom first
-	bytes  int64    // of the layers
+	layers []string                   // files of the archive, bottom first
+	ids    map[string]fairlead.Digest // of each layer's tar stream, as the configuration has it
+	bytes  int64                      // of the layers
 }
 
 // id is the digest of the image's configuration, by which an engine knows it.
@@ -273,17 +275,29 @@ func (c contents) blob(digest fairlead.Digest) ([]byte, error) {
 }
 
 func (c contents) shape(config []byte, layers []string) (shape, error) {
-	s := shape{config: config}
-	if len(layers) > maxLayers {
-		return s, refuseArchive("the image has %d layers", len(layers))
+	s := shape{config: config, ids: map[string]fairlead.Digest{}}
+	var is struct {
+		RootFS struct {
+			DiffIDs []fairlead.Digest `json:"diff_ids"`
+		} `json:"rootfs"`
 	}
-	for _, name := range layers {
+	if err := json.Unmarshal(config, &is); err != nil {
+		return s, refuseArchive("the image's configuration: %w", err)
+	}
+	if len(layers) > maxLayers || len(layers) != len(is.RootFS.DiffIDs) {
+		return s, refuseArchive("the image has %d layers, and its configuration names %d", len(layers), len(is.RootFS.DiffIDs))
+	}
+	for n, name := range layers {
 		at := c.follow(name)
 		size, there := c.sizes[at]
 		if _, link := c.links[at]; !there || link {
 			return s, refuseArchive("the layer %.80q is not in it", name)
 		}
-		s.layers = append(s.layers, at)
+		id := is.RootFS.DiffIDs[n]
+		if known, twice := s.ids[at]; !id.Valid() || twice && known != id {
+			return s, refuseArchive("the image's configuration does not say what the layer %.80q is", name)
+		}
+		s.layers, s.ids[at] = append(s.layers, at), id
 		s.bytes += size
 	}
 	return s, nil
@@ -319,14 +333,15 @@ func (s shape) write(w io.Writer, entries Entries, tell func(done, total int64))
 		wanted[name] = true
 	}
 	var done int64
+	check := &unpacked{ids: s.ids}
 	err := entries(func(e Entry) error {
 		if e.Link != "" || !wanted[e.Name] {
 			return nil
 		}
-		if err := put(e.Name, e.Size, &counting{e.Content, func(n int) { done += int64(n); tell(done, s.bytes) }}); err != nil {
-			return err
-		}
-		return nil
+		layer, end := check.watch(e.Name, &counting{e.Content, func(n int) { done += int64(n); tell(done, s.bytes) }})
+		err := put(e.Name, e.Size, layer)
+		ended := end()
+		return cmp.Or(err, ended)
 	})
 	if err != nil {
 		return err
