@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/fairlead/fairlead"
 	"github.com/fairlead/fairlead/api/client"
@@ -12,6 +13,7 @@ import (
 	"github.com/fairlead/fairlead/release"
 	"github.com/fairlead/fairlead/rollout"
 	"github.com/fairlead/fairlead/server/images"
+	"github.com/fairlead/fairlead/workload"
 	"github.com/fairlead/fairlead/workload/room"
 )
 
@@ -70,6 +72,9 @@ func (d deployments) Deploy(ctx context.Context, in client.Deploy, by fairlead.P
 	if err := d.possible(ctx, complete, site, environment); err != nil {
 		return fairlead.Release{}, rollout.Rollout{}, false, err
 	}
+	if err := d.warn(ctx, complete.Spec, site, environment, tell); err != nil {
+		return fairlead.Release{}, rollout.Rollout{}, false, err
+	}
 	r, made, err := d.releases.Make(ctx, release.Making{App: complete, Tree: in.Tree, Env: site.Env, Tell: tell}, by)
 	if err != nil {
 		return r, rollout.Rollout{}, false, err
@@ -114,6 +119,34 @@ func (d deployments) possible(ctx context.Context, a fairlead.App, site fairlead
 		Beginning: rollout.Beginning{Site: site, Release: room.NotMade, Environment: environment, Kind: rollout.Forward},
 		resources: a.Spec.Resources, volumes: a.Spec.Volumes,
 	})
+}
+
+// warn tells what of a file may hurt users while its release comes in.
+func (d deployments) warn(ctx context.Context, spec fairlead.AppSpec, site fairlead.Site, environment fairlead.Environment, tell func(fairlead.Progress)) error {
+	if tell == nil {
+		return nil
+	}
+	instances, err := d.rooms.list(ctx)
+	if err != nil {
+		return err
+	}
+	if text := app.Impatience(spec, environment, startOf(instances, site)); text != "" {
+		tell(fairlead.Progress{Note: text})
+	}
+	return nil
+}
+
+// startOf is how long instances of a site took to be ready, 0 where none is: the least of
+// all, for one that was unready since, or started again, is ready since then only.
+func startOf(instances []workload.Status, site fairlead.Site) time.Duration {
+	var least time.Duration
+	for _, i := range instances {
+		took := i.ReadySince.Sub(i.Started)
+		if i.Site == site && !i.ReadySince.IsZero() && took > 0 && (least == 0 || took < least) {
+			least = took
+		}
+	}
+	return least
 }
 
 // lacking is the error of an environment that has no value for some secrets, or nil.

@@ -1,0 +1,34 @@
+package app
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/fairlead/fairlead"
+	"github.com/fairlead/fairlead/internal/figures"
+)
+
+// Impatience says, with the arithmetic, that requests to an environment may be told 503
+// while a release there takes the place of another (strategy replace), since they wait
+// for at most spec.timeout; nothing where they cannot, as far as is known. start is how
+// long the app's instances took to be ready last time, 0 where none ran. spec is
+// completed.
+//
+// A request waits until the old release's calls have ended and the new release is
+// ready. Both take their longest: it is what may happen, not what must.
+func Impatience(spec fairlead.AppSpec, env fairlead.Environment, start time.Duration) string {
+	ending, named := spec.Drain.D(), "spec.drain"
+	if spec.RunLimit > spec.Drain {
+		ending, named = spec.RunLimit.D(), "spec.runLimit"
+	}
+	most := spec.Timeout.D()
+	if env.Strategy.Type != fairlead.Replace || most > ending+start {
+		return ""
+	}
+	if start <= 0 {
+		return fmt.Sprintf("where releases replace each other in %s, a request may wait for %s (%s) and the start of the app, but waits for at most %s (spec.timeout) before it is told 503: make timeout longer than both, or %s shorter",
+			env.Name, figures.Exactly(ending), named, figures.Exactly(most), named)
+	}
+	return fmt.Sprintf("where releases replace each other in %s, a request may wait for %s (%s) and %s of start, as last time: %s, but it waits for at most %s (spec.timeout) before it is told 503: make timeout longer, or %s shorter",
+		env.Name, figures.Exactly(ending), named, figures.Elapsed(start), figures.Elapsed(ending+start), figures.Exactly(most), named)
+}

@@ -1,0 +1,38 @@
+package app_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/fairlead/fairlead"
+	"github.com/fairlead/fairlead/app"
+)
+
+func TestWhoWaitsTooShortlyForAReplacementIsToldTheArithmetic(t *testing.T) {
+	seconds := func(n int) fairlead.Duration { return fairlead.Duration(time.Duration(n) * time.Second) }
+	for _, c := range []struct {
+		strategy                 string
+		timeout, drain, runLimit int
+		start                    time.Duration
+		want                     []string // parts; nothing where nothing is said
+	}{
+		{fairlead.Replace, 30, 30, 30, 0, []string{"30 s (spec.drain) and the start of the app", "at most 30 s (spec.timeout)", "make timeout longer than both, or spec.drain shorter"}},
+		{fairlead.Replace, 30, 20, 20, 0, nil},
+		{fairlead.Replace, 30, 20, 20, 12 * time.Second, []string{"20 s (spec.drain) and 12 s of start, as last time: 32 s", "at most 30 s"}},
+		{fairlead.Replace, 30, 20, 20, 9 * time.Second, nil},
+		{fairlead.Replace, 30, 20, 3600, 9 * time.Second, []string{"1 h (spec.runLimit)", "spec.runLimit shorter"}},
+		{fairlead.Canary, 30, 30, 30, time.Minute, nil},
+	} {
+		spec := fairlead.AppSpec{Timeout: seconds(c.timeout), Drain: seconds(c.drain), RunLimit: seconds(c.runLimit)}
+		got := app.Impatience(spec, fairlead.Environment{Name: "production", Strategy: fairlead.Strategy{Type: c.strategy}}, c.start)
+		if (got == "") != (c.want == nil) {
+			t.Errorf("%+v: %q", c, got)
+		}
+		for _, part := range c.want {
+			if !strings.Contains(got, part) {
+				t.Errorf("%+v: %q does not say %q", c, got, part)
+			}
+		}
+	}
+}
