@@ -41,7 +41,7 @@ func (r *run) await(ctx context.Context, asked func() bool) end {
 		if r.engine.Podman() {
 			r.lastWhile(ctx)
 		}
-		code, err := r.engine.exitOf(ctx, r.id)
+		code, err := r.exit(ctx)
 		lost := time.Now()
 		if err == nil {
 			return r.ended(ctx, code, asked())
@@ -79,9 +79,9 @@ func (r *run) lastWhile(ctx context.Context) {
 	}
 }
 
-// exitOf waits until a container ends and returns its exit status.
-func (e *Engine) exitOf(ctx context.Context, id string) (int, error) {
-	wait := e.api.ContainerWait(ctx, id, client.ContainerWaitOptions{Condition: container.WaitConditionNotRunning})
+// exit waits until the container ends and returns its exit status.
+func (r *run) exit(ctx context.Context) (int, error) {
+	wait := r.engine.api.ContainerWait(ctx, r.id, client.ContainerWaitOptions{Condition: container.WaitConditionNotRunning})
 	select {
 	case result := <-wait.Result:
 		if result.Error != nil {

@@ -53,14 +53,14 @@ func (e *Engine) Build(ctx context.Context, b Build) (id fairlead.Digest, log []
 		}
 		defer func() { err = errors.Join(err, out.close()) }()
 	}
-	answer, err := e.startBuild(ctx, b, out.reach(e.Podman()))
+	answer, err := b.start(ctx, e, out.reach(e.Podman()))
 	if err != nil {
 		return "", nil, e.unbuilt(ctx, op, err)
 	}
 	defer answer.Close()
 	stop := context.AfterFunc(ctx, func() { _ = answer.Close() })
 	defer stop()
-	id, log, err = e.followBuild(ctx, b, answer)
+	id, log, err = b.follow(ctx, e, answer)
 	if out != nil {
 		log = append(log, out.told()...)
 	}
@@ -70,8 +70,8 @@ func (e *Engine) Build(ctx context.Context, b Build) (id fairlead.Digest, log []
 	return id, log, nil
 }
 
-// followBuild reads what an engine says of a build, to its end.
-func (e *Engine) followBuild(ctx context.Context, b Build, answer io.Reader) (id fairlead.Digest, log []byte, err error) {
+// follow reads what an engine says of a build, to its end.
+func (b Build) follow(ctx context.Context, e *Engine, answer io.Reader) (id fairlead.Digest, log []byte, err error) {
 	var said buildLog
 	err = messages(answer, func(m jsonstream.Message) error {
 		if m.Aux != nil {
@@ -87,7 +87,7 @@ func (e *Engine) followBuild(ctx context.Context, b Build, answer io.Reader) (id
 		return nil
 	})
 	if err == nil && !id.Valid() {
-		id, err = e.builtLast(ctx, said.text)
+		id, err = said.built(ctx, e)
 	}
 	if err != nil {
 		said.add(err.Error() + "\n")
@@ -106,18 +106,6 @@ func (e *Engine) halfOfMemory(ctx context.Context) (int64, error) {
 }
 
 var errTooLong = errors.New("it did not end in its time")
-
-// builtID is how engines that tell no id in a message of its own end a build.
-var builtID = regexp.MustCompile(`(?m)^(?:Successfully built )?([0-9a-f]{12,64})\s*\z`)
-
-func (e *Engine) builtLast(ctx context.Context, log []byte) (fairlead.Digest, error) {
-	found := builtID.FindSubmatch(bytes.TrimRight(log, "\n"))
-	if found == nil {
-		return "", errors.New("the engine does not say what it has built")
-	}
-	image, err := e.Image(ctx, string(found[1]))
-	return image.ID, err
-}
 
 // unbuilt puts a build that failed in words.
 func (e *Engine) unbuilt(ctx context.Context, op string, err error) error {
@@ -159,4 +147,17 @@ func (l *buildLog) step() string {
 	line := l.line
 	l.line = ""
 	return line
+}
+
+// builtID is how engines that tell no id in a message of its own end a build.
+var builtID = regexp.MustCompile(`(?m)^(?:Successfully built )?([0-9a-f]{12,64})\s*\z`)
+
+// built finds what an engine built that tells it in the log alone.
+func (l *buildLog) built(ctx context.Context, e *Engine) (fairlead.Digest, error) {
+	found := builtID.FindSubmatch(bytes.TrimRight(l.text, "\n"))
+	if found == nil {
+		return "", errors.New("the engine does not say what it has built")
+	}
+	image, err := e.Image(ctx, string(found[1]))
+	return image.ID, err
 }

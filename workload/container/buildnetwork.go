@@ -41,9 +41,9 @@ func namespace(path string) string {
 	return string(text)
 }
 
-// startBuild begins a build and returns what the engine says of it. It asks by itself,
+// start begins a build and returns what the engine says of it. It asks by itself,
 // for the client does not know Podman's namespaces.
-func (e *Engine) startBuild(ctx context.Context, b Build, network buildNetwork) (io.ReadCloser, error) {
+func (b Build) start(ctx context.Context, e *Engine, network buildNetwork) (io.ReadCloser, error) {
 	memory := strconv.FormatInt(b.Memory, 10)
 	query := url.Values{
 		"dockerfile": {b.Dockerfile}, "networkmode": {network.mode}, "rm": {"1"}, "forcerm": {"1"}, "version": {"1"},
@@ -51,6 +51,10 @@ func (e *Engine) startBuild(ctx context.Context, b Build, network buildNetwork) 
 	}
 	if network.space != "" {
 		query.Set("nsoptions", network.space)
+	}
+	if len(b.Arguments) > 0 && e.Podman() { // it takes layers of other arguments for these (buildah's issue 5501), so it takes and leaves none
+		query.Set("nocache", "1")
+		query.Set("layers", "0")
 	}
 	if b.Target != "" {
 		query.Set("target", b.Target)

@@ -69,7 +69,7 @@ func clearEngine(ctx context.Context, n note, root, owner string) error {
 	if err := o.remove(ctx, n.Name); err != nil || n.Network == "" {
 		return err
 	}
-	return engine.dropNetwork(ctx, root, n.Network, owner)
+	return o.dropNetwork(ctx, n.Network)
 }
 
 // prepare makes what the container needs of this machine, and notes it first.

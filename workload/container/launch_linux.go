@@ -202,7 +202,7 @@ func (b *body) start(ctx context.Context, engine *Engine) (r *run, found contain
 	}
 	output, err := attach(b.ctx, engine, b.id, b.out, b.err)
 	if err != nil {
-		return nil, found, errors.Join(startFailed(b.recipe.image.Name, engine.unattached(ctx, b.id, err)), gate.Close())
+		return nil, found, errors.Join(startFailed(b.recipe.image.Name, b.unattached(ctx, engine, err)), gate.Close())
 	}
 	_, err = engine.api.ContainerStart(ctx, b.id, client.ContainerStartOptions{})
 	if err == nil {
@@ -221,13 +221,13 @@ func (b *body) start(ctx context.Context, engine *Engine) (r *run, found contain
 	return r, found, nil
 }
 
-// unattached finds why a container could not be attached to, which Podman prepares for
+// unattached finds why the container could not be attached to, which Podman prepares for
 // its start then: what the start says tells more.
-func (e *Engine) unattached(ctx context.Context, id string, err error) error {
+func (b *body) unattached(ctx context.Context, engine *Engine, err error) error {
 	if away(err) || gone(err) {
 		return err
 	}
-	_, startErr := e.api.ContainerStart(ctx, id, client.ContainerStartOptions{})
+	_, startErr := engine.api.ContainerStart(ctx, b.id, client.ContainerStartOptions{})
 	return cmp.Or(startErr, err)
 }
 

@@ -46,10 +46,33 @@ func networkLock(ctx context.Context, root string, how int) (*os.File, error) {
 	}
 }
 
+// holdNetwork makes a network if it is not there, for containers with the labels of
+// one, and keeps it from being removed until the lock is closed. No name is no network.
+func (o owned) holdNetwork(ctx context.Context, name string, of map[string]string) (*os.File, error) {
+	for how := unix.LOCK_SH; ; how = unix.LOCK_EX {
+		lock, err := networkLock(ctx, o.root, how)
+		if err != nil || name == "" {
+			return lock, err
+		}
+		there, err := o.hasNetwork(ctx, name)
+		if err == nil && !there && how == unix.LOCK_EX {
+			err = o.makeNetwork(ctx, name, of)
+			there = err == nil
+		}
+		if err != nil {
+			return nil, errors.Join(err, lock.Close())
+		}
+		if there {
+			return lock, nil
+		}
+		lock.Close()
+	}
+}
+
 // hasNetwork reports whether a network of this installation is there. One of the name
 // that somebody else made is code conflict, and left alone.
-func (e *Engine) hasNetwork(ctx context.Context, name, owner string) (bool, error) {
-	all, err := e.networks(ctx)
+func (o owned) hasNetwork(ctx context.Context, name string) (bool, error) {
+	all, err := o.engine.networks(ctx)
 	if err != nil {
 		return false, err
 	}
@@ -57,7 +80,7 @@ func (e *Engine) hasNetwork(ctx context.Context, name, owner string) (bool, erro
 		if n.Name != name {
 			continue
 		}
-		if n.Labels[LabelOwner] != owner {
+		if n.Labels[LabelOwner] != o.owner {
 			return false, fairlead.Errorf(fairlead.Conflict, "", "the engine has a network called %s that is not this installation's", name).WithHint("remove or rename it; it was not touched")
 		}
 		return true, nil
@@ -88,37 +111,39 @@ func (e *Engine) networks(ctx context.Context) ([]networkFound, error) {
 
 // makeNetwork makes a network that leads nowhere: neither to other networks nor, where
 // the engine can do that, to this machine. The caller holds the lock.
-func (e *Engine) makeNetwork(ctx context.Context, name string, labels map[string]string, bare bool) error {
-	options := client.NetworkCreateOptions{Driver: "bridge", Internal: true, Labels: labels}
-	if bare && !e.Podman() {
+func (o owned) makeNetwork(ctx context.Context, name string, of map[string]string) error {
+	options := client.NetworkCreateOptions{
+		Driver: "bridge", Internal: true,
+		Labels: map[string]string{LabelOwner: o.owner, LabelApp: of[LabelApp], LabelEnvironment: of[LabelEnvironment]},
+	}
+	if os.Getuid() == 0 && !o.engine.Podman() {
 		options.Options = map[string]string{"com.docker.network.bridge.inhibit_ipv4": "true"} // the machine has no address on it
 	}
 	patient, cancel := context.WithTimeout(context.WithoutCancel(ctx), createPatience) // see createContainer
 	defer cancel()
-	_, err := e.api.NetworkCreate(patient, name, options)
+	_, err := o.engine.api.NetworkCreate(patient, name, options)
 	if err != nil && !errdefs.IsConflict(err) {
 		return refused("make the network "+name, "", err)
 	}
 	return nil
 }
 
-// dropNetwork removes a network of this installation in which no container is any
-// more, running or not.
-func (e *Engine) dropNetwork(ctx context.Context, root, name, owner string) error {
-	lock, err := networkLock(ctx, root, unix.LOCK_EX)
+// dropNetwork removes a network in which no container is any more, running or not.
+func (o owned) dropNetwork(ctx context.Context, name string) error {
+	lock, err := networkLock(ctx, o.root, unix.LOCK_EX)
 	if err != nil {
 		return err
 	}
 	defer lock.Close()
-	ours, err := e.hasNetwork(ctx, name, owner)
+	ours, err := o.hasNetwork(ctx, name)
 	if err != nil || !ours {
 		return ignoreConflict(err)
 	}
-	left, err := e.api.ContainerList(ctx, client.ContainerListOptions{All: true, Filters: client.Filters{}.Add("network", name)})
+	left, err := o.engine.api.ContainerList(ctx, client.ContainerListOptions{All: true, Filters: client.Filters{}.Add("network", name)})
 	if err != nil || len(left.Items) > 0 {
 		return err
 	}
-	_, err = e.api.NetworkRemove(ctx, name, client.NetworkRemoveOptions{})
+	_, err = o.engine.api.NetworkRemove(ctx, name, client.NetworkRemoveOptions{})
 	if gone(err) || errdefs.IsConflict(err) || errdefs.IsPermissionDenied(err) { // somebody else's container is in it
 		return nil
 	}

@@ -2,15 +2,12 @@ package container
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"os"
 	"strings"
 	"time"
 
 	"github.com/containerd/errdefs"
 	"github.com/moby/moby/client"
-	"golang.org/x/sys/unix"
 
 	"github.com/fairlead/fairlead"
 )
@@ -26,7 +23,7 @@ type owned struct {
 // create makes a container in its network and returns its id.
 func (o owned) create(ctx context.Context, r recipe) (id string, err error) {
 	const op = "make the container"
-	options, err := o.engine.optionsOf(ctx, r)
+	options, err := r.optionsIn(ctx, o.engine)
 	if err != nil {
 		return "", err
 	}
@@ -52,9 +49,9 @@ func (o owned) create(ctx context.Context, r recipe) (id string, err error) {
 	}
 }
 
-// optionsOf are what the engine is asked for to make a container of an image that it
+// optionsIn are what the engine is asked for to make a container of an image that it
 // has.
-func (e *Engine) optionsOf(ctx context.Context, r recipe) (options client.ContainerCreateOptions, err error) {
+func (r recipe) optionsIn(ctx context.Context, e *Engine) (options client.ContainerCreateOptions, err error) {
 	const op = "make the container"
 	image, err := e.api.ImageInspect(ctx, string(r.image.ID))
 	if gone(err) {
@@ -146,27 +143,3 @@ func (e *Engine) removeID(ctx context.Context, id string) error {
 
 // inProgress reports whether an engine says that a removal is under way already.
 func inProgress(err error) bool { return strings.Contains(err.Error(), "in progress") }
-
-// holdNetwork makes a network if it is not there, for containers with the labels of
-// one, and keeps it from being removed until the lock is closed. No name is no network.
-func (o owned) holdNetwork(ctx context.Context, name string, of map[string]string) (*os.File, error) {
-	labels := map[string]string{LabelOwner: o.owner, LabelApp: of[LabelApp], LabelEnvironment: of[LabelEnvironment]}
-	for how := unix.LOCK_SH; ; how = unix.LOCK_EX {
-		lock, err := networkLock(ctx, o.root, how)
-		if err != nil || name == "" {
-			return lock, err
-		}
-		there, err := o.engine.hasNetwork(ctx, name, o.owner)
-		if err == nil && !there && how == unix.LOCK_EX {
-			err = o.engine.makeNetwork(ctx, name, labels, os.Getuid() == 0)
-			there = err == nil
-		}
-		if err != nil {
-			return nil, errors.Join(err, lock.Close())
-		}
-		if there {
-			return lock, nil
-		}
-		lock.Close()
-	}
-}

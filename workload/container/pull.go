@@ -36,7 +36,7 @@ type Pull struct {
 func (e *Engine) Pull(ctx context.Context, p Pull) (fairlead.Digest, error) {
 	p.complete()
 	for attempt := 1; ; attempt++ {
-		digest, err := e.pullOnce(ctx, p)
+		digest, err := p.once(ctx, e)
 		if err == nil || ctx.Err() != nil {
 			return digest, errors.Join(err, ctx.Err())
 		}
@@ -72,7 +72,7 @@ func (p *Pull) complete() {
 // errSilent is why an attempt is given up that the engine says nothing of.
 var errSilent = errors.New("the engine said nothing for too long")
 
-func (e *Engine) pullOnce(ctx context.Context, p Pull) (digest fairlead.Digest, err error) {
+func (p Pull) once(ctx context.Context, e *Engine) (digest fairlead.Digest, err error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	quiet := time.AfterFunc(p.Silence, func() { cancel(errSilent) })

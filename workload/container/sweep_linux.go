@@ -79,7 +79,7 @@ func (o owned) sweepNetworks(ctx context.Context) error {
 	}
 	for _, n := range all {
 		if n.Labels[LabelOwner] == o.owner {
-			if err := o.engine.dropNetwork(ctx, o.root, n.Name, o.owner); err != nil {
+			if err := o.dropNetwork(ctx, n.Name); err != nil {
 				return err
 			}
 		}
