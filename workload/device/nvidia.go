@@ -71,10 +71,16 @@ func (s *search) nvidiaOne(ctx context.Context, f Finder, one function, told smi
 		told.uuid = ""
 	}
 	d := Device{
-		ID: cmp.Or(told.uuid, is.uuid, one.address), PCI: one.address, Vendor: NVIDIA,
+		ID: cmp.Or(is.uuid, told.uuid, one.address), PCI: one.address, Vendor: NVIDIA,
 		Name: cmp.Or(told.name, is.model, "GPU "+one.id), Memory: max(0, told.total),
 	}
 	r := Reading{Used: -1, Busy: -1, Errors: -1}
+	if told.total >= 0 && told.used > told.total {
+		told.used = -1 // it cannot be
+	}
+	if is.uuid != "" && told.uuid != "" && is.uuid != told.uuid {
+		s.note("nvidia-smi calls %s %s, and its driver %s, which counts", one.address, told.uuid, is.uuid)
+	}
 	if told != (smi{}) {
 		r = Reading{Used: told.used, Busy: told.busy, Errors: told.errors, Fault: told.fault}
 	}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"syscall"
 	"time"
 )
 
@@ -36,9 +37,14 @@ func Programs(root string) Runner {
 		cmd := exec.CommandContext(ctx, path, args...)
 		cmd.Env = []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C"}
 		cmd.Dir, cmd.WaitDelay = "/", time.Second
+		cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+		cmd.Cancel = func() error { return endGroup(cmd.Process.Pid) }
 		out := &bounded{}
 		cmd.Stdout = out
 		err := cmd.Run()
+		if cmd.Process != nil {
+			_ = endGroup(cmd.Process.Pid) // what it started and did not end: it is asked again and again
+		}
 		switch {
 		case ctx.Err() != nil:
 			err = fmt.Errorf("%s did not end within %s", program, runWithin)
@@ -50,6 +56,9 @@ func Programs(root string) Runner {
 		return out.kept.Bytes(), err
 	}
 }
+
+// endGroup kills what is left of a program and of what it started.
+func endGroup(pid int) error { return syscall.Kill(-pid, syscall.SIGKILL) }
 
 func locate(root, program string) string {
 	if root == "" {

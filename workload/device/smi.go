@@ -39,6 +39,9 @@ func askSMI(ctx context.Context, run Runner) (map[string]smi, error) {
 		out, err = run(ctx, "nvidia-smi", "--query-gpu="+smiFewer, "--format=csv,noheader,nounits")
 	}
 	found := readSMI(out)
+	if err == nil && len(found) == 0 {
+		err = errNothing
+	}
 	if err != nil && len(found) == 0 {
 		if said := plain(string(out)); said != "" && !errors.Is(err, ErrNoProgram) {
 			err = errors.New(said)
@@ -47,6 +50,10 @@ func askSMI(ctx context.Context, run Runner) (map[string]smi, error) {
 	}
 	return found, nil
 }
+
+// errNothing is that nvidia-smi succeeds without a word of a GPU on a machine that has
+// some: that tells no more than a failure does.
+var errNothing = errors.New("it ends well and names no GPU")
 
 var unreachable = regexp.MustCompile(`(?i)unable to determine the device handle for gpu\s*([0-9a-f:.]+): (.*)`)
 

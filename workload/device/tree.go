@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -101,12 +102,20 @@ func (t tree) isNode(name string) bool {
 }
 
 // isContent reports whether a path names a plain file, or a directory below one of the
-// top: a library or its data, never a socket and never most of the machine.
+// top, where a vendor's libraries and their data are: never a socket, never most of the
+// machine, and nothing of its users, its configuration or its services.
 func (t tree) isContent(name string) bool {
+	if !ofVendor.MatchString(name) {
+		return false
+	}
 	name = strings.TrimPrefix(name, "/")
 	info, err := t.root.Stat(name)
 	return err == nil && (info.Mode().IsRegular() || info.IsDir() && strings.Count(name, "/") >= 2)
 }
+
+// ofVendor are the places of programs and libraries, and elsewhere what bears a name of
+// the vendors' own.
+var ofVendor = regexp.MustCompile(`^/(usr|lib|lib32|lib64|opt|snap|nix)/|/(nvidia|amdgpu|rocm|vulkan|OpenCL|glvnd|egl)`)
 
 // linkName returns the last part of what a link names, such as a driver's name.
 func (t tree) linkName(name string) string {
