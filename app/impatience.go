@@ -25,10 +25,15 @@ func Impatience(spec fairlead.AppSpec, env fairlead.Environment, start time.Dura
 	if env.Strategy.Type != fairlead.Replace || most > ending+start {
 		return ""
 	}
-	if start <= 0 {
-		return fmt.Sprintf("where releases replace each other in %s, a request may wait for %s (%s) and the start of the app, but waits for at most %s (spec.timeout) before it is told 503: make timeout longer than both, or %s shorter",
-			env.Name, figures.Exactly(ending), named, figures.Exactly(most), named)
+	waits, sum := "", ending+start.Truncate(time.Second)
+	if start > start.Truncate(time.Second) {
+		sum += time.Second
 	}
-	return fmt.Sprintf("where releases replace each other in %s, a request may wait for %s (%s) and %s of start, as last time: %s, but it waits for at most %s (spec.timeout) before it is told 503: make timeout longer, or %s shorter",
-		env.Name, figures.Exactly(ending), named, figures.Elapsed(start), figures.Elapsed(ending+start), figures.Exactly(most), named)
+	if start <= 0 {
+		waits = fmt.Sprintf("%s (%s) and the start of the app", figures.Exactly(ending), named)
+	} else {
+		waits = fmt.Sprintf("%s (%s of %s, %s of start as last time)", figures.Exactly(sum), figures.Exactly(ending), named, figures.Exactly(sum-ending))
+	}
+	return fmt.Sprintf("in %s a request may wait %s while a release replaces another, but after %s (spec.timeout) it is told 503: make timeout longer, or %s shorter",
+		env.Name, waits, figures.Exactly(most), named)
 }

@@ -17,11 +17,11 @@ func TestWhoWaitsTooShortlyForAReplacementIsToldTheArithmetic(t *testing.T) {
 		start                    time.Duration
 		want                     []string // parts; nothing where nothing is said
 	}{
-		{fairlead.Replace, 30, 30, 30, 0, []string{"30 s (spec.drain) and the start of the app", "at most 30 s (spec.timeout)", "make timeout longer than both, or spec.drain shorter"}},
+		{fairlead.Replace, 30, 30, 30, 0, []string{"wait 30 s (spec.drain) and the start of the app while", "after 30 s (spec.timeout) it is told 503", "make timeout longer, or spec.drain shorter"}},
 		{fairlead.Replace, 30, 20, 20, 0, nil},
-		{fairlead.Replace, 30, 20, 20, 12 * time.Second, []string{"20 s (spec.drain) and 12 s of start, as last time: 32 s", "at most 30 s"}},
+		{fairlead.Replace, 30, 20, 20, 11500 * time.Millisecond, []string{"wait 32 s (20 s of spec.drain, 12 s of start as last time)", "after 30 s"}},
 		{fairlead.Replace, 30, 20, 20, 9 * time.Second, nil},
-		{fairlead.Replace, 30, 20, 3600, 9 * time.Second, []string{"1 h (spec.runLimit)", "spec.runLimit shorter"}},
+		{fairlead.Replace, 30, 20, 3600, 9 * time.Second, []string{"1 h of spec.runLimit", "spec.runLimit shorter"}},
 		{fairlead.Canary, 30, 30, 30, time.Minute, nil},
 	} {
 		spec := fairlead.AppSpec{Timeout: seconds(c.timeout), Drain: seconds(c.drain), RunLimit: seconds(c.runLimit)}

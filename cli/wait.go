@@ -44,7 +44,7 @@ func (inv *invocation) wait(ctx context.Context, c *client.Client, r client.Roll
 		return last, during("watch the rollout of "+r.App, err)
 	}
 	if terminal == nil && !inv.json() {
-		fmt.Fprintln(inv.std.Out, progress.Summary(last))
+		fmt.Fprintln(inv.std.Out, progress.End(last))
 	}
 	inv.figures(last)
 	inv.hintNext(last, site)
@@ -53,7 +53,7 @@ func (inv *invocation) wait(ctx context.Context, c *client.Client, r client.Roll
 
 // figures tells an end in its figures, where there were two releases to compare.
 func (inv *invocation) figures(r client.Rollout) {
-	compared := r.From > 0 && r.Kind != "rollback" && (r.Outcome == client.Promoted || r.Outcome == client.RolledBack)
+	compared := r.From > 0 && r.Strategy != fairlead.Replace && r.Kind != "rollback" && (r.Outcome == client.Promoted || r.Outcome == client.RolledBack)
 	if inv.json() || !compared || r.Headline == "" {
 		return
 	}

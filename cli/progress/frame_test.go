@@ -225,6 +225,10 @@ func TestASummaryNamesItsReleaseOnce(t *testing.T) {
 		t.Errorf("%q, want %q", got, want)
 	}
 	r.Outcome, r.Reason = client.Promoted, "triage@3 has all traffic again"
+	r.Story = []string{r.Reason}
+	if got, want := End(r), "triage@3 is promoted in production"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
 	if got, want := Summary(r), "triage@3 is promoted in production: it has all traffic again"; got != want {
 		t.Errorf("%q, want %q", got, want)
 	}

@@ -21,30 +21,42 @@ func Over(r client.Rollout) bool {
 	return r.Outcome != "" && r.Phase != "returning" && !r.Shifting || r.Held != "" && r.Held != "paused"
 }
 
-// Summary says in one line how a rollout ended or where it stands.
+// Summary says in one line how a rollout ended or where it stands, and why.
 func Summary(r client.Rollout) string {
+	text := standing(r)
+	if why := reason(r, fmt.Sprintf("%s@%d", r.App, r.To)); why != "" {
+		text += ": " + why
+	}
+	return Clean(text)
+}
+
+// End is Summary for who has read the rollout's story: it does not say again why, where
+// that was the last of it.
+func End(r client.Rollout) string {
+	if n := len(r.Story); n > 0 && r.Story[n-1] == r.Reason {
+		return Clean(standing(r))
+	}
+	return Summary(r)
+}
+
+// standing says how r ended or what it does, without why.
+func standing(r client.Rollout) string {
 	release := fmt.Sprintf("%s@%d", r.App, r.To)
 	after := ""
 	if !r.Decided.IsZero() {
 		after = " after " + Elapsed(r.Decided.Sub(r.Started))
 	}
-	var text string
 	switch r.Outcome {
 	case client.Promoted:
-		text = fmt.Sprintf("%s is promoted in %s%s", release, r.Env, after)
+		return fmt.Sprintf("%s is promoted in %s%s", release, r.Env, after)
 	case client.RolledBack:
-		text = fmt.Sprintf("%s is rolled back in %s%s; %s takes the traffic", release, r.Env, after, releaseName(r.App, r.From))
+		return fmt.Sprintf("%s is rolled back in %s%s; %s takes the traffic", release, r.Env, after, releaseName(r.App, r.From))
 	case client.Failed:
-		text = fmt.Sprintf("%s failed in %s%s and took no traffic", release, r.Env, after)
+		return fmt.Sprintf("%s failed in %s%s and took no traffic", release, r.Env, after)
 	case client.Aborted:
-		text = fmt.Sprintf("%s is aborted in %s%s", release, r.Env, after)
-	default:
-		text = fmt.Sprintf("%s is %s in %s at %s", release, doing(r), r.Env, r.Weight)
+		return fmt.Sprintf("%s is aborted in %s%s", release, r.Env, after)
 	}
-	if why := reason(r, release); why != "" {
-		text += ": " + why
-	}
-	return Clean(text)
+	return fmt.Sprintf("%s is %s in %s at %s", release, doing(r), r.Env, r.Weight)
 }
 
 // reason returns why r stands so, without what Summary says before it.
