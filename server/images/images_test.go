@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"log"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -238,6 +239,30 @@ func TestAFileThatTheImageLacksAndABuildThatFailsAreRefused(t *testing.T) {
 		_, err = y.Resolve(y.Context(), y.making(fairlead.Artifact{Dockerfile: "Dockerfile"}, tree))
 		if fairlead.CodeOf(err) != fairlead.Invalid || !strings.Contains(err.Error(), "the end of its log") {
 			y.Errorf("%v", err)
+		}
+	})
+}
+
+func TestABuildsArgumentsAndTargetAreAPartOfTheRelease(t *testing.T) {
+	eachYard(t, func(y *yard) {
+		text := "ARG BASE\nFROM $BASE AS serve\nARG MODEL\nENV MODEL=$MODEL\nFROM localhost/none:1\n"
+		y.build("localhost/mine:1", "mine")
+		tree, _, err := y.trees.PutTree(y.Context(), y.write(map[string]string{"Dockerfile": text}))
+		if err != nil {
+			y.Fatal(err)
+		}
+		a := fairlead.Artifact{Dockerfile: "Dockerfile", Target: "serve", BuildArgs: map[string]string{"BASE": "localhost/mine:1", "MODEL": "small"}}
+		small := y.make(a, tree)
+		if small.Image.Target != "serve" || !maps.Equal(small.Image.BuildArgs, a.BuildArgs) || len(small.Image.Bases) != 1 || small.Image.Bases["localhost/mine:1"] == "" {
+			y.Errorf("%+v", small.Image)
+		}
+		a.BuildArgs = map[string]string{"BASE": "localhost/mine:1", "MODEL": "large"}
+		if large := y.make(a, tree); large.Image.ID == small.Image.ID || large.Tree == small.Tree {
+			y.Errorf("another argument makes the same image: %+v", large.Image)
+		}
+		a.BuildArgs["MODLE"] = "small"
+		if _, err := y.Resolve(y.Context(), y.making(a, tree)); fairlead.CodeOf(err) != fairlead.Invalid || !strings.Contains(err.Error(), "no ARG MODLE") {
+			y.Errorf("an argument that the file does not have: %v", err)
 		}
 	})
 }

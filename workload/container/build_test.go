@@ -66,15 +66,19 @@ func TestTheBasesOfABuildAreThoseOfItsArgumentsAndItsTarget(t *testing.T) {
 func TestABuildTakesItsArgumentsAndStopsAtItsTarget(t *testing.T) {
 	withEngines(t, func(t *testing.T, e *container.Engine, _ *enginetest.Engine) {
 		dir := lay(t, map[string]string{"Dockerfile": "FROM scratch AS Serve\nARG MODEL=none\nENV MODEL=$MODEL\nCOPY app /app\nENTRYPOINT [\"/app\"]\nFROM scratch\nCOPY never /never\n", "app": "x"})
-		for _, model := range []string{"small", "$HOME \"large\""} {
+		for _, model := range []string{"small", "$HOME \"large\"", "none"} { // none is what it is without the argument
+			arguments := map[string]string{"MODEL": model}
+			if model == "none" {
+				arguments = nil
+			}
 			id, log, err := e.Build(t.Context(), container.Build{
-				Context: bytes.NewReader(packed(t, dir)), Dockerfile: "Dockerfile", Within: time.Minute, Target: "Serve", Arguments: map[string]string{"MODEL": model},
+				Context: bytes.NewReader(packed(t, dir)), Dockerfile: "Dockerfile", Within: time.Minute, Target: "Serve", Arguments: arguments,
 			})
 			if err != nil {
 				t.Fatalf("%v\n%s", err, log)
 			}
 			found, err := e.Image(t.Context(), string(id))
-			if err != nil || !slices.Equal(found.Command, []string{"/app"}) || !strings.Contains(string(found.Config), strings.ReplaceAll(model, `"`, `\"`)) {
+			if err != nil || !slices.Equal(found.Command, []string{"/app"}) || !strings.Contains(string(found.Config), "MODEL="+strings.ReplaceAll(model, `"`, `\"`)) {
 				t.Errorf("%q: %s, %v", model, found.Config, err)
 			}
 		}
