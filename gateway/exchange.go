@@ -7,6 +7,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"net/http/httptrace"
 	"net/http/httputil"
 	"slices"
 	"strings"
@@ -121,18 +122,18 @@ func ours(name string) bool {
 	return len(name) >= len(prefix) && strings.EqualFold(strings.ReplaceAll(name[:len(prefix)], "_", "-"), prefix)
 }
 
-// RoundTrip sends the request. Only a request of which no byte was sent goes to
-// another instance: when no connection could be had. (http.Transport itself sends
-// a request again only when a kept connection closed before any byte of it was
-// written, or when its method is idempotent.)
+// RoundTrip sends the request. Only a request of which no byte was sent is sent again:
+// to another instance when no connection could be had, and to the same one when a kept
+// connection was closed. (http.Transport itself sends again what is idempotent, when a
+// kept connection closes.)
 func (x *exchange) RoundTrip(out *http.Request) (*http.Response, error) {
 	if x.mirror != nil {
 		x.mirror.send(out, x.traceOf(true, true))
 	}
 	for {
-		attempt := out
+		var s sending
+		attempt := out.WithContext(httptrace.WithClientTrace(out.Context(), s.trace()))
 		if x.body != nil {
-			attempt = out.WithContext(out.Context())
 			attempt.Body, attempt.GetBody = x.body.open(), x.body.again
 		}
 		answer, err := x.instance.transport.RoundTrip(attempt)
@@ -141,8 +142,14 @@ func (x *exchange) RoundTrip(out *http.Request) (*http.Response, error) {
 			x.Reached(time.Now())
 			return x.answered(answer), nil
 		}
+		if out.Context().Err() != nil {
+			return nil, err
+		}
+		if s.unsent() {
+			continue
+		}
 		var unsent *dialError
-		if !errors.As(err, &unsent) || out.Context().Err() != nil {
+		if !errors.As(err, &unsent) {
 			return nil, err
 		}
 		if !x.Unreachable(time.Now()) && !x.hold(out.Context()) {

@@ -74,7 +74,7 @@ func dialer(address string) func(ctx context.Context, network, addr string) (net
 		if err != nil {
 			return nil, &dialError{err}
 		}
-		return conn, nil
+		return &kept{Conn: conn}, nil
 	}
 }
 
