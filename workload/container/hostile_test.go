@@ -20,6 +20,7 @@ import (
 func TestHostile(t *testing.T) {
 	eachEngine(t, func(t *testing.T, w world) {
 		t.Run("WhatAnImageDeclaresAsVolumesTakesNoDisk", w.declared)
+		t.Run("NothingOfThisMachineIsTold", w.untold)
 		t.Run("AnAppNeitherReadsTheFirstProcessNorSpeaksIPv6ToThisMachine", w.closed)
 	})
 }
@@ -55,9 +56,6 @@ func (w world) declared(t *testing.T) {
 	root := t.TempDir()
 	r := openRuntime(t, root)
 	for id, want := range map[string]string{"/open/file": "<nil>", "/tmp/file": "<nil>", "/run/file": "denied"} {
-		if w.Name == "podman" && id == "/run/file" {
-			continue // it has a memory of its own there
-		}
 		name := strings.ReplaceAll(strings.Trim(id, "/"), "/", "-")
 		i := workloadtest.Start(t, r, h.spec(name, "write", id), workload.Secrets{"key": []byte("v")})
 		workloadtest.Eventually(t, func() (bool, string) { log := i.Log(0); return strings.Contains(log, want), log })
@@ -95,6 +93,68 @@ func (w world) declared(t *testing.T) {
 	h = w.hostile(t, "many", volumes(65))
 	i = workloadtest.Start(t, r, h.spec("many", "serve"), nil)
 	i.Await("refused", func(s workload.Status) bool { return strings.Contains(s.LastExit, "declares 65 volumes") })
+}
+
+// untold looks at what an engine would put into a container by itself: the names that
+// this machine knows, where it looks for others, and memory to write to.
+func (w world) untold(t *testing.T) {
+	root := t.TempDir()
+	r := openRuntime(t, root)
+	spec := w.spec("one", "serve")
+	spec.Network.Reach = []string{"db.example:5432"}
+	i := workloadtest.Start(t, r, spec, nil)
+	i.AwaitState(workload.Ready)
+	found := w.containerOf(t, root, "one")
+	read := func(name string) string {
+		data, err := os.ReadFile(fmt.Sprintf("/proc/%d/root/%s", found.State.Pid, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(data)
+	}
+	hosts := read("etc/hosts")
+	for _, want := range []string{"localhost", "db.example", found.ID[:12]} {
+		if !strings.Contains(hosts, want) {
+			t.Errorf("it does not find %s in\n%s", want, hosts)
+		}
+	}
+	own, err := os.ReadFile("/etc/hosts")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(own)) {
+		line, _, _ = strings.Cut(line, "#")
+		for n, name := range strings.Fields(line) {
+			if n > 0 && !strings.Contains(name, "ip6-") && name != "localhost" && strings.Contains(hosts, name) {
+				t.Errorf("it is told the machine's name %s:\n%s", name, hosts)
+			}
+		}
+	}
+	if strings.Contains(hosts, "containers.internal") {
+		t.Errorf("it is told an address of this machine:\n%s", hosts)
+	}
+	if names := read("etc/resolv.conf"); strings.Contains(names, "search ") && !strings.Contains(names, "search .") {
+		t.Errorf("it is told where this machine looks for names:\n%s", names)
+	}
+	mounts, err := os.ReadFile(fmt.Sprintf("/proc/%d/mountinfo", found.State.Pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(mounts)) {
+		front, back, _ := strings.Cut(line, " - ")
+		at, options := strings.Fields(front)[4], strings.Fields(front)[5]
+		if strings.HasPrefix(back, "tmpfs ") && !strings.HasPrefix(at, "/proc/") && !strings.HasPrefix(at, "/sys/") && at != "/dev" && !strings.Contains(back, "size=") && !strings.HasPrefix(options, "ro") {
+			t.Errorf("its memory at %s has no bound: %s", at, line)
+		}
+	}
+	for _, path := range []string{"/run/file", "/var/tmp/file"} {
+		name := strings.ReplaceAll(strings.Trim(path, "/"), "/", "-")
+		i := workloadtest.Start(t, r, w.spec(name, "write", path), nil)
+		workloadtest.Eventually(t, func() (bool, string) {
+			log := i.Log(0)
+			return strings.Contains(log, "denied") || strings.Contains(log, "read-only") || strings.Contains(log, "no such file"), log
+		})
+	}
 }
 
 // volumes are so many lines that declare a volume each.

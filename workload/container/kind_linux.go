@@ -92,6 +92,10 @@ func (b *body) prepare(plan shim.Plan) error {
 	if err := os.Chmod(b.gate, 0o644); err != nil { // past the umask
 		return err
 	}
+	b.recipe.names = filepath.Join(b.home, "hosts")
+	if err := b.recipe.writeNames(""); err != nil {
+		return err
+	}
 	own := []mount.Mount{bind(program, InsideInit, true), bind(b.gate, insideGate, true)}
 	if plan.Instance != nil {
 		if b.vault, err = openVault(b.home, shared, plan.Secrets, b.recipe.user); err != nil {

@@ -34,8 +34,11 @@ func (o owned) create(ctx context.Context, r recipe) (id string, err error) {
 	defer lock.Close()
 	for attempt := 0; ; attempt++ {
 		made, err := o.engine.createContainer(ctx, options)
-		if err == nil {
-			return made.ID, nil
+		if err == nil && o.engine.Podman() {
+			err = r.writeNames(made.ID[:min(12, len(made.ID))])
+		}
+		if err == nil || made.ID != "" {
+			return made.ID, err
 		}
 		if away(err) {
 			return "", err
@@ -57,14 +60,22 @@ func (r recipe) optionsIn(ctx context.Context, e *Engine) (options client.Contai
 	if gone(err) {
 		return options, refused(op, r.image.Name, fmt.Errorf("no such image: %w", errdefs.ErrNotFound))
 	}
-	if err != nil || image.Config == nil {
-		return r.options(e.Podman(), nil), err
+	if err != nil {
+		return options, err
 	}
-	options = r.options(e.Podman(), image.Config.Env)
+	var env []string
+	var volumes map[string]struct{}
+	if image.Config != nil {
+		env, volumes = image.Config.Env, image.Config.Volumes
+	}
+	options = r.options(e.Podman(), env)
 	if !r.loosen.WritableRoot {
-		if err := addDeclared(options.HostConfig, sortedKeys(image.Config.Volumes)); err != nil {
+		if err := addDeclared(options.HostConfig, sortedKeys(volumes)); err != nil {
 			return options, refused(op, r.image.Name, err)
 		}
+	}
+	if e.Podman() {
+		podmanOwn(options.HostConfig, r.names)
 	}
 	return options, nil
 }

@@ -42,6 +42,7 @@ type recipe struct {
 	threads int64           // of the user on the whole machine
 	loosen  fairlead.Loosen
 	rules   []reach.Rule
+	names   string // file of this machine that is the container's hosts file, for Podman
 
 	required bool // that it has all its protections
 }
@@ -103,6 +104,7 @@ func (r recipe) hostConfig(podman bool) *container.HostConfig {
 		ShmSize:        r.limits.Shm,
 		IpcMode:        container.IPCModePrivate,
 		DNS:            []netip.Addr{noServer},
+		DNSSearch:      []string{"."}, // and none of this machine's own
 		ExtraHosts:     r.hosts(),
 		Mounts:         r.allMounts(),
 	}
