@@ -168,6 +168,7 @@ func TestAddressesOfOtherServicesBecomeThoseThatAreReachedHere(t *testing.T) {
 		"http://api":                        {"http://api.localhost:8080", []string{"api.localhost:8080"}},
 		"api:8000":                          {"api.localhost:8080", []string{"api.localhost:8080"}},
 		"postgresql+asyncpg://u@db/shop":    {"postgresql+asyncpg://u@127.0.0.1:5433/shop", []string{"127.0.0.1:5433"}},
+		"postgresql+psycopg://u@db.io/shop": {"postgresql+psycopg://u@db.io/shop", []string{"db.io:5432"}},
 		"https://api.openai.com/v1":         {"https://api.openai.com/v1", []string{"api.openai.com:443"}},
 		"http://host.docker.internal:9/x":   {"http://127.0.0.1:9/x", []string{"127.0.0.1:9"}},
 		"http://localhost:8000":             {"http://localhost:8000", nil},

@@ -22,7 +22,7 @@ func (c *carrying) ports() error {
 	switch asked := httpCheck(c.service.HealthCheck); {
 	case c.spec.Port != 0: // $PORT said so
 		port = c.spec.Port
-	case asked != nil && asked.port != 0 && (len(targets) == 0 || slices.Contains(targets, asked.port)):
+	case asked != nil && !asked.tls && (len(targets) == 0 || slices.Contains(targets, asked.port)):
 		port = asked.port
 	case len(targets) > 0:
 		port = targets[0]
@@ -97,7 +97,10 @@ func (c *carrying) health() error {
 	case asked == nil:
 		c.note(Lost, "healthcheck", "healthcheck: a command", "health is asked by HTTP, not by a command inside", "have the app answer GET at a path, and name that under spec.readiness and spec.health")
 		return nil
-	case asked.port != 0 && asked.port != c.spec.Port:
+	case asked.tls:
+		c.note(Lost, "healthcheck", "healthcheck: https", "an app is asked by HTTP, without TLS", "have it answer without TLS, and name the path under spec.readiness and spec.health")
+		return nil
+	case asked.port != c.spec.Port:
 		c.note(Lost, "healthcheck", fmt.Sprintf("healthcheck: port %d", asked.port), fmt.Sprintf("health is asked at the app's port, which is %d", c.spec.Port), "answer there, and name the path under spec.readiness and spec.health")
 		return nil
 	}
@@ -130,36 +133,40 @@ func within(d *types.Duration, least, most time.Duration) fairlead.Duration {
 
 // asked is what a health check asks by HTTP.
 type asked struct {
-	port  int // 0 where it names none
+	port  int
 	path  string
 	query bool
+	tls   bool
 }
 
-var ownURL = regexp.MustCompile(`https?://(?:localhost|127\.0\.0\.1|0\.0\.0\.0|\[::1\])[^\s"'|;&)]*`)
+// The forms in which a health check names its own service: a URL, in whatever program,
+// and without the scheme as curl and its like take it.
+var (
+	ownURL  = regexp.MustCompile(`https?://(?:localhost|127\.0\.0\.1|0\.0\.0\.0|\[::1\])[^\s"'|;&)]*`)
+	ownHost = regexp.MustCompile(`\b(?:curl|wget|http)\s(?:.*\s)?["']?((?:localhost|127\.0\.0\.1|0\.0\.0\.0):\d[^\s"'|;&)]*)`)
+)
 
-// httpCheck reads a health check that calls its own service with curl, wget or the
-// like; nil where it is another.
+// httpCheck reads a health check that calls its own service by HTTP; nil where it is
+// another.
 func httpCheck(check *types.HealthCheckConfig) *asked {
 	if check == nil || check.Disable {
 		return nil
 	}
 	text := strings.Join(check.Test, " ")
-	if !regexp.MustCompile(`\b(curl|wget|urlopen|requests|http|fetch|httpie)\b`).MatchString(text) {
-		return nil
+	named := ownURL.FindString(text)
+	if host := ownHost.FindStringSubmatch(text); named == "" && host != nil {
+		named = "http://" + host[1]
 	}
-	u, err := url.Parse(ownURL.FindString(text))
+	u, err := url.Parse(named)
 	if err != nil || u.Host == "" {
 		return nil
 	}
-	a := &asked{path: u.EscapedPath(), query: u.RawQuery != ""}
+	a := &asked{port: 80, path: u.EscapedPath(), query: u.RawQuery != "", tls: u.Scheme == "https"}
 	if a.path == "" {
 		a.path = "/"
 	}
-	switch port, err := strconv.Atoi(u.Port()); {
-	case err == nil:
+	if port, err := strconv.Atoi(u.Port()); err == nil {
 		a.port = port
-	case u.Scheme == "http":
-		a.port = 80
 	}
 	return a
 }

@@ -124,7 +124,7 @@ func (p *project) load(ctx context.Context, details types.ConfigDetails) error {
 	if p.model, err = loader.LoadModelWithContext(ctx, details, func(l *loader.Options) { *l = without(*options) }); err != nil {
 		return err
 	}
-	p.types, err = loader.ModelToProject(clone(p.model), options, details)
+	p.types, err = loader.ModelToProject(withDefaultNetwork(clone(p.model)), options, details)
 	slices.Sort(p.missing)
 	p.missing = slices.Compact(p.missing)
 	return err
@@ -135,6 +135,20 @@ func (p *project) load(ctx context.Context, details types.ConfigDetails) error {
 func without(o loader.Options) loader.Options {
 	o.ResourceLoaders = nil
 	return o
+}
+
+// withDefaultNetwork adds the network that every project has, which a service may name
+// though the file does not.
+func withDefaultNetwork(model map[string]any) map[string]any {
+	networks, _ := model["networks"].(map[string]any)
+	if networks == nil {
+		networks = map[string]any{}
+		model["networks"] = networks
+	}
+	if _, declared := networks["default"]; !declared {
+		networks["default"] = map[string]any{}
+	}
+	return model
 }
 
 // clone copies the mappings and lists of a model.

@@ -23,7 +23,7 @@ func asked(t *testing.T, imported compose.Imported) string {
 		}
 	}
 	r := spec.Resources
-	for what, text := range map[string]string{"cpu ": r.CPU, "memory ": r.Memory} {
+	for what, text := range map[string]string{"cpu ": r.CPU, "memory ": r.Memory, "shm ": r.Shm} {
 		if text != "" {
 			said = append(said, what+text)
 		}
@@ -54,6 +54,8 @@ func TestWhatAServiceAsksForIsWrittenOrTold(t *testing.T) {
 		"cpus: 2":              "cpu 2",
 		"cpus: 0.25":           "cpu 250m",
 		"cpus: 0.0001":         "lost cpus",
+		"shm_size: 64m":        "",
+		"shm_size: 65m":        "shm 65Mi",
 		"pids_limit: 512":      "",
 		"pids_limit: 100":      "changed pids_limit: 100",
 		"pids_limit: 1000":     "processes 1000",

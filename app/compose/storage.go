@@ -44,7 +44,7 @@ func (c *carrying) volume(at string, mount types.ServiceVolumeConfig) {
 		volume.Name, volume.Fresh = label(path.Base(mount.Target)), true
 	}
 	sharers := c.project.mounting(mount.Source)
-	volume.Shared = mount.Source != "" && c.service.GetScale() > 1 && !mount.ReadOnly
+	volume.Shared = c.service.GetScale() > 1 // also where none of them writes: one writer would mean one instance
 	if wrong := c.offer("spec.volumes", func(s *fairlead.AppSpec) { s.Volumes = append(slices.Clone(s.Volumes), volume) }); wrong != "" {
 		c.note(Lost, at, what, wrong, "keep it at another path")
 		return
@@ -57,7 +57,11 @@ func (c *carrying) volume(at string, mount types.ServiceVolumeConfig) {
 	}
 	c.note(Decide, at, what, "compose sets no size, and "+guessedSize+" was written; it begins empty", begins)
 	c.remark(field+".size", "TODO: choose; compose sets none.")
-	if volume.Shared {
+	switch {
+	case volume.Shared && volume.Fresh:
+		c.note(Decide, at, what, "compose gives each instance one of its own, and here a release's instances have it together (shared: true)", "have each write to names of its own")
+		c.remark(field+".shared", "TODO: the instances of a release have it together; in compose each had its own.")
+	case volume.Shared && !mount.ReadOnly:
 		c.note(Decide, at, what, "the service has several instances, so that all of them write to it at once (shared: true)", "leave that out where only one may write")
 		c.remark(field+".shared", "TODO: several instances write to it at once. Is that meant?")
 	}
