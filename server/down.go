@@ -45,7 +45,7 @@ func Down(ctx context.Context, c Config, unrecorded bool) (ended Ended, err erro
 		return ended, err
 	}
 	defer s.runtime.Close()
-	s.images = s.newImages(s.usedEngineHost)
+	s.images = s.newImages(s.lastEngineHost)
 	defer func() { err = errors.Join(err, s.images.Close()) }()
 	ended, unread := s.running(ctx)
 	if ended == (Ended{}) {

@@ -34,8 +34,14 @@ func (s *control) engineHost() string {
 	return s.Engine
 }
 
-// usedEngineHost returns where the engine listens that has what is ours.
-func (s *control) usedEngineHost() string { return cmp.Or(images.UsedEngine(s.run()), s.engineHost()) }
+// lastEngineHost returns where the engine listens that has the images of releases.
+func (s *control) lastEngineHost() string {
+	last, err := container.LastEngine(s.run())
+	if err != nil {
+		s.Log.Warn("which engine was used last cannot be read", "error", err)
+	}
+	return cmp.Or(last, s.engineHost())
+}
 
 // keptImage returns the tree in which one of an app's newest releases keeps an image.
 func (s *control) keptImage(ctx context.Context, app string, id fairlead.Digest) fairlead.Digest {

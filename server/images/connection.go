@@ -3,12 +3,8 @@ package images
 import (
 	"context"
 	"errors"
-	"os"
-	"path/filepath"
-	"strings"
 	"sync"
 
-	"github.com/fairlead/fairlead/internal/atomicfile"
 	"github.com/fairlead/fairlead/workload/container"
 )
 
@@ -16,7 +12,7 @@ import (
 // for concurrent use, and must not be copied.
 type connection struct {
 	host func() string // where an engine listens, or nothing
-	root string        // where it is noted which one it is
+	root string        // the directory of the runtime, where it is noted which one it is
 
 	mu     sync.Mutex
 	opened *container.Engine
@@ -31,7 +27,7 @@ func (c *connection) get(ctx context.Context) (*container.Engine, error) {
 		if err != nil {
 			return nil, err
 		}
-		if err := atomicfile.Write(notePath(c.root), []byte(engine.Host+"\n"), 0o600); err != nil {
+		if err := engine.Remember(c.root); err != nil {
 			return nil, errors.Join(err, engine.Close())
 		}
 		c.opened = engine
@@ -53,17 +49,4 @@ func (c *connection) close() error {
 		return nil
 	}
 	return c.opened.Close()
-}
-
-// notePath is where it is noted which engine has what is ours, for who ends it later.
-func notePath(root string) string { return filepath.Join(root, "engine") }
-
-// UsedEngine returns where the engine listens that has the images of a runtime's
-// directory, or nothing where none ever had.
-func UsedEngine(root string) string {
-	noted, err := os.ReadFile(notePath(root))
-	if err != nil {
-		return ""
-	}
-	return strings.TrimSpace(string(noted))
 }

@@ -73,7 +73,7 @@ func (e *Engine) Extract(ctx context.Context, id fairlead.Digest, root string, f
 	if err != nil {
 		return err
 	}
-	if err := rememberEngine(root, e.Host); err != nil {
+	if err := e.Remember(root); err != nil {
 		return err
 	}
 	made, err := e.api.ContainerCreate(ctx, client.ContainerCreateOptions{Config: &container.Config{
