@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"github.com/fairlead/fairlead"
-	"github.com/fairlead/fairlead/api/client"
 	"github.com/fairlead/fairlead/cli/progress"
 )
 
@@ -32,7 +31,7 @@ func (inv *invocation) buildLog(ctx context.Context, name string) error {
 	if err != nil {
 		return during(op, err)
 	}
-	digest := logOf(r)
+	digest := r.BuildLog()
 	if digest == "" {
 		return fairlead.Errorf(fairlead.NotFound, op, "it was not built by Fairlead").
 			WithHint("a release of a Dockerfile or a Git repository has such a log")
@@ -43,17 +42,6 @@ func (inv *invocation) buildLog(ctx context.Context, name string) error {
 	}
 	defer log.Close()
 	return writeLog(inv.std.Out, log)
-}
-
-// logOf returns the log of a release's build, or nothing where it had none.
-func logOf(r client.Release) fairlead.Digest {
-	switch {
-	case r.Content.Image != nil:
-		return r.Content.Image.BuildLog
-	case r.Commit != nil:
-		return fairlead.Digest(r.Commit.BuildLog)
-	}
-	return ""
 }
 
 func writeLog(w io.Writer, log io.Reader) error {

@@ -48,7 +48,7 @@ func logPage(ctx context.Context, v visit) (view, error) {
 	if err != nil {
 		return view{}, err
 	}
-	digest := buildLog(r)
+	digest := r.BuildLog()
 	if digest == "" {
 		return view{}, fairlead.Errorf(fairlead.NotFound, "read the log of the build", "%s was not built by Fairlead", releaseName(app, number)).
 			WithHint("a release from a directory has no build; one from Git or a Dockerfile has")
@@ -65,17 +65,6 @@ func logPage(ctx context.Context, v visit) (view, error) {
 	t := textOf(strings.ToValidUTF8(string(data), "\uFFFD"))
 	t.App, t.Number, t.Empty = app, number, len(data) == 0
 	return stillPage("Log of the build", app, number, part{ID: "file", Template: "build-log", Data: t}), nil
-}
-
-// buildLog returns the log of a release's build, or nothing where it had none.
-func buildLog(r client.Release) fairlead.Digest {
-	switch {
-	case r.Content.Image != nil:
-		return r.Content.Image.BuildLog
-	case r.Commit != nil:
-		return fairlead.Digest(r.Commit.BuildLog)
-	}
-	return ""
 }
 
 func stillPage(title, app string, number int, p part) view {

@@ -70,6 +70,18 @@ type Release struct {
 	Policy   []fairlead.Environment `json:"policy,omitempty"`   // what its file says of each environment; not in a list
 }
 
+// BuildLog returns the digest of the log of the release's build in the content store,
+// or nothing where it had none.
+func (r Release) BuildLog() fairlead.Digest {
+	switch {
+	case r.Content.Image != nil:
+		return r.Content.Image.BuildLog
+	case r.Commit != nil:
+		return fairlead.Digest(r.Commit.BuildLog)
+	}
+	return ""
+}
+
 // Commit is where a release was built from.
 type Commit struct {
 	Repository string    `json:"repository"`

@@ -25,10 +25,12 @@ type pulls struct {
 }
 
 // pullKey is what two must want that share a pull: who may not see an image must not
-// get it by way of another.
+// get it by way of another, and who has nothing to fall back on does not take the end of
+// one that is tried only once.
 type pullKey struct {
 	name        string
 	credentials container.Credentials
+	attempts    int
 }
 
 // pulling is a pull under way.
@@ -81,7 +83,7 @@ func (p *pulls) pull(ctx context.Context, engine *container.Engine, order contai
 func (p *pulls) join(engine *container.Engine, order container.Pull) *pulling {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	key := pullKey{order.Name, order.Credentials}
+	key := pullKey{order.Name, order.Credentials, order.Attempts}
 	if at := p.running[key]; at != nil && at.enter() {
 		return at
 	}

@@ -165,14 +165,14 @@ func TestWhoComesWhileAPullIsBeingEndedBeginsAnother(t *testing.T) {
 	order := container.Pull{Name: y.registry + "/team/none:1", Attempts: 1}
 	ended := &pulling{end: func() {}, done: make(chan struct{}), changed: make(chan struct{})}
 	ended.abandon()
-	y.pulls.running[pullKey{name: order.Name}] = ended
+	y.pulls.running[pullKey{name: order.Name, attempts: order.Attempts}] = ended
 	at := y.pulls.join(engine, order)
 	if at == ended {
 		t.Error("it joined a pull that is being ended")
 	}
 }
 
-func TestTwoOfDifferentCredentialsShareNoPull(t *testing.T) {
+func TestPullsOfOtherCredentialsOrAttemptsAreNotShared(t *testing.T) {
 	y := newYard(t, "docker")
 	gate := newGated(t, y.registry)
 	order := gate.order(y, y.push("team/triage", "1", "one"))
@@ -183,9 +183,11 @@ func TestTwoOfDifferentCredentialsShareNoPull(t *testing.T) {
 		t.Fatal(err)
 	}
 	second := y.pulling(t.Context(), order)
-	y.until("each has its own", func() bool { pulls, _ := y.underWay(); return pulls == 2 })
+	order.Attempts++
+	third := y.pulling(t.Context(), order)
+	y.until("each has its own", func() bool { pulls, _ := y.underWay(); return pulls == 3 })
 	gate.opens()
-	for _, end := range []<-chan pulled{first, second} {
+	for _, end := range []<-chan pulled{first, second, third} {
 		if got := <-end; got.err != nil {
 			t.Error(got.err)
 		}

@@ -53,15 +53,7 @@ func main() {
 		fmt.Println("filled", fill(os.Args[2]), "MiB")
 		serve(0)
 	case "hog": // takes memory without end
-		var all [][]byte
-		for {
-			piece := make([]byte, 1<<20)
-			for n := range piece {
-				piece[n] = 1
-			}
-			all = append(all, piece)
-			fmt.Println("took", len(all), "MiB")
-		}
+		hog()
 	case "flood":
 		line := strings.Repeat("x", 1023)
 		for range 3 << 10 {
@@ -80,6 +72,18 @@ func main() {
 	default:
 		fmt.Println("no such mode")
 		os.Exit(2)
+	}
+}
+
+func hog() {
+	var all [][]byte
+	for {
+		piece := make([]byte, 1<<20)
+		for n := range piece {
+			piece[n] = 1
+		}
+		all = append(all, piece)
+		fmt.Println("took", len(all), "MiB")
 	}
 }
 
