@@ -36,3 +36,14 @@ func TestAnEndIsToldInItsFiguresWhereTwoReleasesWereCompared(t *testing.T) {
 		}
 	}
 }
+
+func TestAFailureOnATerminalIsBrokenBetweenWordsAndItsHintIsNot(t *testing.T) {
+	f := failure{Message: "deploy triage: this machine has no room for it\nthe second line is short", Hint: "ask for less under spec.resources, or end another app: fairlead room"}
+	want := []string{"fairlead: deploy triage: this", "  machine has no room for it", "  the second line is short", "  hint: " + f.Hint}
+	if got := failureLines(f, 34); strings.Join(got, "\n") != strings.Join(want, "\n") {
+		t.Errorf("%q, want %q", got, want)
+	}
+	if got := failureLines(f, 0); len(got) != 3 || got[0] != "fairlead: deploy triage: this machine has no room for it" {
+		t.Errorf("in a pipe: %q", got)
+	}
+}

@@ -105,14 +105,34 @@ func (inv *invocation) report(err error, asJSON bool) {
 		fmt.Fprintf(inv.std.Err, "%s\n", data)
 		return
 	}
+	columns := 0
+	if terminal := progress.OpenTerminal(inv.std.Err, inv.std.Getenv, false); terminal != nil {
+		columns = terminal.Style().Width
+	}
+	for _, line := range failureLines(f, columns) {
+		fmt.Fprintln(inv.std.Err, line)
+	}
+}
+
+// failureLines are the lines of a failure. Its message is broken between words where it
+// has more than columns, unless that is 0; a hint is not, for people copy commands.
+func failureLines(f failure, columns int) []string {
+	var lines []string
 	indent := ""
 	for line := range strings.Lines("fairlead: " + f.Message) {
-		fmt.Fprintln(inv.std.Err, indent+progress.Clean(strings.TrimSuffix(line, "\n")))
-		indent = "  "
+		parts := []string{progress.Clean(strings.TrimSuffix(line, "\n"))}
+		if columns > 20 && len(parts[0]) >= columns-len(indent) {
+			parts = progress.Wrap(parts[0], columns-3)
+		}
+		for _, part := range parts {
+			lines = append(lines, indent+part)
+			indent = "  "
+		}
 	}
 	if f.Hint != "" {
-		fmt.Fprintf(inv.std.Err, "  hint: %s\n", progress.Clean(f.Hint))
+		lines = append(lines, "  hint: "+progress.Clean(f.Hint))
 	}
+	return lines
 }
 
 // failure puts an error in words for who gave the command.

@@ -47,7 +47,7 @@ func (w *waiting) above(text string) {
 		w.inv.note("%s", progress.Clean(text))
 		return
 	}
-	_ = w.terminal.Above([]string{progress.Clean(text)})
+	_ = w.terminal.Above(progress.Wrap(progress.Clean(text), w.terminal.Style().Width))
 }
 
 // end leaves nothing of the line that changes.

@@ -57,7 +57,7 @@ func Bytes(n int64) string {
 		sign, v = "-", -v
 	}
 	units := []string{"", "Ki", "Mi", "Gi", "Ti"}
-	for v >= 1024 && len(units) > 1 {
+	for v >= 1023.95 && len(units) > 1 { // what would be written as 1024 is one of the next
 		v, units = v/1024, units[1:]
 	}
 	return sign + strings.TrimSuffix(strconv.FormatFloat(v, 'f', 1, 64), ".0") + units[0]

@@ -29,7 +29,7 @@ func TestAmountsAreReadAsAppFilesWriteThem(t *testing.T) {
 
 func TestAmountsReadAsInTheFile(t *testing.T) {
 	const gi = 1 << 30
-	for n, want := range map[int64]string{0: "0", 512 << 20: "512Mi", 24 * gi: "24Gi", 15*gi + 200<<20: "15.2Gi", -gi: "-1Gi", 1 << 41: "2Ti"} {
+	for n, want := range map[int64]string{0: "0", 512 << 20: "512Mi", 24 * gi: "24Gi", 15*gi + 200<<20: "15.2Gi", -gi: "-1Gi", gi - 4096: "1Gi", 1 << 41: "2Ti"} {
 		if got := Bytes(n); got != want {
 			t.Errorf("%d: %s, want %s", n, got, want)
 		}
