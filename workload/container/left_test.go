@@ -3,6 +3,7 @@
 package container_test
 
 import (
+	"os"
 	"path/filepath"
 	"testing"
 	"time"
@@ -35,6 +36,10 @@ func TestWhatAKilledServerWasReadingAnImageByIsSwept(t *testing.T) {
 				"Image": id, "Entrypoint": []string{"/"}, "Labels": map[string]string{container.LabelOwner: whose},
 			}, nil)
 		}
+		outlet := filepath.Join(root, "outlets", "1")
+		if err := os.MkdirAll(outlet, 0o700); err != nil {
+			t.Fatal(err)
+		}
 		type made struct{ Labels map[string]string }
 		var left []made
 		for end := time.Now().Add(time.Minute); len(left) != 1; { // one of this very second may be in use
@@ -44,6 +49,9 @@ func TestWhatAKilledServerWasReadingAnImageByIsSwept(t *testing.T) {
 			if real.Ask(t, "GET", "/containers/json?all=1", nil, &left); time.Now().After(end) {
 				t.Fatalf("%d containers are left: %+v", len(left), left)
 			}
+		}
+		if _, err := os.Stat(outlet); !os.IsNotExist(err) {
+			t.Errorf("the way of a build to the outside is left: %v", err)
 		}
 		if left[0].Labels[container.LabelOwner] != foreign {
 			t.Errorf("left is %+v", left[0])

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
@@ -186,4 +187,19 @@ func (o *outlet) close() error {
 		o.network.Close()
 	}
 	return errors.Join(err, os.RemoveAll(o.dir))
+}
+
+// sweepOutlets removes the files of outlets that a process has left which ended before a
+// time; their containers are swept with all others.
+func sweepOutlets(root string, before time.Time) error {
+	left, err := os.ReadDir(outletsOf(root))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	for _, dir := range left {
+		if info, gone := dir.Info(); gone == nil && info.ModTime().Before(before) {
+			err = errors.Join(err, os.RemoveAll(filepath.Join(outletsOf(root), dir.Name())))
+		}
+	}
+	return err
 }

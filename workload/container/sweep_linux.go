@@ -28,7 +28,7 @@ func (Containers) Sweep(ctx context.Context, root string) error {
 		return err
 	}
 	began := time.Now()
-	var failed error
+	failed := sweepOutlets(root, began)
 	for _, host := range hosts {
 		if err := sweepEngine(ctx, host, root, owner, began); err != nil {
 			failed = errors.Join(failed, fairlead.Errorf(fairlead.CodeOf(err), "look for what is left in "+host, "%w", err))
