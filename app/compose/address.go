@@ -14,6 +14,9 @@ import (
 	"github.com/fairlead/fairlead"
 )
 
+// addresses carries whom a service calls, and where they are reached.
+type addresses struct{ *carrying }
+
 // gatewayPort is where `fairlead up` listens for the apps' traffic by default.
 const gatewayPort = 8080
 
@@ -25,7 +28,7 @@ var (
 
 // address returns a variable's value with the addresses in it as they are inside an
 // instance, and has the app reach them.
-func (c *carrying) address(name, value string) string {
+func (c addresses) address(name, value string) string {
 	path := "environment." + name
 	changed := urlForm.ReplaceAllStringFunc(value, func(found string) string {
 		part := urlForm.FindStringSubmatch(found)
@@ -45,7 +48,7 @@ func (c *carrying) address(name, value string) string {
 }
 
 // plainAddress is address for a value that is a host, or a host and its port.
-func (c *carrying) plainAddress(name, value string) string {
+func (c addresses) plainAddress(name, value string) string {
 	part := hostForm.FindStringSubmatch(value)
 	if part == nil {
 		return value
@@ -78,7 +81,7 @@ func schemePort(scheme string) string {
 
 // reached has the app reach host:port, and returns the address by which it does, or
 // "" where that stays as it is.
-func (c *carrying) reached(path, scheme, host, port string) string {
+func (c addresses) reached(path, scheme, host, port string) string {
 	if host == "localhost" || host == "0.0.0.0" || strings.HasPrefix(host, "127.") {
 		return "" // its own
 	}
@@ -104,7 +107,7 @@ func (c *carrying) reached(path, scheme, host, port string) string {
 }
 
 // reach lets the app connect to address, which it returns.
-func (c *carrying) reach(path, address string) string {
+func (c addresses) reach(path, address string) string {
 	if slices.Contains(c.spec.Network.Reach, address) {
 		return address
 	}
@@ -118,7 +121,7 @@ func (c *carrying) reach(path, address string) string {
 }
 
 // reachApp lets the app call another one through the gateway, by its route.
-func (c *carrying) reachApp(path string, other types.ServiceConfig) string {
+func (c addresses) reachApp(path string, other types.ServiceConfig) string {
 	app := c.apps[other.Name]
 	first := !slices.Contains(c.spec.Network.Reach, fmt.Sprintf("%s.localhost:%d", app, gatewayPort))
 	at := c.reach(path, fmt.Sprintf("%s.localhost:%d", app, gatewayPort))
@@ -130,7 +133,7 @@ func (c *carrying) reachApp(path string, other types.ServiceConfig) string {
 
 // reachLeft lets the app connect to a service that compose goes on running, at the
 // address and port that it publishes on this machine.
-func (c *carrying) reachLeft(path string, other types.ServiceConfig, port string) string {
+func (c addresses) reachLeft(path string, other types.ServiceConfig, port string) string {
 	inside := uint32(wellKnown()[imageBase(other.Image)].port)
 	if n, err := strconv.ParseUint(port, 10, 16); err == nil {
 		inside = uint32(n)
@@ -154,7 +157,7 @@ func (c *carrying) reachLeft(path string, other types.ServiceConfig, port string
 }
 
 // inside tells in words where the services that a secret value names are reached.
-func (c *carrying) inside(value string) string {
+func (c addresses) inside(value string) string {
 	var told []string
 	for _, part := range urlForm.FindAllStringSubmatch(value, -1) {
 		if at := c.reached("environment", part[1], part[3], part[4]); at != "" {
@@ -184,7 +187,7 @@ func (p *project) serviceAt(host string) (types.ServiceConfig, bool) {
 }
 
 // dependsOn carries who is reached; who starts first is nobody's to say here.
-func (c *carrying) dependsOn() error {
+func (c addresses) dependsOn() error {
 	for _, name := range sortedNames(c.service.DependsOn) {
 		path := "depends_on." + name
 		c.reachService(path, name)
@@ -201,7 +204,7 @@ func (c *carrying) dependsOn() error {
 }
 
 // reachService has the app reach another service, wherever its address stands.
-func (c *carrying) reachService(path, name string) {
+func (c addresses) reachService(path, name string) {
 	other, known := c.project.serviceAt(name)
 	switch {
 	case !known || other.Name == c.made.Name:
@@ -213,7 +216,7 @@ func (c *carrying) reachService(path, name string) {
 }
 
 // links carries who is reached under a name of the service's own.
-func (c *carrying) links() error {
+func (c addresses) links() error {
 	for i, link := range c.service.Links {
 		name, alias, _ := strings.Cut(link, ":")
 		c.reachService(fmt.Sprintf("links.%d", i), name)
@@ -226,7 +229,7 @@ func (c *carrying) links() error {
 }
 
 // networks tells what becomes of the service's networks.
-func (c *carrying) networks() error {
+func (c addresses) networks() error {
 	for _, name := range sortedNames(c.service.Networks) {
 		path := "networks." + name
 		if n := c.service.Networks[name]; n != nil && (n.Ipv4Address != "" || n.Ipv6Address != "" || n.MacAddress != "") {
@@ -239,7 +242,7 @@ func (c *carrying) networks() error {
 }
 
 // networkMode tells what becomes of a network that is not compose's own.
-func (c *carrying) networkMode() error {
+func (c addresses) networkMode() error {
 	switch mode := c.service.NetworkMode; {
 	case mode == "none", mode == "bridge":
 		c.note(Changed, "network_mode", "network_mode: "+mode, "an app has a network of its own, and reaches what spec.network.reach names", "")

@@ -12,6 +12,9 @@ import (
 	"github.com/fairlead/fairlead"
 )
 
+// origin carries what a service is made of, and what of it is run.
+type origin struct{ *carrying }
+
 // left says why no App is made of a service, or nothing.
 func (p *project) left(s types.ServiceConfig) string {
 	switch {
@@ -83,7 +86,7 @@ func (p *project) waitForEnd(name string) []string {
 }
 
 // image carries the image, unless the service is built.
-func (c *carrying) image() error {
+func (c origin) image() error {
 	switch {
 	case c.service.Build != nil:
 		if c.service.Image != "" {
@@ -97,7 +100,7 @@ func (c *carrying) image() error {
 }
 
 // build carries the Dockerfile and the directory that it copies from.
-func (c *carrying) build() error {
+func (c origin) build() error {
 	b := c.service.Build
 	dockerfile, inside := b.Dockerfile, b.Context
 	if inside == "" {
@@ -128,7 +131,7 @@ func (c *carrying) build() error {
 }
 
 // relative is a path as an App file names it: relative to itself, and not above it.
-func (c *carrying) relative(path string) (string, error) {
+func (c origin) relative(path string) (string, error) {
 	out, err := filepath.Abs(c.out)
 	if err != nil {
 		return "", fmt.Errorf("find %s: %w", c.out, err)
@@ -142,7 +145,7 @@ func (c *carrying) relative(path string) (string, error) {
 }
 
 // buildOptions tells of the options of a build that an App has not.
-func (c *carrying) buildOptions() {
+func (c origin) buildOptions() {
 	written, _ := c.written["build"].(map[string]any)
 	for name := range written {
 		path := "build." + name
@@ -165,7 +168,7 @@ func (c *carrying) buildOptions() {
 }
 
 // buildArgs carries the values of a Dockerfile's ARGs, but secrets: an image keeps them.
-func (c *carrying) buildArgs() {
+func (c origin) buildArgs() {
 	args := c.service.Build.Args
 	for _, name := range sortedNames(args) {
 		path := "build.args." + name
@@ -197,7 +200,7 @@ func (c *carrying) buildArgs() {
 }
 
 // target carries the stage of the Dockerfile that is built.
-func (c *carrying) target() {
+func (c origin) target() {
 	const field = "spec.artifact.target"
 	target := c.service.Build.Target
 	if wrong := c.offer(field, func(s *fairlead.AppSpec) { s.Artifact.Target = target }); wrong != "" {
@@ -206,7 +209,7 @@ func (c *carrying) target() {
 }
 
 // command carries entrypoint and command, which together are what is run.
-func (c *carrying) command() error {
+func (c origin) command() error {
 	_, entry := c.written["entrypoint"]
 	_, rest := c.written["command"]
 	switch {
@@ -239,7 +242,7 @@ func (c *carrying) command() error {
 
 // entryPoint puts the image's entry point before a command, which compose leaves to
 // the image, where the Dockerfile tells it, and asks for it where nothing does.
-func (c *carrying) entryPoint() {
+func (c origin) entryPoint() {
 	if c.service.Build != nil {
 		known, entry := entryPointOf(filepath.Join(c.out, filepath.FromSlash(c.spec.Artifact.Dockerfile)), c.spec.Artifact.Target)
 		if known {

@@ -13,7 +13,8 @@ import (
 	"github.com/fairlead/fairlead/app"
 )
 
-// carrying turns one service into an App.
+// carrying turns one service into an App. Attributes that belong together are carried by
+// types that embed it, such as [hardening].
 type carrying struct {
 	project *project
 	apps    map[string]string // service -> app's name
@@ -45,12 +46,12 @@ func (c *carrying) carry() (Service, error) {
 	}
 	c.made.App = c.made.spec.Metadata.Name
 	c.made.File = appFile(c.out, c.made.App)
-	attributes := attributes()
+	attributes := c.attributes()
 	for _, a := range attributes {
 		if _, set := c.written[a.name]; !set && !a.always {
 			continue
 		}
-		if err := a.carry(c); err != nil {
+		if err := a.carry(); err != nil {
 			return Service{}, err
 		}
 	}
@@ -67,57 +68,59 @@ func (c *carrying) carry() (Service, error) {
 // attribute is one attribute of a service and how it is carried over.
 type attribute struct {
 	name   string
-	carry  func(*carrying) error
+	carry  func() error
 	always bool // also where the service does not have it
 }
 
 // attributes are those that a service's App has in some form, in the order in which
 // they are carried over: later ones look at what earlier ones made.
-func attributes() []attribute {
+func (c *carrying) attributes() []attribute {
+	at, from, env, hard := addresses{c}, origin{c}, given{c}, hardening{c}
+	on, res, kept := listening{c}, resources{c}, storage{c}
 	return []attribute{
-		{"image", (*carrying).image, true},
-		{"build", (*carrying).build, false},
-		{"entrypoint", (*carrying).command, true},
+		{"image", from.image, true},
+		{"build", from.build, false},
+		{"entrypoint", from.command, true},
 		{"command", nothing, false}, // with entrypoint
-		{"secrets", (*carrying).secrets, false},
+		{"secrets", env.secrets, false},
 		{"env_file", nothing, false}, // with environment
-		{"environment", (*carrying).environment, true},
-		{"ports", (*carrying).ports, true},
+		{"environment", env.environment, true},
+		{"ports", on.ports, true},
 		{"expose", nothing, false}, // with ports
-		{"healthcheck", (*carrying).health, true},
-		{"volumes", (*carrying).volumes, false},
-		{"tmpfs", (*carrying).tmpfs, false},
-		{"configs", (*carrying).configs, false},
-		{"depends_on", (*carrying).dependsOn, false},
-		{"links", (*carrying).links, false},
-		{"networks", (*carrying).networks, false},
-		{"network_mode", (*carrying).networkMode, false},
-		{"deploy", (*carrying).deploy, false},
-		{"scale", (*carrying).scale, false},
-		{"cpus", (*carrying).cpus, false},
-		{"mem_limit", (*carrying).memory, false},
-		{"gpus", (*carrying).gpus, false},
-		{"runtime", (*carrying).runtime, false},
-		{"stop_grace_period", (*carrying).grace, false},
-		{"restart", (*carrying).restart, false},
-		{"user", (*carrying).user, false},
-		{"cap_add", (*carrying).capabilities, false},
-		{"cap_drop", held("cap_drop"), false},
-		{"privileged", (*carrying).privileged, false},
-		{"read_only", (*carrying).readOnly, true},
-		{"security_opt", (*carrying).securityOptions, false},
-		{"pids_limit", (*carrying).processes, false},
-		{"shm_size", (*carrying).sharedMemory, false},
-		{"ulimits", (*carrying).limits, false},
-		{"profiles", (*carrying).profiles, false},
+		{"healthcheck", on.health, true},
+		{"volumes", kept.volumes, false},
+		{"tmpfs", kept.tmpfs, false},
+		{"configs", kept.configs, false},
+		{"depends_on", at.dependsOn, false},
+		{"links", at.links, false},
+		{"networks", at.networks, false},
+		{"network_mode", at.networkMode, false},
+		{"deploy", res.deploy, false},
+		{"scale", res.scale, false},
+		{"cpus", res.cpus, false},
+		{"mem_limit", res.memory, false},
+		{"gpus", res.gpus, false},
+		{"runtime", res.runtime, false},
+		{"stop_grace_period", res.grace, false},
+		{"restart", res.restart, false},
+		{"user", hard.user, false},
+		{"cap_add", hard.capabilities, false},
+		{"cap_drop", c.asAlways("cap_drop"), false},
+		{"privileged", hard.privileged, false},
+		{"read_only", hard.readOnly, true},
+		{"security_opt", hard.securityOptions, false},
+		{"pids_limit", hard.processes, false},
+		{"shm_size", hard.sharedMemory, false},
+		{"ulimits", hard.limits, false},
+		{"profiles", hard.profiles, false},
 	}
 }
 
-func nothing(*carrying) error { return nil }
+func nothing() error { return nil }
 
-// held carries an attribute that asks for no more than what always holds.
-func held(name string) func(*carrying) error {
-	return func(c *carrying) error {
+// asAlways carries an attribute that asks for no more than what always holds.
+func (c *carrying) asAlways(name string) func() error {
+	return func() error {
 		c.carried(name)
 		return nil
 	}

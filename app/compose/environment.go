@@ -10,12 +10,15 @@ import (
 	"github.com/fairlead/fairlead/internal/secretive"
 )
 
+// given carries the variables and secrets that a service gets.
+type given struct{ *carrying }
+
 // sortedNames returns a map's keys in order.
 func sortedNames[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
 
 // settings returns the service's variables: those of its files, and over them its
 // own. A name alone means the variable of the caller.
-func (c *carrying) settings() (set map[string]string, from map[string]string, err error) {
+func (c given) settings() (set map[string]string, from map[string]string, err error) {
 	set, from = map[string]string{}, map[string]string{}
 	lookup := func(name string) (string, bool) {
 		if value, known := set[name]; known {
@@ -54,7 +57,7 @@ func (c *carrying) settings() (set map[string]string, from map[string]string, er
 }
 
 // unset says that a file of variables cannot be read, and who names it.
-func (c *carrying) unset(err error) error {
+func (c given) unset(err error) error {
 	place := c.project.places.place("services." + c.made.Name + ".env_file")
 	e := fairlead.Errorf(fairlead.CodeOf(err), "import "+c.project.places.documents[0].file, "%s: %w", place, err)
 	if fairlead.CodeOf(err) == fairlead.NotFound {
@@ -65,7 +68,7 @@ func (c *carrying) unset(err error) error {
 
 // environment carries variables: secrets by name, and addresses of other services
 // as they are reached here.
-func (c *carrying) environment() error {
+func (c given) environment() error {
 	set, from, err := c.settings()
 	if err != nil {
 		return err
@@ -86,7 +89,7 @@ func (c *carrying) environment() error {
 		case c.project.secretValue(name, value):
 			c.secretVariable(name, value, from[name])
 		default:
-			env[name] = c.address(name, value)
+			env[name] = addresses(c).address(name, value)
 		}
 	}
 	for _, name := range sortedNames(env) {
@@ -107,7 +110,7 @@ func (c *carrying) environment() error {
 }
 
 // ownPort takes the port that the app listens on from its variable.
-func (c *carrying) ownPort(path, value string) {
+func (c given) ownPort(path, value string) {
 	var port int
 	if _, err := fmt.Sscanf(value, "%d", &port); err != nil || port < 1 || port > 65535 {
 		c.note(Lost, path, "environment: PORT", "Fairlead sets $PORT itself, and this is no port", "write the app's port as spec.port")
@@ -119,7 +122,7 @@ func (c *carrying) ownPort(path, value string) {
 }
 
 // secretVariable has the app get a variable's value as a file.
-func (c *carrying) secretVariable(name, value, from string) {
+func (c given) secretVariable(name, value, from string) {
 	c.project.keepSecret(value)
 	c.addSecret(Secret{Name: name, Of: from, Command: fmt.Sprintf(`printf %%s "$%s" | fairlead secret set %s --env production`, name, name)})
 	why := "a secret, which the app gets as the file /run/secrets/" + name + ", not as a variable"
@@ -127,15 +130,15 @@ func (c *carrying) secretVariable(name, value, from string) {
 		why = "holds a password: " + why
 	}
 	instead := "have the app read it there; some know " + name + "_FILE"
-	if addresses := c.inside(value); addresses != "" {
-		instead += "; and store it with " + addresses
+	if told := addresses(c).inside(value); told != "" {
+		instead += "; and store it with " + told
 	}
 	c.note(Lost, "environment."+name, "environment: "+name, why, instead)
 	c.remark("spec.secrets", "TODO: the app reads %s from the file /run/secrets/%s, no longer from its environment.", name, name)
 }
 
 // addSecret names a secret in the App, once.
-func (c *carrying) addSecret(s Secret) {
+func (c given) addSecret(s Secret) {
 	same := func(r fairlead.SecretRef) bool { return r.Name == s.Name }
 	if slices.ContainsFunc(c.spec.Secrets, same) {
 		return
@@ -145,7 +148,7 @@ func (c *carrying) addSecret(s Secret) {
 }
 
 // secrets carries secrets that are files already, and stay at the same path.
-func (c *carrying) secrets() error {
+func (c given) secrets() error {
 	for i, used := range c.service.Secrets {
 		path := fmt.Sprintf("secrets.%d", i)
 		name := used.Source

@@ -8,12 +8,15 @@ import (
 	"github.com/fairlead/fairlead"
 )
 
+// hardening carries what a service gives up of its protections, and what it bounds itself.
+type hardening struct{ *carrying }
+
 // standardProcesses is the highest number of processes that an instance has where
 // nothing is loosened.
 const standardProcesses = 512
 
 // user carries that a service runs as root; whom else it runs as is the image's to say.
-func (c *carrying) user() error {
+func (c hardening) user() error {
 	name, _, _ := strings.Cut(c.service.User, ":")
 	if name == "0" || name == "root" {
 		c.loosen().Root = true
@@ -26,14 +29,14 @@ func (c *carrying) user() error {
 }
 
 // loosened tells that a protection is given up, because the compose file does.
-func (c *carrying) loosened(path, what, field string) {
+func (c hardening) loosened(path, what, field string) {
 	c.carried(strings.Split(path, ".")[0])
 	c.note(Decide, path, what, "a protection that holds by default is given up, as the compose file has it ("+field+"); the ledger and `fairlead doctor` will say so", "try it without")
 	c.remark("spec.loosen", "TODO: each of these gives up a protection, because the compose file does. Try it without.")
 }
 
 // capabilities carries capabilities, but those that reach the whole machine.
-func (c *carrying) capabilities() error {
+func (c hardening) capabilities() error {
 	for i, name := range c.service.CapAdd {
 		path := fmt.Sprintf("cap_add.%d", i)
 		bare := strings.TrimPrefix(strings.ToUpper(name), "CAP_")
@@ -61,7 +64,7 @@ func (c *carrying) capabilities() error {
 	return nil
 }
 
-func (c *carrying) privileged() error {
+func (c hardening) privileged() error {
 	if c.service.Privileged {
 		c.note(Lost, "privileged", "privileged: true", "no app gets the whole machine", "find out what it needs it for: capabilities (spec.loosen), GPUs (spec.resources.gpu), or nothing")
 		return nil
@@ -72,7 +75,7 @@ func (c *carrying) privileged() error {
 
 // readOnly remembers where the compose file lets a service write to its image's own
 // files, which a note for all of them tells.
-func (c *carrying) readOnly() error {
+func (c hardening) readOnly() error {
 	if c.service.ReadOnly {
 		c.carried("read_only")
 		return nil
@@ -81,7 +84,7 @@ func (c *carrying) readOnly() error {
 	return nil
 }
 
-func (c *carrying) securityOptions() error {
+func (c hardening) securityOptions() error {
 	for i, option := range c.service.SecurityOpt {
 		path := fmt.Sprintf("security_opt.%d", i)
 		switch strings.ReplaceAll(option, "=", ":") {
@@ -100,13 +103,13 @@ func (c *carrying) securityOptions() error {
 	return nil
 }
 
-func (c *carrying) processes() error {
+func (c hardening) processes() error {
 	c.setProcesses("pids_limit", c.service.PidsLimit)
 	return nil
 }
 
 // setProcesses carries a limit of processes that is higher than the standard one.
-func (c *carrying) setProcesses(path string, n int64) {
+func (c hardening) setProcesses(path string, n int64) {
 	const field = "spec.loosen.processes"
 	switch {
 	case n == standardProcesses:
@@ -134,7 +137,7 @@ func (c *carrying) setProcesses(path string, n int64) {
 
 // sharedMemory carries the size of /dev/shm where it is more than what every instance
 // has.
-func (c *carrying) sharedMemory() error {
+func (c hardening) sharedMemory() error {
 	const given, field = 64 << 20, "spec.resources.shm"
 	asked := int64(c.service.ShmSize)
 	if asked <= given {
@@ -156,7 +159,7 @@ func (c *carrying) sharedMemory() error {
 	return nil
 }
 
-func (c *carrying) limits() error {
+func (c hardening) limits() error {
 	const openFiles = 65536
 	for _, name := range sortedNames(c.service.Ulimits) {
 		path := "ulimits." + name
@@ -176,7 +179,7 @@ func (c *carrying) limits() error {
 	return nil
 }
 
-func (c *carrying) profiles() error {
+func (c hardening) profiles() error {
 	c.note(Changed, "profiles", "profiles: "+strings.Join(c.service.Profiles, ", "), "an app runs when it was deployed; deploy it where it is wanted", "")
 	return nil
 }

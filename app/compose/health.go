@@ -14,9 +14,12 @@ import (
 	"github.com/fairlead/fairlead"
 )
 
+// listening carries where a service listens, and how it is asked whether it may take traffic.
+type listening struct{ *carrying }
+
 // ports carries the one port that the app is called at: what its health is asked at,
 // else the first that it publishes, else the first that it exposes.
-func (c *carrying) ports() error {
+func (c listening) ports() error {
 	targets := c.targets()
 	port := 0
 	switch asked := httpCheck(c.service.HealthCheck); {
@@ -53,7 +56,7 @@ func (c *carrying) ports() error {
 }
 
 // targets are the TCP ports inside that the service names, in order.
-func (c *carrying) targets() []int {
+func (c listening) targets() []int {
 	var all []int
 	for _, p := range c.service.Ports {
 		if p.Protocol != "udp" {
@@ -70,7 +73,7 @@ func (c *carrying) targets() []int {
 }
 
 // portless tells of a service that names no port.
-func (c *carrying) portless() {
+func (c listening) portless() {
 	if c.service.Build == nil {
 		c.note(Decide, "image", "no port", "it names none: the image's own is taken, or 8080", "write spec.port where the app listens elsewhere")
 		return
@@ -81,7 +84,7 @@ func (c *carrying) portless() {
 }
 
 // health carries a health check that asks by HTTP.
-func (c *carrying) health() error {
+func (c listening) health() error {
 	check := c.service.HealthCheck
 	if check == nil {
 		return nil

@@ -12,8 +12,11 @@ import (
 	"github.com/fairlead/fairlead"
 )
 
+// resources carries what a service may take of the machine, and how many instances it has.
+type resources struct{ *carrying }
+
 // deploy carries the limits, the devices and the number of instances.
-func (c *carrying) deploy() error {
+func (c resources) deploy() error {
 	d := c.service.Deploy
 	written, _ := c.written["deploy"].(map[string]any)
 	for _, name := range sortedNames(written) {
@@ -45,7 +48,7 @@ func (c *carrying) deploy() error {
 	return nil
 }
 
-func (c *carrying) limitsOf(limits *types.Resource) {
+func (c resources) limitsOf(limits *types.Resource) {
 	if limits == nil {
 		return
 	}
@@ -56,12 +59,12 @@ func (c *carrying) limitsOf(limits *types.Resource) {
 		c.setMemory("deploy.resources.limits.memory", int64(limits.MemoryBytes))
 	}
 	if limits.Pids > 0 {
-		c.setProcesses("deploy.resources.limits.pids", limits.Pids)
+		hardening(c).setProcesses("deploy.resources.limits.pids", limits.Pids)
 	}
 	c.devices("deploy.resources.limits.devices", limits.Devices)
 }
 
-func (c *carrying) reserved(reserved *types.Resource) {
+func (c resources) reserved(reserved *types.Resource) {
 	if reserved == nil {
 		return
 	}
@@ -78,7 +81,7 @@ func (c *carrying) reserved(reserved *types.Resource) {
 	}
 }
 
-func (c *carrying) setCPU(path string, cores float64) {
+func (c resources) setCPU(path string, cores float64) {
 	text := strconv.FormatFloat(cores, 'f', -1, 64)
 	if milli := cores * 1000; milli != float64(int64(cores))*1000 {
 		text = fmt.Sprintf("%.0fm", milli)
@@ -90,7 +93,7 @@ func (c *carrying) setCPU(path string, cores float64) {
 	c.carried(strings.Split(path, ".")[0])
 }
 
-func (c *carrying) setMemory(path string, bytes int64) {
+func (c resources) setMemory(path string, bytes int64) {
 	if wrong := c.offer("spec.resources.memory", func(s *fairlead.AppSpec) { s.Resources.Memory = amount(bytes) }); wrong != "" {
 		c.note(Lost, path, "memory", wrong, "write spec.resources.memory")
 		return
@@ -111,23 +114,23 @@ func amount(bytes int64) string {
 	return fmt.Sprint(bytes)
 }
 
-func (c *carrying) cpus() error {
+func (c resources) cpus() error {
 	c.setCPU("cpus", float64(c.service.CPUS))
 	return nil
 }
 
-func (c *carrying) memory() error {
+func (c resources) memory() error {
 	c.setMemory("mem_limit", int64(c.service.MemLimit))
 	return nil
 }
 
-func (c *carrying) gpus() error {
+func (c resources) gpus() error {
 	c.devices("gpus", c.service.Gpus)
 	return nil
 }
 
 // runtime carries the runtime that gives a container all NVIDIA devices.
-func (c *carrying) runtime() error {
+func (c resources) runtime() error {
 	if c.service.Runtime != "nvidia" {
 		c.note(Lost, "runtime", "runtime: "+c.service.Runtime, "instances run in the engine's own runtime", "check whether the app needs another")
 		return nil
@@ -139,7 +142,7 @@ func (c *carrying) runtime() error {
 }
 
 // devices carries requests for GPUs.
-func (c *carrying) devices(path string, requests []types.DeviceRequest) {
+func (c resources) devices(path string, requests []types.DeviceRequest) {
 	for i, r := range requests {
 		at := fmt.Sprintf("%s.%d", path, i)
 		gpu := slices.ContainsFunc(r.Capabilities, func(s string) bool { return s == "gpu" || s == "nvidia" || s == "compute" })
@@ -151,7 +154,7 @@ func (c *carrying) devices(path string, requests []types.DeviceRequest) {
 	}
 }
 
-func (c *carrying) gpu(at string, r types.DeviceRequest) {
+func (c resources) gpu(at string, r types.DeviceRequest) {
 	gpu := fairlead.GPU{Count: int(r.Count)}
 	if r.Driver == "nvidia" || r.Driver == "amd" {
 		gpu.Vendor = r.Driver
@@ -188,12 +191,12 @@ func (c *carrying) gpu(at string, r types.DeviceRequest) {
 	}
 }
 
-func (c *carrying) scale() error {
+func (c resources) scale() error {
 	c.replicas("scale", c.service.GetScale())
 	return nil
 }
 
-func (c *carrying) replicas(path string, n int) {
+func (c resources) replicas(path string, n int) {
 	switch {
 	case n == 0:
 		c.note(Lost, path, path+": 0", "an app has at least one instance", "do not deploy it")
@@ -209,7 +212,7 @@ func (c *carrying) replicas(path string, n int) {
 }
 
 // grace carries the time that an instance has to end.
-func (c *carrying) grace() error {
+func (c resources) grace() error {
 	d := fairlead.Duration(*c.service.StopGracePeriod)
 	if wrong := c.offer("spec.drain", func(s *fairlead.AppSpec) { s.Drain = d }); wrong != "" || d == 0 {
 		c.note(Lost, "stop_grace_period", "stop_grace_period", "an instance has the default of 30s", "write spec.drain")
@@ -219,11 +222,11 @@ func (c *carrying) grace() error {
 	return nil
 }
 
-func (c *carrying) restart() error {
+func (c resources) restart() error {
 	return c.restarting("restart", c.service.Restart)
 }
 
-func (c *carrying) restartPolicy(policy *types.RestartPolicy) {
+func (c resources) restartPolicy(policy *types.RestartPolicy) {
 	if policy == nil {
 		return
 	}
@@ -238,7 +241,7 @@ func (c *carrying) restartPolicy(policy *types.RestartPolicy) {
 }
 
 // restarting tells what becomes of a restart policy: an instance is always started again.
-func (c *carrying) restarting(path, policy string) error {
+func (c resources) restarting(path, policy string) error {
 	name := strings.Split(path, ".")[0]
 	switch base, _, _ := strings.Cut(policy, ":"); base {
 	case "always", "unless-stopped":

@@ -12,12 +12,15 @@ import (
 	"github.com/fairlead/fairlead"
 )
 
+// storage carries what a service keeps.
+type storage struct{ *carrying }
+
 // guessedSize is written where a compose file says no size, as none does.
 const guessedSize = "10Gi"
 
 // volumes carries storage that compose keeps; what lies in the machine's own
 // directories stays there.
-func (c *carrying) volumes() error {
+func (c storage) volumes() error {
 	for i, mount := range c.service.Volumes {
 		at := fmt.Sprintf("volumes.%d", i)
 		what := "volumes: " + mount.Target
@@ -36,7 +39,7 @@ func (c *carrying) volumes() error {
 }
 
 // volume carries a named volume, or one without a name, which each release has anew.
-func (c *carrying) volume(at string, mount types.ServiceVolumeConfig) {
+func (c storage) volume(at string, mount types.ServiceVolumeConfig) {
 	what := "volumes: " + mount.Source + " at " + mount.Target
 	volume := fairlead.Volume{Name: label(mount.Source), Path: path.Clean(mount.Target), Size: guessedSize}
 	if mount.Source == "" {
@@ -80,7 +83,7 @@ func (c *carrying) volume(at string, mount types.ServiceVolumeConfig) {
 }
 
 // oneWriter has releases follow each other where only one may write.
-func (c *carrying) oneWriter(at, target string) {
+func (c storage) oneWriter(at, target string) {
 	env := c.environmentSpec()
 	if env.Strategy.Type == fairlead.Replace {
 		return
@@ -103,7 +106,7 @@ func (p *project) mounting(source string) []string {
 }
 
 // bind tells what to do about a directory or file of the machine.
-func (c *carrying) bind(at string, mount types.ServiceVolumeConfig) {
+func (c storage) bind(at string, mount types.ServiceVolumeConfig) {
 	source := c.project.relativeName(mount.Source)
 	what := fmt.Sprintf("volumes: %s at %s", source, mount.Target)
 	instead := "COPY it in the Dockerfile, so that it is a part of the release"
@@ -119,7 +122,7 @@ func (c *carrying) bind(at string, mount types.ServiceVolumeConfig) {
 }
 
 // tmpfs tells what becomes of directories in memory.
-func (c *carrying) tmpfs() error {
+func (c storage) tmpfs() error {
 	for i, each := range c.service.Tmpfs {
 		target, _, _ := strings.Cut(each, ":")
 		c.scratch(fmt.Sprintf("tmpfs.%d", i), target)
@@ -128,7 +131,7 @@ func (c *carrying) tmpfs() error {
 }
 
 // scratch carries a directory in memory: /tmp is one, of 256 MiB.
-func (c *carrying) scratch(at, target string) {
+func (c storage) scratch(at, target string) {
 	switch path.Clean(target) {
 	case "/tmp", "/dev/shm":
 		c.carried("tmpfs")
@@ -138,7 +141,7 @@ func (c *carrying) scratch(at, target string) {
 }
 
 // configs tells what to do about files that compose puts inside.
-func (c *carrying) configs() error {
+func (c storage) configs() error {
 	for i, used := range c.service.Configs {
 		target := used.Target
 		if target == "" {
