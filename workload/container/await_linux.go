@@ -24,8 +24,8 @@ type end struct {
 // closed is the end of a run whose owner waits no more.
 func closed() end { return end{event: exited(128 + int(syscall.SIGKILL))} }
 
-// removed is that somebody removed the container.
-func removed() end {
+// removedByHand is that somebody removed the container.
+func removedByHand() end {
 	return end{event: shim.Event{Kind: shim.Exited, Code: -1, Error: "its container was removed by hand", Blameless: true}, gone: true}
 }
 
@@ -50,7 +50,7 @@ func (r *run) await(ctx context.Context, asked func() bool) end {
 			return closed()
 		}
 		if gone(err) {
-			return removed()
+			return removedByHand()
 		}
 		if e, over := r.rejoin(ctx, lost); over {
 			return e
@@ -111,7 +111,7 @@ func (r *run) ended(ctx context.Context, code int, asked bool) end {
 		found, err = r.engine.api.ContainerInspect(ctx, r.id, client.ContainerInspectOptions{})
 	}
 	if !asked && (gone(err) || err == nil && removing(found.Container.State)) {
-		return removed()
+		return removedByHand()
 	}
 	e.memory = err == nil && found.Container.State != nil && found.Container.State.OOMKilled
 	return e
@@ -164,7 +164,7 @@ func (r *run) rejoin(ctx context.Context, lost time.Time) (e end, over bool) {
 		case ctx.Err() != nil:
 			return closed(), true
 		case gone(err):
-			return removed(), true
+			return removedByHand(), true
 		case err == nil && found.Container.State != nil && found.Container.State.Running && !r.main.ended():
 			r.output.retake(ctx, lost)
 			return e, false
