@@ -127,7 +127,7 @@ func (r *reading) asked() error {
 	if r.target != "" && !slices.Contains(r.names, r.target) {
 		hint := "it has none with a name: write FROM ... AS " + r.target
 		if len(r.names) > 0 {
-			hint = "it has " + strings.Join(r.names, ", ")
+			hint = "its stages are: " + strings.Join(r.names, ", ")
 		}
 		return fairlead.Errorf(fairlead.Invalid, "", "it has no stage %s, which spec.artifact.target names", r.target).WithHint("%s", hint)
 	}
