@@ -64,6 +64,7 @@ func (e *Engine) Build(ctx context.Context, b Build) (id fairlead.Digest, log []
 	if out != nil {
 		log = append(log, out.told()...)
 	}
+	log = []byte(onScreen(string(log)))
 	if err != nil {
 		return "", log, e.unbuilt(ctx, op, err)
 	}
@@ -82,7 +83,7 @@ func (b Build) follow(ctx context.Context, e *Engine, answer io.Reader) (id fair
 		}
 		said.add(m.Stream)
 		if line := said.step(); line != "" && b.Tell != nil {
-			b.Tell(fairlead.Progress{Doing: "building the image", Detail: line})
+			b.Tell(fairlead.Progress{Doing: "building the image", Detail: onScreen(line)})
 		}
 		return nil
 	})

@@ -208,7 +208,9 @@ func TestWhatIsNoArchiveOfOneImageIsRefusedBeforeAnEngineSeesIt(t *testing.T) {
 		{"a layer that the configuration does not know", tarOf(t, map[string]string{"manifest.json": `[{"Config":"c.json","Layers":["l"]}]`, "c.json": "{}", "l": ""}, nil), "its configuration names 0"},
 		{"a layer that the configuration has no digest of", tarOf(t, map[string]string{"manifest.json": `[{"Config":"c.json","Layers":["l"]}]`, "c.json": `{"rootfs":{"diff_ids":["x"]}}`, "l": ""}, nil), "does not say"},
 		{"one layer under two digests", tarOf(t, map[string]string{"manifest.json": `[{"Config":"c.json","Layers":["l","./l"]}]`, "c.json": `{"rootfs":{"diff_ids":["` + string(named) + `","` + string(fairlead.DigestOf(nil)) + `"]}}`, "l": ""}, nil), "does not say"},
-		{"links in a circle", tarOf(t, map[string]string{"manifest.json": "l", "l": "manifest.json"}, func(h *tar.Header) { h.Typeflag, h.Linkname, h.Size = tar.TypeSymlink, map[string]string{"manifest.json": "l", "l": "manifest.json"}[h.Name], 0 }), "neither a manifest.json"},
+		{"links in a circle", tarOf(t, map[string]string{"manifest.json": "l", "l": "manifest.json"}, func(h *tar.Header) {
+			h.Typeflag, h.Linkname, h.Size = tar.TypeSymlink, map[string]string{"manifest.json": "l", "l": "manifest.json"}[h.Name], 0
+		}), "neither a manifest.json"},
 		{"a layer that is a link to itself", tarOf(t, map[string]string{"manifest.json": `[{"Config":"c.json","Layers":["l"]}]`, "c.json": `{"rootfs":{"diff_ids":["` + string(named) + `"]}}`, "l": ""}, func(h *tar.Header) {
 			if h.Name == "l" {
 				h.Typeflag, h.Linkname = tar.TypeLink, "l"

@@ -40,7 +40,7 @@ func (e *Engine) Pull(ctx context.Context, p Pull) (fairlead.Digest, error) {
 		if err == nil || ctx.Err() != nil {
 			return digest, errors.Join(err, ctx.Err())
 		}
-		why := refusal(p.Name, err)
+		why := refusal(p.Name, p.Credentials.hide(err))
 		if !why.again || attempt >= p.Attempts {
 			return "", why.err(e)
 		}

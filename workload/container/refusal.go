@@ -31,12 +31,12 @@ func (r reason) err(e *Engine) error {
 	return fairlead.Errorf(r.code, "pull "+r.name, "%s: %w", r.says, said{r.cause}).WithHint("%s", r.hint)
 }
 
-// said is an engine's error without what it repeats, and cut.
+// said is an engine's error without what it repeats and what nobody may see, and cut.
 type said struct{ error }
 
 // Error returns the engine's words.
 func (s said) Error() string {
-	text := strings.TrimPrefix(s.error.Error(), "Error response from daemon: ")
+	text := onScreen(strings.TrimPrefix(s.error.Error(), "Error response from daemon: "))
 	if len(text) > 400 {
 		text = text[:400] + "..."
 	}

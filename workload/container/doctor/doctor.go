@@ -29,7 +29,7 @@ const patience = 60 * time.Second
 // or none that can be used, is no error: the diagnosis says so.
 func Run(ctx context.Context, program, host string) (d workload.EngineDiagnosis, err error) {
 	none := func(err error) workload.EngineDiagnosis {
-		return workload.EngineDiagnosis{Holds: true, Host: host, Why: plain(err), Hint: fairlead.HintOf(err), Checks: []workload.Check{}}
+		return workload.EngineDiagnosis{Holds: true, Host: container.ShownHost(host), Why: plain(err), Hint: fairlead.HintOf(err), Checks: []workload.Check{}}
 	}
 	engine, err := container.Open(ctx, host)
 	if err != nil {
