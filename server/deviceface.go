@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/fairlead/fairlead"
 	"github.com/fairlead/fairlead/api/client"
@@ -29,13 +30,14 @@ func (d *devices) List() client.Devices {
 	return view
 }
 
-// gone are the devices that failed and are not seen any more.
+// gone are the devices that failed and are not seen any more, sorted.
 func (d *devices) gone() (ids []string) {
 	for id := range d.faults {
 		if _, seen := d.seen.Find(id); !seen {
 			ids = append(ids, id)
 		}
 	}
+	slices.Sort(ids)
 	return ids
 }
 

@@ -108,15 +108,14 @@ func rowsOf[T any](ctx context.Context, store *sqlite.Store, kind string) (map[s
 }
 
 // take gives an instance its devices, the same again where it has some. What it gets is
-// in the ledger when take returns; the caller calls started when the start has ended.
-// That there are not enough is code conflict.
+// in the ledger when take returns; without an error the caller calls started when the
+// start has ended. That there are not enough is code conflict.
 func (d *devices) take(ctx context.Context, id string, p rollout.Place, ask fairlead.GPU) ([]workload.Device, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	usable := d.usable()
 	if h, has := d.held[id]; has {
-		d.starting[id] = true
-		return d.given(h)
+		return d.handOver(h)
 	}
 	if err := d.settleLocked(ctx); err != nil {
 		return nil, err
@@ -130,17 +129,19 @@ func (d *devices) take(ctx context.Context, id string, p rollout.Place, ask fair
 	if err := d.record(ctx, "device.assigned", p.Site, d.partsText(h)+" for instance "+id, map[string]any{"instance": id, "release": p.Release, "parts": h.Parts}, holdingRow, id, h); err != nil {
 		return nil, err
 	}
-	d.held[id], d.starting[id] = h, true
-	return d.given(h)
+	d.held[id] = h
+	return d.handOver(h)
 }
 
-// given returns what a holding is on this machine now.
-func (d *devices) given(h device.Holding) ([]workload.Device, error) {
+// handOver returns what a holding is on this machine now, for an instance that starts
+// with it.
+func (d *devices) handOver(h device.Holding) ([]workload.Device, error) {
 	given := d.usable().Given(h.Parts)
 	if len(given) < len(h.Parts) {
 		return nil, fairlead.Errorf(fairlead.Unavailable, "start instance "+h.Instance, "a GPU that it has is not on this machine any more").
 			WithHint("see which there are with: fairlead devices")
 	}
+	d.starting[h.Instance] = true
 	return given, nil
 }
 
@@ -221,21 +222,14 @@ func (d *devices) release(ctx context.Context, h device.Holding) error {
 // record commits an entry about devices with a row, which a nil value deletes.
 func (d *devices) record(ctx context.Context, kind string, site fairlead.Site, text string, said map[string]any, rowKind, key string, value any) error {
 	row := fairlead.Row{Kind: rowKind, Key: key}
-	var err error
 	if value != nil {
+		var err error
 		if row.Value, err = json.Marshal(value); err != nil {
 			return fmt.Errorf("encode %s: %w", kind, err)
 		}
 	}
 	said["text"] = text
-	data, err := json.Marshal(said)
-	if err != nil {
-		return fmt.Errorf("encode %s: %w", kind, err)
-	}
-	_, err = d.store.Commit(context.WithoutCancel(ctx), fairlead.Change{Entries: []fairlead.Entry{{
-		Time: d.now().UTC(), Kind: kind, Site: site, Principal: self, Data: data, Rows: []fairlead.Row{row},
-	}}})
-	return err
+	return recordAt(context.WithoutCancel(ctx), d.store, site, d.now().UTC(), kind, self, said, row)
 }
 
 // usable is the inventory with what failed as what it is: not to be given to anybody.

@@ -227,6 +227,21 @@ func TestAGPUOfWhatNeverRanIsFree(t *testing.T) {
 	r.want("after a crash loop", "four="+address(0))
 }
 
+func TestAGPUIsFreeOfAnInstanceThatCouldNotBeStartedAgainWithIt(t *testing.T) {
+	r := newRack(t, 1)
+	r.mustStart("one", 1, whole)
+	seen := r.seen
+	r.seen = device.Inventory{}
+	if err := r.start("one", 1, whole); fairlead.CodeOf(err) != fairlead.Unavailable {
+		t.Errorf("without its GPU it starts: %v", err)
+	}
+	r.seen = seen
+	if err := r.fleet().Stop(t.Context(), fairlead.Order{}, "one", 0); err != nil {
+		t.Fatal(err)
+	}
+	r.want("it has ended")
+}
+
 func TestAFailedGPUTakesItsInstancesOut(t *testing.T) {
 	r := newRack(t, 2)
 	r.mustStart("one", 1, whole)

@@ -169,15 +169,8 @@ func (v *volumes) record(ctx context.Context, kind string, by fairlead.Sealed, i
 
 // commit commits an entry about a volume. A value of nil removes its row.
 func (v *volumes) commit(ctx context.Context, kind string, by fairlead.Sealed, id volume.ID, data map[string]any, value []byte) error {
-	text, err := json.Marshal(data)
-	if err != nil {
-		return fmt.Errorf("encode %s: %w", kind, err)
-	}
-	_, err = v.store.Commit(ctx, fairlead.Change{Entries: []fairlead.Entry{{
-		Time: v.now().UTC(), Kind: kind, Site: fairlead.Site{App: id.App, Env: id.Env}, Principal: by, Data: text,
-		Rows: []fairlead.Row{{Kind: volumeRow, Key: id.String(), Value: value}},
-	}}})
-	return err
+	row := fairlead.Row{Kind: volumeRow, Key: id.String(), Value: value}
+	return recordAt(ctx, v.store, fairlead.Site{App: id.App, Env: id.Env}, v.now().UTC(), kind, by, data, row)
 }
 
 // all returns the records of all volumes by id.
