@@ -47,7 +47,7 @@ func (s *server) viewRollout(ctx context.Context, state rollout.State) (client.R
 	v := client.Rollout{
 		ID: r.ID, App: r.Site.App, Env: r.Site.Env, Kind: string(r.Kind), From: r.From, To: r.To,
 		Phase: string(r.Phase), Outcome: client.Outcome(r.Outcome), Held: r.Held,
-		Step: r.Step, Weights: r.Weights, Weight: r.Weight, Shifting: state.Shifting, Holding: r.Holding(), Waiting: state.Waiting, Verdict: state.Verdict, Evidence: state.Report,
+		Step: r.Step, Weights: r.Weights, Weight: r.Weight, Shifting: state.Shifting, Queued: r.Queues(), Waiting: state.Waiting, Verdict: state.Verdict, Evidence: state.Report,
 		Stable: arm(state.Tally.Stable), Canary: arm(state.Tally.Canary),
 		Headline: rollout.Headline(state, s.Now()), Hurt: state.Tally.Canary.Failed, Strategy: r.Strategy.Type, Policy: r.Strategy,
 		Started: r.Began, StepBegan: r.StepBegan, FirstTraffic: r.FirstTraffic, Decided: r.Decided,

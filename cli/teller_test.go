@@ -31,7 +31,7 @@ func TestAPipeHearsWhatIsStillWaitedFor(t *testing.T) {
 		}
 		now = now.Add(time.Second)
 	}
-	r.Phase, r.Holding, r.Waiting = "clearing", true, 3
+	r.Phase, r.Queued, r.Waiting = "clearing", true, 3
 	for range 14 {
 		if err := tell(s); err != nil {
 			t.Fatal(err)

@@ -138,9 +138,9 @@ func TestThePageOfARolloutThatMoves(t *testing.T) {
 		"starting": {func(r *client.Rollout, _ *client.Report) {
 			r.Phase, r.Step, r.Weight, r.FirstTraffic, r.StepBegan, r.LeftSecs = "starting", 1, 0, time.Time{}, time.Time{}, nil
 		}, []string{"starts its instances"}, []string{`aria-current="step"`, "<dt>Step</dt>"}},
-		"holding": {func(r *client.Rollout, _ *client.Report) {
+		"queued": {func(r *client.Rollout, _ *client.Report) {
 			r.Phase, r.Step, r.Weight, r.Weights, r.Strategy = "clearing", 1, 0, []fairlead.Weight{fairlead.Whole}, fairlead.Replace
-			r.Holding, r.Waiting, r.FirstTraffic, r.LeftSecs = true, 1204, time.Time{}, nil
+			r.Queued, r.Waiting, r.FirstTraffic, r.LeftSecs = true, 1204, time.Time{}, nil
 		}, []string{"takes the place of the old release", "1,204</span> requests wait", "replace: the old release ends"}, []string{"ro-bar", "NaN"}},
 		"copies": {func(r *client.Rollout, _ *client.Report) { r.Weights, r.Weight = []fairlead.Weight{0, 5000, 9500}, 0 },
 			[]string{`aria-current="step">copies<`, "canary: copies, 50 %, 95 %"}, nil},

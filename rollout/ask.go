@@ -103,7 +103,7 @@ func (s State) Consequence(c Command) string {
 	case r.Phase == Ended:
 		return fmt.Sprintf("%s@%d gets all traffic again as soon as its instances are ready (%d wanted); %s@%d has it now.",
 			r.Site.App, s.Live.Previous, s.Live.Replicas, r.Site.App, s.Live.Stable)
-	case r.Holding():
+	case r.Queues():
 		return fmt.Sprintf("%s ends here, before it took traffic. Requests wait until %s is ready again.", name, old)
 	case r.FirstTraffic.IsZero() && r.From == 0:
 		return fmt.Sprintf("%s ends here, before it took traffic. No other release is live in %s.", name, r.Site.Env)

@@ -106,7 +106,7 @@ func (d *decision) guardOnly() bool {
 func (d *decision) obey() {
 	switch d.in.Command {
 	case Pause:
-		if d.r.Moving() && d.r.Held == "" && !d.r.Holding() {
+		if d.r.Moving() && d.r.Held == "" && !d.r.Queues() {
 			d.r.Held = HeldPaused
 			d.say("rollout.paused", "paused at %s", d.r.Weight)
 		}
@@ -161,7 +161,7 @@ func (d *decision) turnBack(outcome Outcome) {
 	if d.r.Phase == Returning {
 		return
 	}
-	if d.r.Holding() { // what had the traffic has ended, or is about to
+	if d.r.Queues() { // what had the traffic has ended, or is about to
 		d.goBack(Aborted, stoppedByPerson)
 		return
 	}

@@ -285,7 +285,7 @@ func (s *scenario) state() string {
 	if s.r.Held != "" {
 		text += ", held: " + s.r.Held
 	}
-	if s.r.Holding() {
+	if s.r.Queues() {
 		text += ", requests wait"
 	}
 	if s.r.Mirroring() {

@@ -41,8 +41,8 @@ func (h headline) old() string { return fmt.Sprintf("%s@%d", h.r.Site.App, h.r.F
 
 func (h headline) tell() string {
 	switch {
-	case h.r.Holding():
-		return h.holding()
+	case h.r.Queues():
+		return h.queued()
 	case h.r.Kind == Back:
 		return h.way()
 	case h.r.Outcome == Failed, h.r.Outcome == Aborted && h.r.FirstTraffic.IsZero():

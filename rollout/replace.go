@@ -36,8 +36,8 @@ type Own struct {
 // running beside it.
 func (r Rollout) Replaces() bool { return r.Exclusive && r.From > 0 && r.From != r.To }
 
-// Holding reports whether requests wait, since nothing may serve them.
-func (r Rollout) Holding() bool {
+// Queues reports whether requests wait at the gateway, since nothing may serve them.
+func (r Rollout) Queues() bool {
 	return r.Replaces() && (r.Phase == Clearing || r.Phase == Starting || r.Phase == Returning)
 }
 

@@ -6,8 +6,8 @@ import (
 	"github.com/fairlead/fairlead/internal/figures"
 )
 
-// holding tells of a site whose requests wait.
-func (h headline) holding() string {
+// queued tells of a site whose requests wait.
+func (h headline) queued() string {
 	waits := ""
 	switch h.s.Waiting {
 	case 0:
@@ -19,11 +19,11 @@ func (h headline) holding() string {
 	because, _ := h.r.Because()
 	switch h.r.Phase {
 	case Clearing:
-		return fmt.Sprintf("the traffic is held while %s ends, and %s takes its place then%s", h.old(), h.new(), waits)
+		return fmt.Sprintf("the traffic is queued while %s ends, and %s takes its place then%s", h.old(), h.new(), waits)
 	case Starting:
-		return fmt.Sprintf("the traffic is held until %s is ready in the place of %s%s", h.new(), h.old(), waits)
+		return fmt.Sprintf("the traffic is queued until %s is ready in the place of %s%s", h.new(), h.old(), waits)
 	}
-	return fmt.Sprintf("%s; the traffic is held until %s is back%s", h.cause(because.Text), h.old(), waits)
+	return fmt.Sprintf("%s; the traffic is queued until %s is back%s", h.cause(because.Text), h.old(), waits)
 }
 
 // cause names the release in why it goes back.
@@ -54,7 +54,7 @@ func (e *explanation) replacement() {
 	}
 	p, old, new := e.r.Replacement, fmt.Sprintf("%s@%d", e.r.Site.App, e.r.From), fmt.Sprintf("%s@%d", e.r.Site.App, e.r.To)
 	e.say("%s and %s never run at once, so nothing compares them: gates, readiness, crashes and guards decide, and no error is stated.", old, new)
-	if e.r.Holding() {
+	if e.r.Queues() {
 		e.say("Requests have waited at the gateway for %s; %d wait now.", since(e.now, p.Began), e.s.Waiting)
 	}
 	if p.Before != nil {

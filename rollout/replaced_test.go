@@ -16,17 +16,17 @@ func TestAHeadlineTellsWhoWaitsForWhat(t *testing.T) {
 		want   string
 	}{
 		{"the old release ends", func(s *State) { s.Rollout.Phase = Clearing },
-			"The traffic is held while triage@2 ends, and triage@3 takes its place then; 1,204 requests wait."},
+			"The traffic is queued while triage@2 ends, and triage@3 takes its place then; 1,204 requests wait."},
 		{"the new one starts", func(s *State) { s.Rollout.Phase, s.Waiting = Starting, 1 },
-			"The traffic is held until triage@3 is ready in the place of triage@2; 1 request waits."},
+			"The traffic is queued until triage@3 is ready in the place of triage@2; 1 request waits."},
 		{"it never became ready", func(s *State) {
 			s.Rollout.Phase, s.Rollout.Outcome, s.Rollout.Decided, s.Waiting = Returning, Failed, at(30), 0
 			s.Rollout.Notes = append(s.Rollout.Notes, Note{Time: at(30), Text: "triage@3 took no traffic: crash loop: exit status 1"})
-		}, "triage@3 took no traffic: crash loop: exit status 1; the traffic is held until triage@2 is back."},
+		}, "triage@3 took no traffic: crash loop: exit status 1; the traffic is queued until triage@2 is back."},
 		{"a person stopped it", func(s *State) {
 			s.Rollout.Phase, s.Rollout.Outcome, s.Rollout.Decided, s.Waiting = Returning, Aborted, at(30), 0
 			s.Rollout.Notes = append(s.Rollout.Notes, Note{Time: at(30), Text: stoppedByPerson})
-		}, "A person stopped triage@3; the traffic is held until triage@2 is back."},
+		}, "A person stopped triage@3; the traffic is queued until triage@2 is back."},
 		{"the old one is back", func(s *State) {
 			s.Rollout.Phase, s.Rollout.Outcome, s.Rollout.Decided = Ended, Failed, at(30)
 			s.Rollout.Notes = append(s.Rollout.Notes, Note{Time: at(30), Text: "triage@3 took no traffic: crash loop: exit status 1"},
@@ -41,7 +41,7 @@ func TestAHeadlineTellsWhoWaitsForWhat(t *testing.T) {
 			r := s.Rollout
 			r.Phase, r.Outcome, r.Decided, r.FirstTraffic, s.Waiting = Returning, RolledBack, at(60), at(4), 0
 			r.Notes = append(r.Notes, Note{Time: at(60), Text: "guard queue (no guarantee): 9, where at most 5 is good, at 3 looks in a row"})
-		}, "Guard queue (no guarantee): 9, where at most 5 is good, at 3 looks in a row; the traffic is held until triage@2 is back."},
+		}, "Guard queue (no guarantee): 9, where at most 5 is good, at 3 looks in a row; the traffic is queued until triage@2 is back."},
 	} {
 		s := State{Waiting: 1204, Rollout: &Rollout{
 			ID: "ro-1", Site: fairlead.Site{App: "triage", Env: "production"}, Kind: Forward, From: 2, To: 3, Exclusive: true, Step: 1,

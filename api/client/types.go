@@ -176,7 +176,7 @@ type Rollout struct {
 	Weights      []fairlead.Weight `json:"weights"`            // of all steps
 	Weight       fairlead.Weight   `json:"weight"`             // share of the new release now
 	Shifting     bool              `json:"shifting,omitempty"` // Weight is decided, and in force at the gateway in a moment
-	Holding      bool              `json:"holding,omitempty"`  // nobody serves: requests wait while one release takes the place of another
+	Queued       bool              `json:"queued,omitempty"`   // nobody serves: requests wait while one release takes the place of another
 	Waiting      int               `json:"waiting,omitempty"`  // how many do
 	Verdict      fairlead.Verdict  `json:"verdict"`
 	Evidence     json.RawMessage   `json:"evidence,omitempty"`    // the judge's report

@@ -59,8 +59,8 @@ func waitingRequests(n int) string {
 
 func traffic(r client.Rollout, style Style) string {
 	row := style.Row().Add(Quiet, "traffic").To(label)
-	if r.Holding {
-		return row.Add(New, "held").Add(Quiet, ": nobody serves, "+waitingRequests(r.Waiting)).String()
+	if r.Queued {
+		return row.Add(New, "queued").Add(Quiet, ": nobody serves, "+waitingRequests(r.Waiting)).String()
 	}
 	full, rest := style.SplitBar(float64(r.Weight)/float64(fairlead.Whole), barColumns(style))
 	row.Add(New, full).Add(Quiet, rest)

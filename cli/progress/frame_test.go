@@ -195,7 +195,7 @@ func TestOneRequestIsNotSeveral(t *testing.T) {
 
 func TestOneRequestWaitsAndSeveralWait(t *testing.T) {
 	site := stepping()
-	site.Rollout.Holding = true
+	site.Rollout.Queued = true
 	for n, want := range map[int]string{0: "0 requests wait", 1: "1 request waits", 1200: "1,200 requests wait"} {
 		site.Rollout.Waiting = n
 		if frame := strings.Join(Frame(site, start, Style{Width: 80}), "\n"); !strings.Contains(frame, "nobody serves, "+want) {
