@@ -122,9 +122,9 @@ func (g *registry) wake() {
 func (r *route) holds() bool { return r.hold || r.line.length.Load() > 0 }
 
 // serves reports whether a held site has something for a request: a run goes on at the
-// release on which it began, as long as that has instances.
-func (x *Ticket) serves(r *route, unit string, fresh bool, now time.Time) bool {
-	if !r.hold || r.assignment.By != fairlead.ByRun || fresh {
+// release on which it began, as long as that has instances. A fresh unit has none.
+func (x *Ticket) serves(r *route, unit string, now time.Time) bool {
+	if !r.hold || r.assignment.By != fairlead.ByRun {
 		return false
 	}
 	b := r.goesOnAt(unit, now)
@@ -187,7 +187,7 @@ func (x *Ticket) GiveUp(now time.Time) {
 }
 
 // wait waits in the line until the request may go on, for at most its timeout. An
-// error says why it may not.
+// error says why it may not. One whose client goes away leaves the line with its end.
 func (x *exchange) wait(ctx context.Context) error {
 	timer := time.NewTimer(x.timeout)
 	defer timer.Stop()
@@ -198,7 +198,6 @@ func (x *exchange) wait(ctx context.Context) error {
 			x.GiveUp(time.Now())
 			return errLineLong
 		case <-ctx.Done():
-			x.waiter.leave()
 			return context.Cause(ctx)
 		}
 	}

@@ -203,6 +203,86 @@ func TestRunsThatBeganGoOnWhileNewOnesWait(t *testing.T) {
 	}
 }
 
+func TestARequestWithoutARunWaitsAndIsNotRememberedAsOne(t *testing.T) {
+	g := start(t, t.TempDir())
+	byRun := func(r gateway.Route) gateway.Route {
+		r.Assignment = fairlead.Assignment{By: fairlead.ByRun}
+		return r
+	}
+	old := backend(1, app(t, "old", says("old")))
+	g.apply(byRun(route(old)))
+	g.get("/")
+	g.apply(byRun(held(old)))
+	got := make(chan answer, 1)
+	go func() { got <- g.get("/") }()
+	g.awaitWaiting(1)
+	g.apply(byRun(route(backend(2, app(t, "new", says("new"))))))
+	if a := <-got; a.body != "new" || a.header.Get("Fairlead-Held") == "" {
+		t.Errorf("it is answered %d %q %v", a.status, a.body, a.header)
+	}
+	if runs := g.status().Runs; len(runs) > 0 {
+		t.Errorf("runs that nobody can go on with are remembered: %+v", runs)
+	}
+}
+
+func TestWhoGivesUpOrGoesAwayIsInNobodysWay(t *testing.T) {
+	core := open(t, crashdisk.New(), "boot", dawn)
+	give(t, core, 1, held(nobody(1)))
+	var line []*gateway.Ticket
+	for n := range 4 {
+		line = append(line, core.Admit(site, fmt.Sprint(n), dawn))
+	}
+	line[0].GiveUp(dawn.Add(time.Minute))
+	line[1].End(dawn) // its client went away
+	if line[0].Waits() || line[1].Waits() || line[0].Again(dawn) {
+		t.Error("who gave up, or went away, waits still")
+	}
+	give(t, core, 2, route(backend(2, instanceOf("new", "127.0.0.1:1"))))
+	line[0].End(dawn)
+	line[1].End(dawn)
+	for _, x := range line[2:] {
+		if !x.Again(dawn) || x.Waits() {
+			t.Fatal("those behind them do not enter")
+		}
+	}
+	if late := core.Admit(site, "late", dawn); late.Waits() { // though none of those that entered has ended
+		t.Error("who has entered is in the way of who comes late")
+	}
+}
+
+func TestClientsThatGoAwayAsAHoldEndsKeepNobodyWaiting(t *testing.T) {
+	g := start(t, t.TempDir())
+	g.apply(held(nobody(1)))
+	ctx, leave := context.WithCancel(t.Context())
+	defer leave()
+	var gone, stay sync.WaitGroup
+	lost := make(chan answer, 40)
+	for n := range 40 {
+		if n%2 == 0 {
+			gone.Go(func() {
+				if resp, err := http.DefaultClient.Do(g.request(http.MethodGet, "/", nil).WithContext(ctx)); err == nil {
+					resp.Body.Close()
+				}
+			})
+			continue
+		}
+		stay.Go(func() {
+			if a := g.get("/"); a.body != "new" {
+				lost <- a
+			}
+		})
+	}
+	g.awaitWaiting(40)
+	gone.Go(leave)
+	g.apply(route(backend(2, app(t, "new", says("new")))))
+	gone.Wait()
+	stay.Wait()
+	if len(lost) > 0 {
+		t.Errorf("%d that stayed were not served, such as %+v", len(lost), <-lost)
+	}
+	g.awaitWaiting(0)
+}
+
 func TestALineHasAnEndAndCostsLittle(t *testing.T) {
 	core := open(t, crashdisk.New(), "boot", dawn)
 	give(t, core, 1, held(nobody(1)))

@@ -49,10 +49,10 @@ func (c *Core) Admit(site fairlead.Site, unit string, now time.Time) *Ticket {
 }
 
 // enter admits the ticket, or lets it wait where the site is held. It runs under a
-// pinned table. A fresh unit has no run that it could go on with.
+// pinned table. A fresh unit is the request's own: no other will have it.
 func (x *Ticket) enter(r *route, unit string, fresh bool, now time.Time) {
 	x.up = r.up
-	if r.holds() && !x.serves(r, unit, fresh, now) {
+	if r.holds() && !x.serves(r, unit, now) {
 		x.await(r, unit, fresh, now)
 		return
 	}
