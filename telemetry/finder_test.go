@@ -150,6 +150,95 @@ func TestAnInstanceIsNotAskedAgainAtOnceAndIsAskedAgainInTheEnd(t *testing.T) {
 	}
 }
 
+func TestHowSoonAnInstanceIsAskedAgainDependsOnWhatItAnswered(t *testing.T) {
+	for name, c := range map[string]struct {
+		page  func() (int, string)
+		again time.Duration
+	}{
+		"metrics":        {says("q 1\n"), foundAgain},
+		"no such page":   {func() (int, string) { return 404, "" }, missedAgain},
+		"an empty page":  {says("# nothing\n"), missedAgain},
+		"something else": {says("<html>"), missedAgain},
+		"nothing":        {func() (int, string) { panic(http.ErrAbortHandler) }, silentAgain},
+	} {
+		world := &fleet{now: time.Unix(1_700_000_000, 0)}
+		one, asked := instance(t, "one", 1, c.page)
+		world.set(one)
+		f := world.finder()
+		f.Look(t.Context())
+		first := *asked
+		world.pass(c.again - time.Second)
+		f.Look(t.Context())
+		if *asked != first {
+			t.Errorf("after %s it is asked again within %s", name, c.again)
+		}
+		world.pass(time.Second)
+		f.Look(t.Context())
+		if *asked == first {
+			t.Errorf("after %s it is not asked again after %s", name, c.again)
+		}
+		if found := f.Targets()[0].Found; found != (name == "metrics") {
+			t.Errorf("%s is found to be metrics: %v", name, found)
+		}
+	}
+}
+
+func TestOnceFoundOneStaysUnlessItAnswersSomethingElse(t *testing.T) {
+	for name, c := range map[string]struct {
+		status int
+		text   string
+		stays  bool
+	}{"it is broken off": {0, "", true}, "it answers 404": {404, "", false}, "it answers 503": {503, "", false}} {
+		world := &fleet{now: time.Unix(1_700_000_000, 0)}
+		status, text := 200, "q 1\n"
+		one, _ := instance(t, "one", 1, func() (int, string) {
+			if status == 0 {
+				panic(http.ErrAbortHandler)
+			}
+			return status, text
+		})
+		world.set(one)
+		f := world.finder()
+		f.Look(t.Context())
+		status, text = c.status, c.text
+		scrape(t, f)
+		if got := f.Targets()[0]; got.Found != c.stays || got.Why == "" {
+			t.Errorf("when %s it is %+v, want found %v", name, got, c.stays)
+		}
+		ended, end := context.WithCancel(t.Context())
+		end()
+		status, text = 200, "q 1\n"
+		f.Look(t.Context())
+		before := f.Targets()[0]
+		if err := f.Scrape(ended, io.Discard); err != nil || f.Targets()[0] != before {
+			t.Errorf("a scrape that nobody waits for changes %+v to %+v, %v", before, f.Targets()[0], err)
+		}
+	}
+}
+
+func TestAnInstanceThatIsNotReadyServesNobodyItsMetricsAndNoneSaysWhatIsFairleads(t *testing.T) {
+	world := &fleet{now: time.Unix(1_700_000_000, 0)}
+	one, asked := instance(t, "one", 1, says("# TYPE fairlead_requests counter\nfairlead_requests 9\nq 1\n"))
+	world.set(one)
+	f := world.finder()
+	f.Look(t.Context())
+	var alone bytes.Buffer
+	if err := f.One(t.Context(), "one", &alone); err != nil || strings.Contains(alone.String(), "fairlead_") || !strings.Contains(alone.String(), "q 1") {
+		t.Errorf("alone it serves\n%s%v", &alone, err)
+	}
+	if all := scrape(t, f); strings.Contains(all, "fairlead_requests") || !strings.Contains(all, "\nq{") {
+		t.Errorf("among all it serves\n%s", all)
+	}
+	one.Ready = false
+	world.set(one)
+	f.Look(t.Context())
+	before := *asked
+	err := f.One(t.Context(), "one", io.Discard)
+	if all := scrape(t, f); strings.Contains(all, `instance="one"`) || fairlead.CodeOf(err) != fairlead.NotFound || *asked != before {
+		t.Errorf("one that is not ready is asked %d times, and serves %v\n%s", *asked-before, err, all)
+	}
+}
+
 func TestOneThatFailsSpoilsNoOther(t *testing.T) {
 	world := &fleet{now: time.Unix(1_700_000_000, 0)}
 	text := "q 1\n"

@@ -2,6 +2,7 @@ package room
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/fairlead/fairlead"
 )
@@ -72,15 +73,16 @@ func mostDevices(stages []Stage) (most Stage) {
 
 // GPUText says what an instance asks for, such as "1 device" or "16Gi of a device".
 func GPUText(g fairlead.GPU) string {
-	device := "device"
+	device, one := "device", "a device"
 	if g.Vendor != "" {
 		device = g.Vendor + " " + device
+		one = map[bool]string{true: "an ", false: "a "}[strings.HasPrefix(g.Vendor, "a")] + device
 	}
 	switch {
 	case g.Memory != "":
-		return g.Memory + " of a " + device
+		return g.Memory + " of " + one
 	case g.Share > 0:
-		return fmt.Sprintf("%g %% of a %s", float64(g.Share), device)
+		return fmt.Sprintf("%g %% of %s", float64(g.Share), one)
 	case g.Count > 1:
 		return fmt.Sprintf("%d %ss", g.Count, device)
 	}

@@ -147,6 +147,62 @@ func TestDevicesArePlacedInEachStageBesideWhatOthersArePromised(t *testing.T) {
 	}
 }
 
+func TestInstancesThatDoNotRunAskForNothing(t *testing.T) {
+	each := Need{MilliCPU: 1000, Memory: gi, GPU: &fairlead.GPU{Count: 1}}
+	none := Ask{Release: 2, Plan: Plan{Site: site("a"), Stages: []Stage{{{Site: site("a"), Release: 2, Each: each}}}},
+		Place: func([]Part, Part) (int, string) { return 0, "no GPU" }}
+	if a := Fit(machine(), nil, none); !a.Fits || len(a.Lines) > 0 || len(a.Unlimited) > 0 {
+		t.Errorf("%+v", a)
+	}
+	if names := Unlimited([]Plan{{Stages: []Stage{{part("a", 1, 0, 0)}, {part("b", 1, 1, 0)}, {part("b", 1, 2, 0)}}}}); len(names) != 1 || names[0] != "b@1 in production" {
+		t.Errorf("without a limit are %q", names)
+	}
+}
+
+func TestPartsOfOneReleaseAreAskedForTogether(t *testing.T) {
+	each := Need{MilliCPU: 2000, GPU: &fairlead.GPU{Count: 1}}
+	one, two := Part{Site: site("a"), Release: 2, Count: 1, Each: each}, Part{Site: site("a"), Release: 2, Count: 2, Each: each}
+	var wanted int
+	ask := Ask{Release: 2, Plan: Plan{Site: site("a"), Stages: []Stage{{one, two}}}, Place: func(_ []Part, w Part) (int, string) {
+		wanted = w.Count
+		return w.Count, ""
+	}}
+	a := Fit(machine(), nil, ask)
+	if wanted != 3 || a.Lines[0].Asked != 6000 || !strings.Contains(a.Lines[0].Text, "cpu: 3 x 2 cores asked") {
+		t.Errorf("%d are placed: %+v", wanted, a.Lines)
+	}
+	ask.Now = Stage{one, two}
+	full := []Plan{{Site: site("b"), Stages: []Stage{{{Site: site("b"), Release: 1, Count: 8, Each: Need{MilliCPU: 2000}}}}}}
+	if a := Fit(machine(), full, ask); !a.Fits {
+		t.Errorf("exactly what runs now: %s", a.Why())
+	}
+	unknown := machine()
+	unknown.MilliCPU = 0
+	if a := Fit(unknown, full, Ask{Release: 2, Plan: ask.Plan}); !a.Fits {
+		t.Errorf("cores that are not known are checked: %s", a.Why())
+	}
+}
+
+func TestWhatAnAppsOwnVolumesMayStillFillIsNotFree(t *testing.T) {
+	ask := Ask{Plan: Plan{Site: site("a"), Volumes: []Volume{{Name: "index", Size: 30 * gi, Used: 10 * gi}}}, Storage: 21 * gi}
+	if a := Fit(machine(), nil, ask); a.Fits || !strings.Contains(a.Why(), "20Gi that volume index of a/production may still fill") {
+		t.Errorf("%+v", a)
+	}
+}
+
+func TestWhatIsAskedOfDevicesIsSaidInWords(t *testing.T) {
+	for want, gpu := range map[string]fairlead.GPU{
+		"1 device": {}, "2 nvidia devices": {Count: 2, Vendor: "nvidia"}, "16Gi of a device": {Memory: "16Gi"}, "12.5 % of a amd device": {Share: 12.5, Vendor: "amd"},
+	} {
+		if got := GPUText(gpu); got != strings.Replace(want, "a amd", "an amd", 1) {
+			t.Errorf("%+v is %q, want %q", gpu, got, want)
+		}
+	}
+	if name := (Part{Site: site("triage"), Release: NotMade}).Name(); name != "the new triage in production" {
+		t.Error(name)
+	}
+}
+
 func TestAccountsAddUp(t *testing.T) {
 	plans := []Plan{beside("a", 1, 2, 3*gi).Plan, {Site: site("b"), Volumes: []Volume{{Size: 5 * gi, Used: gi}}}}
 	a := Sum(machine(), plans)

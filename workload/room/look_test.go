@@ -1,6 +1,7 @@
 package room
 
 import (
+	"runtime"
 	"testing"
 	"testing/fstest"
 )
@@ -39,6 +40,9 @@ func TestTheMachineIsBoundedByItsControlGroupsAndThoseAboveThem(t *testing.T) {
 	} {
 		c.files["proc/meminfo"] = meminfo
 		m, err := Look(files(c.files), t.TempDir(), "")
+		if bounded := m.Bounded != ""; bounded != (c.memory < 16384000<<10) {
+			t.Errorf("%s: bounded by %q", name, m.Bounded)
+		}
 		if err != nil || m.Memory != c.memory || m.Reserve != Reserve(c.memory) || m.State.Free == 0 {
 			t.Errorf("%s: %+v, %v", name, m, err)
 		}
@@ -54,9 +58,31 @@ func TestCoresAreBoundedByTheQuota(t *testing.T) {
 			t.Errorf("%s: %d, %v", name, m.MilliCPU, err)
 		}
 	}
+	for name, max := range map[string]string{"more than the machine has": "99999999 1000", "no period": "25000 0", "nonsense": "25000 often", "none": "-1 100000"} {
+		system := files(map[string]string{"proc/self/cgroup": "0::/a\n", "sys/fs/cgroup/a/cpu.max": max + "\n"})
+		if m, err := Look(system, t.TempDir(), ""); err != nil || m.MilliCPU != int64(runtime.NumCPU())*1000 {
+			t.Errorf("with a quota of %s there are %d thousandths of a core, %v", name, m.MilliCPU, err)
+		}
+	}
+	least := files(map[string]string{"proc/self/cgroup": "0::/a\n", "sys/fs/cgroup/a/cpu.max": "1 100000\n"})
+	if m, err := Look(least, t.TempDir(), ""); err != nil || m.MilliCPU != 1 {
+		t.Errorf("the least quota is %d, %v, want 1: 0 is one that is not known", m.MilliCPU, err)
+	}
 	unbounded := files(map[string]string{"proc/self/cgroup": "0::/a\n", "sys/fs/cgroup/a/cpu.max": "max 100000\n"})
 	if m, err := Look(unbounded, t.TempDir(), ""); err != nil || m.MilliCPU < 1000 || m.MilliCPU%1000 != 0 {
 		t.Errorf("%d, %v", m.MilliCPU, err)
+	}
+}
+
+func TestAnEngineOnTheSameFileSystemIsNotCountedTwice(t *testing.T) {
+	dir := t.TempDir()
+	if m, err := Look(files(nil), dir, dir); err != nil || m.Engine != nil {
+		t.Errorf("%+v, %v", m.Engine, err)
+	}
+	if m, err := Look(files(map[string]string{
+		"proc/self/cgroup": "4:memory:/x\n", "sys/fs/cgroup/memory/x/memory.limit_in_bytes": "9223372036854771712\n",
+	}), dir, "/proc"); err != nil || m.Memory != 0 || m.Engine == nil {
+		t.Errorf("%+v, %v, want no limit and an engine of its own", m, err)
 	}
 }
 

@@ -1,6 +1,8 @@
 package volume_test
 
 import (
+	"context"
+	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -190,8 +192,52 @@ func TestALinkInPlaceOfAVolumeIsNotFollowed(t *testing.T) {
 	}
 }
 
+func TestAVolumeIsMeasuredWhileItIsWrittenByWhatTheDiskTakes(t *testing.T) {
+	d, _ := open(t)
+	path, err := d.Make(data, 12, me())
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(path, "sparse"), "")
+	if err := os.Truncate(filepath.Join(path, "sparse"), 1<<40); err != nil {
+		t.Fatal(err)
+	}
+	if used, err := d.Used(t.Context(), data, 12); err != nil || used > 1<<20 {
+		t.Errorf("a file of which nothing was written takes %d, %v", used, err)
+	}
+	if used, err := d.Used(t.Context(), data, 2); err != nil || used != 0 {
+		t.Errorf("release 2 takes %d of what is release 12's, %v", used, err)
+	}
+	ended, end := context.WithCancel(t.Context())
+	end()
+	if _, err := d.Used(ended, data, 12); !errors.Is(err, context.Canceled) {
+		t.Errorf("a measurement that nobody waits for gives %v", err)
+	}
+}
+
+func TestOnlyWhatFairleadMadeIsAVolumeOrARelease(t *testing.T) {
+	d, top := open(t)
+	if _, err := d.Make(data, 3, me()); err != nil {
+		t.Fatal(err)
+	}
+	for _, stray := range []string{"production/triage/lost+found", "production/triage/.trash", "production/triage/data/release-0", "production/triage/data/release-x", "production/triage/data/release-", "production/triage/data/7"} {
+		if err := os.MkdirAll(filepath.Join(top, stray), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if all, err := d.All(); err != nil || !reflect.DeepEqual(all, []volume.ID{data}) {
+		t.Errorf("there are %v, %v", all, err)
+	}
+	if releases, err := d.Releases(data); err != nil || !reflect.DeepEqual(releases, []int{3}) {
+		t.Errorf("there are releases %v, %v", releases, err)
+	}
+}
+
 func TestNamesThatLeadElsewhereAreNoVolumes(t *testing.T) {
 	d, _ := open(t)
+	if _, err := d.Make(data, -1, me()); err == nil {
+		t.Error("a release below 0 has a volume")
+	}
 	for _, id := range []volume.ID{{}, {Env: "..", App: "a", Name: "b"}, {Env: "a", App: "b", Name: "../c"}, {Env: "a", App: "b", Name: "."}} {
 		if _, err := d.Make(id, 1, me()); err == nil {
 			t.Errorf("%v is made", id)
