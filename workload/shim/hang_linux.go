@@ -60,7 +60,7 @@ const clearPatience = 30 * time.Second
 // buryDead clears, in the background, what an instance left whose shim died: a
 // container goes on without one. What fails is tried again when it is seen again.
 func (r *Runtime) buryDead(id string) {
-	h := r.instance(id)
+	h := r.at.instance(id)
 	if _, busy := r.burying.LoadOrStore(h, true); busy {
 		return
 	}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"sync"
 	"time"
 
@@ -35,7 +34,7 @@ func (r *Runtime) RunJob(ctx context.Context, job workload.Job) (workload.JobRes
 	if err != nil {
 		return workload.JobResult{}, wrap(op, err)
 	}
-	h := home(filepath.Join(r.jobs(), job.ID))
+	h := r.at.job(job.ID)
 	if err := os.Mkdir(string(h), 0o700); errors.Is(err, fs.ErrExist) {
 		return workload.JobResult{}, fairlead.Errorf(fairlead.Conflict, op, "it runs already")
 	} else if err != nil {

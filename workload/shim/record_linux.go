@@ -34,6 +34,16 @@ func (h home) dial() string    { return filepath.Join(string(h), "dial.sock") }
 func (h home) log() string     { return filepath.Join(string(h), "log") }
 func (h home) shimLog() string { return filepath.Join(string(h), "shim.log") }
 
+// root is the directory of a runtime, with a home for each instance, service and job.
+type root string
+
+func (r root) instances() string       { return filepath.Join(string(r), "instances") }
+func (r root) services() string        { return filepath.Join(string(r), "services") }
+func (r root) jobs() string            { return filepath.Join(string(r), "jobs") }
+func (r root) instance(id string) home { return home(filepath.Join(r.instances(), id)) }
+func (r root) service(id string) home  { return home(filepath.Join(r.services(), id)) }
+func (r root) job(id string) home      { return home(filepath.Join(r.jobs(), id)) }
+
 // identity names one process of one boot of the machine for ever.
 type identity struct {
 	Pid   int    `json:"pid"`

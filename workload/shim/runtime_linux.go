@@ -27,7 +27,8 @@ type Runtime struct {
 	config Config
 	log    *slog.Logger
 
-	terms   sync.Mutex // guards the file that holds the newest term
+	at      root
+	terms   *terms
 	waiting sync.WaitGroup
 	burying sync.Map // homes of the dead that are being cleared
 	closing chan struct{}
@@ -54,8 +55,8 @@ func New(config Config) (*Runtime, error) {
 		}
 		config.Shim = self
 	}
-	r := &Runtime{config: config, log: cmp.Or(config.Log, slog.Default()), closing: make(chan struct{})}
-	for _, dir := range []string{r.instances(), r.services(), r.jobs()} {
+	r := &Runtime{config: config, log: cmp.Or(config.Log, slog.Default()), at: root(config.Root), terms: newTerms(config.Root), closing: make(chan struct{})}
+	for _, dir := range []string{r.at.instances(), r.at.services(), r.at.jobs()} {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return nil, fairlead.Errorf(fairlead.Internal, op, "%w", err)
 		}
@@ -74,24 +75,18 @@ func (r *Runtime) Close() error {
 	return nil
 }
 
-func (r *Runtime) instances() string { return filepath.Join(r.config.Root, "instances") }
-func (r *Runtime) services() string  { return filepath.Join(r.config.Root, "services") }
-func (r *Runtime) jobs() string      { return filepath.Join(r.config.Root, "jobs") }
-
-func (r *Runtime) instance(id string) home { return home(filepath.Join(r.instances(), id)) }
-
 // Start implements workload.Runtime.
 func (r *Runtime) Start(ctx context.Context, order fairlead.Order, spec workload.Spec, secrets workload.Secrets) error {
 	op := "start instance " + spec.ID
 	if err := r.config.Kinds.check(spec, secrets); err != nil {
 		return wrap(op, err)
 	}
-	return wrap(op, r.begin(ctx, order, r.instance(spec.ID), assignment{Protocol: protocol, Instance: &spec, Plain: r.config.Plain}, secrets))
+	return wrap(op, r.begin(ctx, order, r.at.instance(spec.ID), assignment{Protocol: protocol, Instance: &spec, Plain: r.config.Plain}, secrets))
 }
 
 // begin starts a shim for a, unless one was started for its home before.
 func (r *Runtime) begin(ctx context.Context, order fairlead.Order, h home, a assignment, secrets workload.Secrets) error {
-	if err := r.admit(order); err != nil {
+	if err := r.terms.admit(order); err != nil {
 		return err
 	}
 	if err := os.Mkdir(string(h), 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
@@ -171,34 +166,16 @@ func (r *Runtime) spawn(ctx context.Context, h home, lock *os.File, secrets work
 	}
 }
 
-// admit refuses an order of a term that is over, whatever it is about: a control
-// plane that was replaced must not start what its successor removed.
-func (r *Runtime) admit(order fairlead.Order) error {
-	r.terms.Lock()
-	defer r.terms.Unlock()
-	newest, err := r.readTerm()
-	if err != nil {
-		return err
-	}
-	if order.Term < newest {
-		return fairlead.Errorf(fairlead.Conflict, "", "order %s is of an earlier term than %d", order, newest)
-	}
-	if order.Term == newest {
-		return nil
-	}
-	return WriteNote(r.termFile(), order.Term)
-}
-
 // Stop implements workload.Runtime.
 func (r *Runtime) Stop(ctx context.Context, order fairlead.Order, id string, grace time.Duration) error {
 	op := "stop instance " + id
 	if !idForm.MatchString(id) {
 		return fairlead.Errorf(fairlead.Invalid, op, "not an id")
 	}
-	if err := r.admit(order); err != nil {
+	if err := r.terms.admit(order); err != nil {
 		return wrap(op, err)
 	}
-	return wrap(op, halt(ctx, r.config.Kinds, order, r.instance(id), grace, func(w workload.Status) (workload.Status, bool) { return died(w), w.State.Over() }))
+	return wrap(op, halt(ctx, r.config.Kinds, order, r.at.instance(id), grace, func(w workload.Status) (workload.Status, bool) { return died(w), w.State.Over() }))
 }
 
 // halt stops what runs at h. settle makes the last status of one whose shim died,
@@ -251,10 +228,10 @@ func (r *Runtime) Remove(ctx context.Context, order fairlead.Order, id string) e
 	if !idForm.MatchString(id) {
 		return fairlead.Errorf(fairlead.Invalid, op, "not an id")
 	}
-	if err := r.admit(order); err != nil {
+	if err := r.terms.admit(order); err != nil {
 		return wrap(op, err)
 	}
-	return wrap(op, forget(ctx, r.config.Kinds, order, r.instance(id), func(s workload.Status) bool { return s.State.Over() }))
+	return wrap(op, forget(ctx, r.config.Kinds, order, r.at.instance(id), func(s workload.Status) bool { return s.State.Over() }))
 }
 
 // forget removes the home of what has ended.
@@ -313,7 +290,7 @@ func discard(ctx context.Context, kinds Kinds, h home) error {
 // List implements workload.Runtime.
 func (r *Runtime) List(ctx context.Context) ([]workload.Status, error) {
 	over := func(s workload.Status) bool { return s.State.Over() }
-	all, err := list(ctx, r.instances(), func(s workload.Status) workload.Status {
+	all, err := list(ctx, r.at.instances(), func(s workload.Status) workload.Status {
 		r.buryDead(s.ID)
 		return died(s)
 	}, over)
@@ -383,7 +360,7 @@ func current[S any](ctx context.Context, h home, rec record[S], died func(S) S) 
 // Logs implements workload.Runtime.
 func (r *Runtime) Logs(ctx context.Context, id string, options workload.LogOptions, w io.Writer) error {
 	op := "read the log of " + id
-	h := r.instance(id)
+	h := r.at.instance(id)
 	if !idForm.MatchString(id) {
 		return fairlead.Errorf(fairlead.Invalid, op, "not an id")
 	}
@@ -404,13 +381,13 @@ func logsOf(ctx context.Context, h home, options workload.LogOptions, over func(
 // sweep removes homes whose start was never completed or whose removal was not,
 // and jobs whose runtime died.
 func (r *Runtime) sweep(ctx context.Context) error {
-	for _, dir := range []string{r.instances(), r.services(), r.jobs()} {
+	for _, dir := range []string{r.at.instances(), r.at.services(), r.at.jobs()} {
 		entries, err := os.ReadDir(dir)
 		if err != nil {
 			return err
 		}
 		for _, entry := range entries {
-			if err := r.sweepOne(ctx, home(filepath.Join(dir, entry.Name())), dir == r.jobs()); err != nil {
+			if err := r.sweepOne(ctx, home(filepath.Join(dir, entry.Name())), dir == r.at.jobs()); err != nil {
 				return err
 			}
 		}

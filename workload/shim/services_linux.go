@@ -10,8 +10,6 @@ import (
 	"github.com/fairlead/fairlead/workload"
 )
 
-func (r *Runtime) service(id string) home { return home(filepath.Join(r.services(), id)) }
-
 // StartService starts a service under a shim, or does nothing if it was started
 // before and not removed. It returns when its listeners are bound.
 func (r *Runtime) StartService(ctx context.Context, order fairlead.Order, service Service) error {
@@ -24,7 +22,7 @@ func (r *Runtime) StartService(ctx context.Context, order fairlead.Order, servic
 	case !filepath.IsAbs(service.Dir):
 		return fairlead.Errorf(fairlead.Invalid, op, "its directory %q is not absolute", service.Dir)
 	}
-	return wrap(op, r.begin(ctx, order, r.service(service.ID), assignment{Protocol: protocol, Service: &service}, nil))
+	return wrap(op, r.begin(ctx, order, r.at.service(service.ID), assignment{Protocol: protocol, Service: &service}, nil))
 }
 
 // ReplaceService starts command in place of the service's process, on the same
@@ -36,11 +34,11 @@ func (r *Runtime) ReplaceService(ctx context.Context, order fairlead.Order, id s
 	if !idForm.MatchString(id) {
 		return fairlead.Errorf(fairlead.Invalid, op, "not an id")
 	}
-	if err := r.admit(order); err != nil {
+	if err := r.terms.admit(order); err != nil {
 		return wrap(op, err)
 	}
 	var status ServiceStatus
-	return wrap(op, ask(ctx, r.service(id), "POST", "/v1/replace", replaceRequest{order, command, env, grace}, &status))
+	return wrap(op, ask(ctx, r.at.service(id), "POST", "/v1/replace", replaceRequest{order, command, env, grace}, &status))
 }
 
 // StopService sends the service's process SIGTERM and, after grace, SIGKILL, and
@@ -50,10 +48,10 @@ func (r *Runtime) StopService(ctx context.Context, order fairlead.Order, id stri
 	if !idForm.MatchString(id) {
 		return fairlead.Errorf(fairlead.Invalid, op, "not an id")
 	}
-	if err := r.admit(order); err != nil {
+	if err := r.terms.admit(order); err != nil {
 		return wrap(op, err)
 	}
-	return wrap(op, halt(ctx, r.config.Kinds, order, r.service(id), grace, func(s ServiceStatus) (ServiceStatus, bool) { return diedService(s), s.State.Over() }))
+	return wrap(op, halt(ctx, r.config.Kinds, order, r.at.service(id), grace, func(s ServiceStatus) (ServiceStatus, bool) { return diedService(s), s.State.Over() }))
 }
 
 // RemoveService forgets a service that has ended, with its log. A service of that
@@ -63,15 +61,15 @@ func (r *Runtime) RemoveService(ctx context.Context, order fairlead.Order, id st
 	if !idForm.MatchString(id) {
 		return fairlead.Errorf(fairlead.Invalid, op, "not an id")
 	}
-	if err := r.admit(order); err != nil {
+	if err := r.terms.admit(order); err != nil {
 		return wrap(op, err)
 	}
-	return wrap(op, forget(ctx, r.config.Kinds, order, r.service(id), func(s ServiceStatus) bool { return s.State.Over() }))
+	return wrap(op, forget(ctx, r.config.Kinds, order, r.at.service(id), func(s ServiceStatus) bool { return s.State.Over() }))
 }
 
 // Services returns all services that were not removed, sorted by ID.
 func (r *Runtime) Services(ctx context.Context) ([]ServiceStatus, error) {
-	all, err := list(ctx, r.services(), diedService, func(s ServiceStatus) bool { return s.State.Over() })
+	all, err := list(ctx, r.at.services(), diedService, func(s ServiceStatus) bool { return s.State.Over() })
 	return all, wrap("list services", err)
 }
 
@@ -81,7 +79,7 @@ func (r *Runtime) ServiceLogs(ctx context.Context, id string, options workload.L
 	if !idForm.MatchString(id) {
 		return fairlead.Errorf(fairlead.Invalid, op, "not an id")
 	}
-	h := r.service(id)
+	h := r.at.service(id)
 	over := func() bool {
 		rec, err := readRecord[ServiceStatus](h)
 		return err != nil || rec.Status.State.Over() || !rec.Shim.alive()
