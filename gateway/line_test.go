@@ -16,10 +16,10 @@ import (
 	"github.com/fairlead/fairlead/internal/disk/crashdisk"
 )
 
-// held is the app's route while the release of a backend makes room for another one.
-func held(stable gateway.Backend) gateway.Route {
+// queued is the app's route while the release of a backend makes room for another one.
+func queued(stable gateway.Backend) gateway.Route {
 	r := route(stable)
-	r.Hold = true
+	r.Queue = true
 	return r
 }
 
@@ -69,7 +69,7 @@ func TestNoRequestIsLostWhileAReleaseTakesThePlaceOfAnother(t *testing.T) {
 		})
 	}
 	eventually(t, "the old release answers", func() bool { return len(answers) > 100 })
-	g.apply(held(nobody(1)))
+	g.apply(queued(nobody(1)))
 	g.awaitWaiting(20)
 	before := len(answers)
 	g.apply(route(backend(2, app(t, "new", says("new")))))
@@ -82,7 +82,7 @@ func TestNoRequestIsLostWhileAReleaseTakesThePlaceOfAnother(t *testing.T) {
 		if a.status != http.StatusOK {
 			t.Errorf("a request is lost: %d %q", a.status, a.body)
 		}
-		if a.header.Get("Fairlead-Held") != "" && a.body == "new" {
+		if a.header.Get("Fairlead-Queued") != "" && a.body == "new" {
 			told++
 		}
 	}
@@ -93,7 +93,7 @@ func TestNoRequestIsLostWhileAReleaseTakesThePlaceOfAnother(t *testing.T) {
 
 func TestTheTurnsOfALineAreInTheOrderOfArrival(t *testing.T) {
 	core := open(t, crashdisk.New(), "boot", dawn)
-	give(t, core, 1, held(nobody(1)))
+	give(t, core, 1, queued(nobody(1)))
 	var line []*gateway.Ticket
 	for n := range 50 {
 		line = append(line, core.Admit(site, fmt.Sprint(n), dawn))
@@ -126,12 +126,12 @@ func TestTheTurnsOfALineAreInTheOrderOfArrival(t *testing.T) {
 
 func TestARequestWaitsAtMostItsTimeout(t *testing.T) {
 	g := start(t, t.TempDir())
-	r := held(nobody(1))
+	r := queued(nobody(1))
 	r.Timeout = fairlead.Duration(300 * time.Millisecond)
 	g.apply(r)
 	began := time.Now()
 	a := g.get("/")
-	if a.status != http.StatusServiceUnavailable || a.header.Get("Retry-After") == "" || a.header.Get("Fairlead-Held") == "" {
+	if a.status != http.StatusServiceUnavailable || a.header.Get("Retry-After") == "" || a.header.Get("Fairlead-Queued") == "" {
 		t.Errorf("got %d %v %s", a.status, a.header, a.body)
 	}
 	if !strings.Contains(a.body, "takes the place") || time.Since(began) < 300*time.Millisecond {
@@ -146,7 +146,7 @@ func TestARequestWaitsAtMostItsTimeout(t *testing.T) {
 
 func TestAClientThatGoesAwayLeavesTheLine(t *testing.T) {
 	g := start(t, t.TempDir())
-	g.apply(held(nobody(1)))
+	g.apply(queued(nobody(1)))
 	ctx, leave := context.WithCancel(t.Context())
 	gone := make(chan struct{})
 	go func() {
@@ -163,7 +163,7 @@ func TestAClientThatGoesAwayLeavesTheLine(t *testing.T) {
 
 func TestABodyIsReadAfterTheWait(t *testing.T) {
 	g := start(t, t.TempDir())
-	g.apply(held(nobody(1)))
+	g.apply(queued(nobody(1)))
 	got := make(chan answer, 1)
 	go func() {
 		got <- g.do(g.request(http.MethodPost, "/", strings.NewReader(strings.Repeat("x", 300_000))))
@@ -187,7 +187,7 @@ func TestRunsThatBeganGoOnWhileNewOnesWait(t *testing.T) {
 	}
 	g.apply(byRun(route(old)))
 	g.get("/", "Fairlead-Run", "begun")
-	g.apply(byRun(held(old)))
+	g.apply(byRun(queued(old)))
 	if a := g.get("/", "Fairlead-Run", "begun"); a.body != "old" {
 		t.Errorf("a run that began is answered %d %q", a.status, a.body)
 	}
@@ -212,12 +212,12 @@ func TestARequestWithoutARunWaitsAndIsNotRememberedAsOne(t *testing.T) {
 	old := backend(1, app(t, "old", says("old")))
 	g.apply(byRun(route(old)))
 	g.get("/")
-	g.apply(byRun(held(old)))
+	g.apply(byRun(queued(old)))
 	got := make(chan answer, 1)
 	go func() { got <- g.get("/") }()
 	g.awaitWaiting(1)
 	g.apply(byRun(route(backend(2, app(t, "new", says("new"))))))
-	if a := <-got; a.body != "new" || a.header.Get("Fairlead-Held") == "" {
+	if a := <-got; a.body != "new" || a.header.Get("Fairlead-Queued") == "" {
 		t.Errorf("it is answered %d %q %v", a.status, a.body, a.header)
 	}
 	if runs := g.status().Runs; len(runs) > 0 {
@@ -225,9 +225,30 @@ func TestARequestWithoutARunWaitsAndIsNotRememberedAsOne(t *testing.T) {
 	}
 }
 
+func TestARunWaitsWhereItsReleaseHasNoInstanceLeft(t *testing.T) {
+	core := open(t, crashdisk.New(), "boot", dawn)
+	byRun := func(r gateway.Route) gateway.Route {
+		r.Assignment = fairlead.Assignment{By: fairlead.ByRun}
+		return r
+	}
+	old := backend(1, instanceOf("old", "127.0.0.1:1"))
+	give(t, core, 1, byRun(route(old)))
+	core.Admit(site, "begun", dawn).End(dawn)
+	give(t, core, 2, byRun(held(old)))
+	if x := core.Admit(site, "begun", dawn); x.Waits() || x.Instance() != "old" {
+		t.Errorf("a run does not go on at %q", x.Instance())
+	} else {
+		x.End(dawn)
+	}
+	give(t, core, 3, byRun(held(nobody(1))))
+	if x := core.Admit(site, "begun", dawn); !x.Waits() {
+		t.Error("a run whose instances have ended does not wait")
+	}
+}
+
 func TestWhoGivesUpOrGoesAwayIsInNobodysWay(t *testing.T) {
 	core := open(t, crashdisk.New(), "boot", dawn)
-	give(t, core, 1, held(nobody(1)))
+	give(t, core, 1, queued(nobody(1)))
 	var line []*gateway.Ticket
 	for n := range 4 {
 		line = append(line, core.Admit(site, fmt.Sprint(n), dawn))
@@ -250,9 +271,9 @@ func TestWhoGivesUpOrGoesAwayIsInNobodysWay(t *testing.T) {
 	}
 }
 
-func TestClientsThatGoAwayAsAHoldEndsKeepNobodyWaiting(t *testing.T) {
+func TestClientsThatGoAwayAsTheWaitEndsKeepNobodyWaiting(t *testing.T) {
 	g := start(t, t.TempDir())
-	g.apply(held(nobody(1)))
+	g.apply(queued(nobody(1)))
 	ctx, leave := context.WithCancel(t.Context())
 	defer leave()
 	var gone, stay sync.WaitGroup
@@ -285,7 +306,7 @@ func TestClientsThatGoAwayAsAHoldEndsKeepNobodyWaiting(t *testing.T) {
 
 func TestALineHasAnEndAndCostsLittle(t *testing.T) {
 	core := open(t, crashdisk.New(), "boot", dawn)
-	give(t, core, 1, held(nobody(1)))
+	give(t, core, 1, queued(nobody(1)))
 	before := heap()
 	var all []*gateway.Ticket
 	for n := range 4096 {
@@ -303,8 +324,8 @@ func TestALineHasAnEndAndCostsLittle(t *testing.T) {
 	if x := core.Admit(site, "in its place", dawn); !x.Waits() {
 		t.Error("a place that is free again is not given")
 	}
-	if text := string(core.Metrics()); !strings.Contains(text, `fairlead_gateway_held{app="triage",env="production"} 4096`) ||
-		!strings.Contains(text, "fairlead_gateway_held_refused_total 1\n") {
+	if text := string(core.Metrics()); !strings.Contains(text, `fairlead_gateway_queued{app="triage",env="production"} 4096`) ||
+		!strings.Contains(text, "fairlead_gateway_queued_refused_total 1\n") {
 		t.Error("the metrics do not say so: " + text)
 	}
 	runtime.KeepAlive(all)
@@ -322,7 +343,7 @@ func TestTheLinesOfAllSitesHaveAnEndTogether(t *testing.T) {
 	var sites []fairlead.Site
 	var routes []gateway.Route
 	for _, app := range []string{"chat", "search", "triage"} {
-		r := held(nobody(1))
+		r := queued(nobody(1))
 		r.Site.App, r.Host = app, app+".localhost"
 		sites, routes = append(sites, r.Site), append(routes, r)
 	}
@@ -337,6 +358,12 @@ func TestTheLinesOfAllSitesHaveAnEndTogether(t *testing.T) {
 	}
 	if core.Admit(sites[2], "one too many", dawn).Waits() {
 		t.Error("8192 requests wait, and another one may")
+	}
+	all[0].End(dawn)
+	if next := core.Admit(sites[2], "in the place of one", dawn); !next.Waits() {
+		t.Error("who was turned away takes a place")
+	} else {
+		all = append(all, next)
 	}
 	for _, x := range all {
 		x.End(dawn)
