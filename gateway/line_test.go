@@ -234,13 +234,13 @@ func TestARunWaitsWhereItsReleaseHasNoInstanceLeft(t *testing.T) {
 	old := backend(1, instanceOf("old", "127.0.0.1:1"))
 	give(t, core, 1, byRun(route(old)))
 	core.Admit(site, "begun", dawn).End(dawn)
-	give(t, core, 2, byRun(held(old)))
+	give(t, core, 2, byRun(queued(old)))
 	if x := core.Admit(site, "begun", dawn); x.Waits() || x.Instance() != "old" {
 		t.Errorf("a run does not go on at %q", x.Instance())
 	} else {
 		x.End(dawn)
 	}
-	give(t, core, 3, byRun(held(nobody(1))))
+	give(t, core, 3, byRun(queued(nobody(1))))
 	if x := core.Admit(site, "begun", dawn); !x.Waits() {
 		t.Error("a run whose instances have ended does not wait")
 	}
