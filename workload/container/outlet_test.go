@@ -183,3 +183,24 @@ func TestABuildReachesTheOutsideAndNothingOfTheMachine(t *testing.T) {
 		}
 	})
 }
+
+func TestOrdinaryBuildReachesByItsProxyToo(t *testing.T) {
+	image := ordinaryImage(t)
+	e, err := container.Open(t.Context(), image.Engine)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	root := t.TempDir()
+	file := fmt.Sprintf("FROM %s\nRUN [\"/app\", \"fetch\", \"http://169.254.169.254/%d\"]\n", image.ID.Hex(), time.Now().UnixNano())
+	_, log, err := e.Build(t.Context(), container.Build{
+		Context: bytes.NewReader(packed(t, lay(t, map[string]string{"Dockerfile": file}))), Dockerfile: "Dockerfile", Within: 2 * time.Minute,
+		Outlet: &container.Outlet{Root: root, Program: programs("shim"), Image: image.ID},
+	})
+	if err != nil || !strings.Contains(string(log), "a build reaches only what is outside") {
+		t.Errorf("%v\n%s", err, log)
+	}
+	if left, err := os.ReadDir(filepath.Join(root, "outlets")); err != nil || len(left) > 0 {
+		t.Errorf("files are left: %v, %v", left, err)
+	}
+}
