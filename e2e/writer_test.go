@@ -97,7 +97,7 @@ func (c *callers) call(caller int, address, host string) {
 			c.lost = append(c.lost, id+": "+a.Status)
 		default:
 			c.answered[a.Header.Get("X-Release")]++
-			if a.Header.Get("Fairlead-Held") != "" {
+			if a.Header.Get("Fairlead-Queued") != "" {
 				c.held[a.Header.Get("X-Release")]++
 			}
 		}

@@ -78,7 +78,7 @@ func (x *exchange) serve(w *paced, r *http.Request) {
 	forward.ServeHTTP(w, r.WithContext(ctx))
 }
 
-// queue lets a request wait whose site is held, and says why it cannot go on.
+// queue lets a request wait whose site queues, and says why it cannot go on.
 func (x *exchange) queue(ctx context.Context) error {
 	switch {
 	case x.turnedAway:
@@ -193,8 +193,8 @@ func (x *exchange) final(a *http.Response) error {
 	consolecookie.StripSet(a.Header)
 	x.setSession(a.Header)
 	x.setTrace(a.Header)
-	if held := x.heldFor(); held != "" {
-		a.Header.Set(heldHeader, held)
+	if queued := x.queuedFor(); queued != "" {
+		a.Header.Set(queuedHeader, queued)
 	}
 	return nil
 }

@@ -12,9 +12,9 @@ import (
 	"github.com/fairlead/fairlead"
 )
 
-// Requests of a site that is held ([Route.Hold]) wait in a line: the old release's
+// Requests of a site that queues them ([Route.Queue]) wait in a line: the old release's
 // instances end before the new one's start, and nobody serves meanwhile. Who came
-// first goes first when the hold ends. A request waits at most for the route's
+// first goes first when the site is served again. A request waits at most for the route's
 // timeout, and begins its own then. No body is read while it waits, so that one
 // costs little more than its connection.
 const (
@@ -22,8 +22,8 @@ const (
 	lineAll  = 8192 // and of all sites
 )
 
-// heldHeader tells a client how long its request waited, in seconds.
-const heldHeader = "Fairlead-Held"
+// queuedHeader tells a client how long its request waited, in seconds.
+const queuedHeader = "Fairlead-Queued"
 
 var (
 	errLineFull = errors.New("too many requests wait already")
@@ -109,7 +109,7 @@ func (l *line) wake() {
 	}
 }
 
-// wake tells every line that a table came in force, which may have ended its hold.
+// wake tells every line that a table came in force, which may have ended its wait.
 func (g *registry) wake() {
 	for _, state := range g.states() {
 		if state.line.length.Load() > 0 {
@@ -118,13 +118,14 @@ func (g *registry) wake() {
 	}
 }
 
-// holds reports whether a request has to wait: its site is held, or others wait still.
-func (r *route) holds() bool { return r.hold || r.line.length.Load() > 0 }
+// queues reports whether a request has to wait: its site is not served, or others wait
+// still.
+func (r *route) queues() bool { return r.queue || r.line.length.Load() > 0 }
 
-// serves reports whether a held site has something for a request: a run goes on at the
+// serves reports whether a site that queues has something for a request: a run goes on at the
 // release on which it began, as long as that has instances. A fresh unit has none.
 func (x *Ticket) serves(r *route, unit string, now time.Time) bool {
-	if !r.hold || r.assignment.By != fairlead.ByRun {
+	if !r.queue || r.assignment.By != fairlead.ByRun {
 		return false
 	}
 	b := r.goesOnAt(unit, now)
@@ -155,7 +156,7 @@ func (x *Ticket) giveUp(r *route, unit string, now time.Time) {
 	x.observed.fail(fairlead.Reset)
 }
 
-// enters lets the first of a line in when the hold is over. It reports whether it did.
+// enters lets the first of a line in when its site is served again. It reports whether it did.
 func (x *Ticket) enters(now time.Time) bool {
 	w := x.waiter
 	if !w.first() {
@@ -163,11 +164,11 @@ func (x *Ticket) enters(now time.Time) bool {
 	}
 	t := x.proxy.pin()
 	r := t.sites[x.site]
-	if r == nil || r.hold {
+	if r == nil || r.queue {
 		t.unpin()
 		return false
 	}
-	x.held = now.Sub(w.since)
+	x.queued = now.Sub(w.since)
 	x.admit(r, w.unit, w.fresh, now)
 	t.unpin()
 	w.leave()
@@ -182,7 +183,7 @@ func (x *Ticket) GiveUp(now time.Time) {
 	if r := t.sites[x.site]; r != nil {
 		x.giveUp(r, w.unit, now)
 	}
-	x.held = now.Sub(w.since)
+	x.queued = now.Sub(w.since)
 	w.leave()
 }
 
@@ -204,11 +205,11 @@ func (x *exchange) wait(ctx context.Context) error {
 	return nil
 }
 
-// heldFor is how long a request waited in the line, as its answer tells it; "" for one
+// queuedFor is how long a request waited in the line, as its answer tells it; "" for one
 // that did not.
-func (x *Ticket) heldFor() string {
-	if x.held == 0 {
+func (x *Ticket) queuedFor() string {
+	if x.queued == 0 {
 		return ""
 	}
-	return strconv.FormatFloat(x.held.Seconds(), 'f', 3, 64)
+	return strconv.FormatFloat(x.queued.Seconds(), 'f', 3, 64)
 }

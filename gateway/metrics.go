@@ -44,15 +44,15 @@ func (c *Core) Metrics() []byte {
 	return e.text.Bytes()
 }
 
-// expose says how many requests wait at sites that are held.
+// expose says how many requests wait in lines.
 func (g *registry) expose(e *exposition) {
 	var waiting []sample
 	for _, c := range g.waitCounts() {
 		waiting = append(waiting, sample{siteLabels(c.Site), float64(c.Requests)})
 	}
-	e.family("held", "gauge", "Requests that wait until a release has taken the place of another; of sites where some do.", waiting)
-	e.one("held_total", "counter", "Requests that waited so.", float64(g.lines.entered.Load()))
-	e.one("held_refused_total", "counter", "Requests that waited so for their whole time, or that there was no room for.", float64(g.lines.refused.Load()))
+	e.family("queued", "gauge", "Requests that wait until a release has taken the place of another; of sites where some do.", waiting)
+	e.one("queued_total", "counter", "Requests that waited so.", float64(g.lines.entered.Load()))
+	e.one("queued_refused_total", "counter", "Requests that waited so for their whole time, or that there was no room for.", float64(g.lines.refused.Load()))
 }
 
 // metrics says how many connections there are.

@@ -51,8 +51,8 @@ func (x *exchange) fail(w http.ResponseWriter, _ *http.Request, err error) {
 	if x.cause != nil {
 		why = x.cause()
 	}
-	if held := x.heldFor(); held != "" {
-		w.Header().Set(heldHeader, held)
+	if queued := x.queuedFor(); queued != "" {
+		w.Header().Set(queuedHeader, queued)
 	}
 	switch {
 	case errors.Is(err, errLineFull), errors.Is(err, errLineLong):

@@ -104,7 +104,7 @@ func (g *registry) inFlight() (requests map[string]int, ejected []string) {
 	return requests, ejected
 }
 
-// waitCounts returns how many requests wait at sites that are held.
+// waitCounts returns how many requests wait in the lines of sites.
 func (g *registry) waitCounts() []WaitCount {
 	var counts []WaitCount
 	for _, state := range g.states() {

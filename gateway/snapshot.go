@@ -63,7 +63,7 @@ type Route struct {
 	Stable     Backend             `json:"stable"`
 	Split      *Split              `json:"split,omitempty"`   // while a rollout has or had traffic
 	Leaving    []Backend           `json:"leaving,omitempty"` // take no new units; streams and runs that began there stay until they end or RunLimit
-	Hold       bool                `json:"hold,omitempty"`    // new units wait, though Stable may have instances: runs that began there go on. A gateway that passes over it has them wait as for any instance, for less time
+	Queue      bool                `json:"hold,omitempty"`    // new units wait, though Stable may have instances: runs that began there go on. A gateway that passes over it has them wait as for any instance, for less time
 }
 
 // Backends are all backends of the route.
@@ -124,7 +124,7 @@ type Status struct {
 	Ejected  []string          `json:"ejected,omitempty"`  // instance ids out of balance after failed connections
 	Requests uint64            `json:"requests"`           // since the start
 	Refused  uint64            `json:"refused"`            // answered by the gateway itself: no route, nothing ready
-	Waiting  []WaitCount       `json:"waiting,omitempty"`  // requests that wait at sites that are held; zeroes are left out
+	Waiting  []WaitCount       `json:"waiting,omitempty"`  // requests that wait in the lines of sites; zeroes are left out
 }
 
 // RunCount counts the runs that began on a release of a site and have not ended.
@@ -134,7 +134,7 @@ type RunCount struct {
 	Runs    int           `json:"runs"`
 }
 
-// WaitCount counts the requests of a site that wait until its hold is over.
+// WaitCount counts the requests of a site that wait until it is served again.
 type WaitCount struct {
 	Site     fairlead.Site `json:"site"`
 	Requests int           `json:"requests"`

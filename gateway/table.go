@@ -37,7 +37,7 @@ type route struct {
 	stable     *backend
 	split      *split // nil without a rollout
 	leaving    []*backend
-	hold       bool
+	queue      bool
 	book       *book
 	runs       *runs
 	line       *line
@@ -86,7 +86,7 @@ func newRoute(c *Route, expired bool, reg *registry) *route {
 		unitHeader: http.CanonicalHeaderKey(unitHeader(c.Assignment)),
 		timeout:    c.Timeout.D(), runLimit: c.RunLimit.D(),
 		stable: newBackend(c.Stable, reg), book: state.book, runs: state.runs, up: &state.up,
-		mirrors: &state.mirrors, hold: c.Hold, line: state.line,
+		mirrors: &state.mirrors, queue: c.Queue, line: state.line,
 	}
 	if r.timeout <= 0 {
 		r.timeout = defaultTimeout

@@ -25,8 +25,8 @@ type Ticket struct {
 	traces   func() *trace.Key // nil when it is not evidence of a rollout
 	nonce    uint64            // of its trace
 
-	waiter     *waiter       // its place in the line of a site that is held; nil when it never waited
-	held       time.Duration // how long it waited there
+	waiter     *waiter       // its place in the line of a site that queues; nil when it never waited
+	queued     time.Duration // how long it waited there
 	turnedAway bool          // it waited in vain, or there was no room
 }
 
@@ -48,11 +48,11 @@ func (c *Core) Admit(site fairlead.Site, unit string, now time.Time) *Ticket {
 	return x
 }
 
-// enter admits the ticket, or lets it wait where the site is held. It runs under a
+// enter admits the ticket, or lets it wait where the site queues. It runs under a
 // pinned table. A fresh unit is the request's own: no other will have it.
 func (x *Ticket) enter(r *route, unit string, fresh bool, now time.Time) {
 	x.up = r.up
-	if r.holds() && !x.serves(r, unit, now) {
+	if r.queues() && !x.serves(r, unit, now) {
 		x.await(r, unit, fresh, now)
 		return
 	}

@@ -23,7 +23,7 @@ func RouteOf(s State, releases map[int]fairlead.Release, have []workload.Status,
 		Stable: backend(stable),
 	}
 	if s.Rollout != nil {
-		route.Hold = s.Rollout.Queues()
+		route.Queue = s.Rollout.Queues()
 	}
 	if canary > 0 {
 		route.Split = split(*s.Rollout, backend(canary), len(route.Stable.Instances))

@@ -77,7 +77,7 @@ func (p *promises) meets(i *instance) {
 // waits checks that requests wait only while a release takes the place of another, or
 // was about to when the snapshot was made.
 func (p *promises) waits(route gateway.Route, r rollout.Rollout) {
-	if route.Hold && !r.Replaces() {
+	if route.Queue && !r.Replaces() {
 		p.breaks("nothing dropped", "requests to %s wait, and %s takes no place", route.Site, r.ID)
 	}
 }

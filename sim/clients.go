@@ -84,7 +84,7 @@ type waiter struct {
 	unit string
 }
 
-// await lets a request wait whose site is held, behind those that wait already.
+// await lets a request wait whose site queues, behind those that wait already.
 func (u *universe) await(c *call, unit string) {
 	g, at := u.gate, c.site.id
 	g.lines[at] = append(g.lines[at], waiter{c, unit})
