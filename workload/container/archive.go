@@ -318,8 +318,8 @@ func (c contents) follow(name string) string {
 }
 
 // write writes the image as Docker of every age loads it: without names, for the
-// engine's user may have given those to images of their own.
-func (s shape) write(w io.Writer, entries Entries, tell func(done, total int64)) error {
+// engine's user may have given those to images of their own. check sees its layers.
+func (s shape) write(w io.Writer, entries Entries, check *unpacked, tell func(done, total int64)) error {
 	out := tar.NewWriter(w)
 	put := func(name string, size int64, content io.Reader) error {
 		if err := out.WriteHeader(&tar.Header{Name: name, Mode: 0o444, Size: size, Typeflag: tar.TypeReg}); err != nil {
@@ -333,7 +333,6 @@ func (s shape) write(w io.Writer, entries Entries, tell func(done, total int64))
 		wanted[name] = true
 	}
 	var done int64
-	check := &unpacked{ids: s.ids}
 	err := entries(func(e Entry) error {
 		if e.Link != "" || !wanted[e.Name] {
 			return nil

@@ -91,14 +91,14 @@ func zeros(t *testing.T, size int64) ([]byte, fairlead.Digest) {
 func TestAnArchiveThatIsABombOrLiesTakesNothingOfTheEngine(t *testing.T) {
 	honest, id := zeros(t, 1<<20)
 	other, otherID := zeros(t, 2<<20)
-	vast := hole(100 << 30)
+	vast, rest := hole(100<<30), hole(40<<30-512<<10)
+	together := savedAs(t, [][]byte{honest, rest}, id, fairlead.DigestOf(rest)) // too large, or, before, for this machine's disk
 	withEngines(t, func(t *testing.T, e *container.Engine, real *enginetest.Engine) {
 		for what, c := range map[string]struct {
 			data []byte
 			says string
 		}{
 			"a file of 100 GiB in 1.5 KiB":        {savedAs(t, [][]byte{vast}, fairlead.DigestOf(vast)), "larger than"},
-			"two that are too large together":     {savedAs(t, [][]byte{honest, hole(21 << 30), hole(20 << 30)}, id, fairlead.DigestOf(hole(21<<30)), fairlead.DigestOf(hole(20<<30))), "larger than"},
 			"a layer that is another":             {savedAs(t, [][]byte{other}, id), "not the one"},
 			"a layer with more after its end":     {savedAs(t, [][]byte{append(bytes.Clone(honest), other...)}, id), "not the one"},
 			"a layer packed by xz":                {savedAs(t, [][]byte{[]byte("\xfd7zXZ\x00 and so on")}, id), "xz"},
@@ -111,6 +111,9 @@ func TestAnArchiveThatIsABombOrLiesTakesNothingOfTheEngine(t *testing.T) {
 				t.Errorf("%s: %v (hint %q)", what, err, fairlead.HintOf(err))
 			}
 		}
+		if _, err := e.Load(t.Context(), archive(together), quietly); err == nil || fairlead.HintOf(err) == "" {
+			t.Errorf("two layers that are too large together: %v", err)
+		}
 		if loaded, err := e.Load(t.Context(), archive(savedAs(t, [][]byte{honest, other}, id, otherID)), quietly); err != nil || !loaded.Valid() {
 			t.Errorf("an honest one: %s, %v", loaded, err)
 		}
@@ -119,4 +122,21 @@ func TestAnArchiveThatIsABombOrLiesTakesNothingOfTheEngine(t *testing.T) {
 			t.Errorf("%d images are in the engine; one was loaded", len(images))
 		}
 	})
+}
+
+func TestAnArchiveThatWouldFillTheEnginesDiskIsRefusedBefore(t *testing.T) {
+	layer, id := zeros(t, 100<<20)
+	for _, name := range enginetest.Names {
+		t.Run(name, func(t *testing.T) {
+			e := connect(t, enginetest.StartOn(t, name, 64<<20))
+			_, err := e.Load(t.Context(), archive(savedAs(t, [][]byte{layer}, id)), quietly)
+			if fairlead.CodeOf(err) != fairlead.Unavailable || !strings.Contains(err.Error(), "disk is too full") || fairlead.HintOf(err) == "" {
+				t.Errorf("%v (hint %q)", err, fairlead.HintOf(err))
+			}
+			small, smallID := zeros(t, 1<<20)
+			if _, err := e.Load(t.Context(), archive(savedAs(t, [][]byte{small}, smallID)), quietly); err != nil {
+				t.Errorf("a small one: %v", err)
+			}
+		})
+	}
 }

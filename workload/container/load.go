@@ -25,10 +25,11 @@ func (e *Engine) Load(ctx context.Context, archive Entries, tell func(fairlead.P
 	if err != nil {
 		return "", err
 	}
+	check := &unpacked{ids: image.ids, most: e.mostUnpacked(ctx, image)}
 	from, to := io.Pipe()
 	wrote := make(chan error, 1)
 	go func() { // ends with the load, which closes the pipe
-		err := image.write(to, archive, func(done, total int64) {
+		err := image.write(to, archive, check, func(done, total int64) {
 			tell(fairlead.Progress{Doing: "loading the image", Done: done, Total: total, Percent: 100 * float64(done) / float64(max(1, total))})
 		})
 		wrote <- errors.Join(err, to.CloseWithError(err))

@@ -5,12 +5,17 @@ import (
 	"bufio"
 	"bytes"
 	"compress/gzip"
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"io"
 
+	"github.com/moby/moby/client"
+	"golang.org/x/sys/unix"
+
 	"github.com/fairlead/fairlead"
+	"github.com/fairlead/fairlead/internal/figures"
 )
 
 // unpacked watches the layers of an image on their way to an engine, so that none grows
@@ -18,6 +23,7 @@ import (
 // by that configuration alone the image is known. It is for one goroutine.
 type unpacked struct {
 	ids   map[string]fairlead.Digest // by the layer's name in the archive: digest of its tar stream
+	most  int64                      // bytes that they may have; less than maxUnpacked where the engine's disk has no more
 	bytes int64                      // of files, as long as they say that they are
 	files int
 }
@@ -52,7 +58,7 @@ func (u *unpacked) read(name string, from io.Reader) error {
 	if err != nil {
 		return err
 	}
-	limited := &io.LimitedReader{R: plain, N: maxUnpacked + 1}
+	limited := &io.LimitedReader{R: plain, N: u.most + 1}
 	hash := sha256.New()
 	all := io.TeeReader(limited, hash)
 	if err := u.count(name, tar.NewReader(all)); err != nil {
@@ -62,7 +68,7 @@ func (u *unpacked) read(name string, from io.Reader) error {
 		return refuseArchive("the layer %.80q is cut off: %w", name, err)
 	}
 	if limited.N == 0 {
-		return tooLarge(name)
+		return u.tooLarge(name)
 	}
 	if got := fairlead.Digest("sha256:" + hex.EncodeToString(hash.Sum(nil))); got != u.ids[name] {
 		return refuseArchive("the layer %.80q is not the one that the image's configuration names", name)
@@ -103,13 +109,33 @@ func (u *unpacked) count(name string, files *tar.Reader) error {
 		}
 		u.files++
 		u.bytes += min(header.Size, maxUnpacked+1)
-		if u.files > maxLayerFiles || u.bytes > maxUnpacked {
-			return tooLarge(name)
+		if u.files > maxLayerFiles || u.bytes > u.most {
+			return u.tooLarge(name)
 		}
 	}
 }
 
-func tooLarge(name string) error {
+func (u *unpacked) tooLarge(name string) error {
+	if u.files <= maxLayerFiles && u.bytes <= maxUnpacked && u.most < maxUnpacked {
+		return fairlead.Errorf(fairlead.Unavailable, "load the archive", "the engine's disk is too full: with the layer %.80q the image needs more than the %s beside its archive that are free", name, figures.Bytes(u.most)).
+			WithHint(fullHint)
+	}
 	return fairlead.Errorf(fairlead.Invalid, "read the archive", "with the layer %.80q the image is larger than %d GiB, or has more than %d files, when it is unpacked", name, int64(maxUnpacked>>30), maxLayerFiles).
 		WithHint("keep large data out of the image: in a volume, or in files that the App file names")
+}
+
+// mostUnpacked is what the layers of an image may have that is sent to an engine: what
+// its disk has free beside what is sent, where that can be told and the engine has not
+// got the image already.
+func (e *Engine) mostUnpacked(ctx context.Context, image shape) int64 {
+	if found, err := e.Image(ctx, string(image.id())); err == nil && found.ID == image.id() {
+		return maxUnpacked
+	}
+	info, err := e.api.Info(ctx, client.InfoOptions{})
+	var disk unix.Statfs_t
+	if err != nil || info.Info.DockerRootDir == "" || unix.Statfs(info.Info.DockerRootDir, &disk) != nil {
+		return maxUnpacked
+	}
+	free := int64(min(disk.Bavail, maxUnpacked)) * int64(disk.Bsize) // blocks: more than enough, and no overflow
+	return max(0, min(maxUnpacked, free-image.bytes))
 }
