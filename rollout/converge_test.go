@@ -53,3 +53,13 @@ func TestConvergeStartsWhatIsMissingAndLetsGoOfWhatIsTooMuch(t *testing.T) {
 		})
 	}
 }
+
+func TestWhatMustLeaveIsLetGoOnlyWhileItRuns(t *testing.T) {
+	for state, goes := range map[workload.State]bool{workload.Ready: true, workload.Starting: true, workload.Backoff: true, workload.CrashLoop: false, workload.Exited: false, workload.Stopping: false} {
+		have := []workload.Status{{ID: "a", Release: 1, State: state, Leave: "its device fails", Started: epochStart}}
+		_, release := Converge(epochStart, fairlead.Site{}, Want{1: 1}, have, func(string) bool { return false })
+		if (len(release) == 1) != goes {
+			t.Errorf("in state %s let go are %q, want it to be: %t", state, release, goes)
+		}
+	}
+}

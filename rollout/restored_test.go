@@ -40,3 +40,23 @@ func TestTheOldReleaseIsBackWhenAllOfItIsAndSaysHowLongRequestsWaited(t *testing
 		}
 	}
 }
+
+func TestOnlyWhatTakesThePlaceOfAnotherReleaseReplaces(t *testing.T) {
+	for _, c := range []struct {
+		r    Rollout
+		want bool
+	}{
+		{Rollout{Exclusive: true, From: 2, To: 3}, true}, {Rollout{Exclusive: true, From: 3, To: 2}, true},
+		{Rollout{Exclusive: true, From: 0, To: 1}, false}, // the first
+		{Rollout{Exclusive: true, From: 2, To: 2}, false}, // it is live already
+		{Rollout{From: 2, To: 3}, false},
+	} {
+		for _, phase := range []Phase{Gating, Clearing, Starting, Watching, Returning, Ended} {
+			c.r.Phase = phase
+			queues := c.want && (phase == Clearing || phase == Starting || phase == Returning)
+			if c.r.Replaces() != c.want || c.r.Queues() != queues {
+				t.Errorf("from %d to %d in phase %s it replaces: %t, and requests wait: %t; want %t and %t", c.r.From, c.r.To, phase, c.r.Replaces(), c.r.Queues(), c.want, queues)
+			}
+		}
+	}
+}
