@@ -29,6 +29,8 @@ type Build struct {
 	Tell       func(fairlead.Progress) // hears how far it is
 }
 
+const buildOp = "build the image"
+
 // maxLog is the most bytes of a build's log that are kept, from its end.
 const maxLog = 4 << 20
 
@@ -38,24 +40,23 @@ const maxLog = 4 << 20
 // Errors: invalid where the file or one of its commands fails, and where it takes too
 // long; unavailable where the engine cannot build.
 func (e *Engine) Build(ctx context.Context, b Build) (id fairlead.Digest, log []byte, err error) {
-	const op = "build the image"
 	ctx, cancel := context.WithTimeoutCause(ctx, b.Within, errTooLong)
 	defer cancel()
 	if b.Memory == 0 {
-		if b.Memory, err = e.halfOfMemory(ctx); err != nil {
-			return "", nil, e.unbuilt(ctx, op, err)
+		if b.Memory, err = halfOfMemory(ctx, e); err != nil {
+			return "", nil, b.failed(ctx, e, err)
 		}
 	}
 	var out *outlet
 	if b.Outlet != nil {
 		if out, err = b.Outlet.open(ctx, e); err != nil {
-			return "", nil, e.failed(op, err)
+			return "", nil, e.failed(buildOp, err)
 		}
 		defer func() { err = errors.Join(err, out.close()) }()
 	}
 	answer, err := b.start(ctx, e, out.reach(e.Podman()))
 	if err != nil {
-		return "", nil, e.unbuilt(ctx, op, err)
+		return "", nil, b.failed(ctx, e, err)
 	}
 	defer answer.Close()
 	stop := context.AfterFunc(ctx, func() { _ = answer.Close() })
@@ -66,7 +67,7 @@ func (e *Engine) Build(ctx context.Context, b Build) (id fairlead.Digest, log []
 	}
 	log = []byte(onScreen(string(log)))
 	if err != nil {
-		return "", log, e.unbuilt(ctx, op, err)
+		return "", log, b.failed(ctx, e, err)
 	}
 	return id, log, nil
 }
@@ -101,30 +102,30 @@ func (b Build) follow(ctx context.Context, e *Engine, answer io.Reader) (id fair
 const buildShares = 128
 
 // halfOfMemory returns half of the bytes that the engine's machine has.
-func (e *Engine) halfOfMemory(ctx context.Context) (int64, error) {
+func halfOfMemory(ctx context.Context, e *Engine) (int64, error) {
 	info, err := e.api.Info(ctx, client.InfoOptions{})
 	return info.Info.MemTotal / 2, err
 }
 
 var errTooLong = errors.New("it did not end in its time")
 
-// unbuilt puts a build that failed in words.
-func (e *Engine) unbuilt(ctx context.Context, op string, err error) error {
+// failed puts a build that failed in words.
+func (b Build) failed(ctx context.Context, e *Engine, err error) error {
 	text := err.Error()
 	switch {
 	case errors.Is(context.Cause(ctx), errTooLong):
-		return fairlead.Errorf(fairlead.Invalid, op, "%w", errTooLong).WithHint("see in its log what takes so long, and put it into a base image")
+		return fairlead.Errorf(fairlead.Invalid, buildOp, "%w", errTooLong).WithHint("see in its log what takes so long, and put it into a base image")
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case away(err):
-		return e.failed(op, err)
+		return e.failed(buildOp, err)
 	case strings.Contains(text, "no space left on device"):
-		return fairlead.Errorf(fairlead.Unavailable, op, "the engine's disk is full: %w", said{err}).WithHint(fullHint)
+		return fairlead.Errorf(fairlead.Unavailable, buildOp, "the engine's disk is full: %w", said{err}).WithHint(fullHint)
 	case strings.Contains(text, "requires BuildKit"), strings.Contains(text, "--mount"):
-		return fairlead.Errorf(fairlead.Unsupported, op, "%w", said{err}).
+		return fairlead.Errorf(fairlead.Unsupported, buildOp, "%w", said{err}).
 			WithHint("build it yourself, with docker buildx build, and name the image under spec.artifact.image, or save it and name the file under spec.artifact.archive")
 	}
-	return fairlead.Errorf(fairlead.Invalid, op, "%w", said{err}).WithHint("try it: docker build, with the same file and context")
+	return fairlead.Errorf(fairlead.Invalid, buildOp, "%w", said{err}).WithHint("try it: docker build, with the same file and context")
 }
 
 // buildLog is the end of what a build says.

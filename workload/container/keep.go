@@ -90,22 +90,29 @@ func (e *Engine) Extract(ctx context.Context, id fairlead.Digest, root string, f
 		err = errors.Join(err, removing)
 	}()
 	for from, to := range files {
-		if err := e.extract(ctx, made.ID, from, to); err != nil {
+		if err := (unstarted{e, made.ID}).extract(ctx, from, to); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (e *Engine) extract(ctx context.Context, id, from, to string) error {
+// unstarted is a container that is made to look into its image.
+type unstarted struct {
+	engine *Engine
+	id     string
+}
+
+// extract copies one file.
+func (u unstarted) extract(ctx context.Context, from, to string) error {
 	op := "read " + from + " of the image"
-	found, err := e.api.CopyFromContainer(ctx, id, client.CopyFromContainerOptions{SourcePath: from})
+	found, err := u.engine.api.CopyFromContainer(ctx, u.id, client.CopyFromContainerOptions{SourcePath: from})
 	if errdefs.IsNotFound(err) {
 		return fairlead.Errorf(fairlead.Invalid, "", "the image has no file %s, which the App file names", from).
 			WithHint("paths are relative to the image's WORKDIR")
 	}
 	if err != nil {
-		return e.failed(op, err)
+		return u.engine.failed(op, err)
 	}
 	defer found.Content.Close()
 	entries := tar.NewReader(io.LimitReader(found.Content, maxExtracted+1<<20))
