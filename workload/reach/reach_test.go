@@ -3,6 +3,7 @@ package reach
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/fairlead/fairlead"
@@ -24,6 +25,31 @@ func TestEachNameToReachHasAnAddressOfItsOwn(t *testing.T) {
 	for _, bad := range []string{"", "host", "host:0", "host:70000", "*:80", "a b:80", "a\nb:80", "0.0.0.0:80", "[fe80::1%eth0]:80", "224.0.0.1:80", ":80"} {
 		if _, err := Parse(fairlead.Network{Reach: []string{bad}}); fairlead.CodeOf(err) != fairlead.Invalid {
 			t.Errorf("%q: %v", bad, err)
+		}
+	}
+}
+
+func TestHowMuchMayBeReachedHasABound(t *testing.T) {
+	var many []string
+	for n := range 65 {
+		many = append(many, fmt.Sprintf("h%d.example:80", n))
+	}
+	long := strings.Repeat("a", 253)
+	for _, c := range []struct {
+		reach []string
+		rules int // -1 for refused
+	}{
+		{many[:64], 64}, {many, -1}, {[]string{long + ":80"}, 1}, {[]string{long + "a:80"}, -1},
+		{[]string{"10.1.2.3:443", "[::ffff:10.1.2.3]:443", "10.1.2.3:444"}, 2}, {[]string{"notlocalhost:80"}, 1},
+	} {
+		rules, err := Parse(fairlead.Network{Reach: c.reach})
+		if n := len(rules); err != nil && c.rules >= 0 || err == nil && n != c.rules {
+			t.Errorf("%.60q has %d rules, %v, want %d", c.reach, n, err, c.rules)
+		}
+		for _, rule := range rules {
+			if rule.At.Is4In6() || rule.Host == "notlocalhost" && rule.Target != "notlocalhost:80" {
+				t.Errorf("%.60q becomes %+v", c.reach, rule)
+			}
 		}
 	}
 }
