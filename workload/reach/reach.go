@@ -23,8 +23,11 @@ type Rule struct {
 	Target string     `json:"target"` // "host:port"
 }
 
-// mostReach bounds the addresses that one instance may reach.
-const mostReach = 64
+// mostReach bounds the addresses that one instance may reach, as an App file does.
+const mostReach = 100
+
+// named is where the addresses of names are.
+var named = netip.MustParsePrefix("127.77.0.0/16")
 
 // Parse plans the addresses inside for network: an IP literal stands for
 // itself, localhost for 127.0.0.1, and each other name gets a loopback address of
@@ -36,9 +39,9 @@ func Parse(network fairlead.Network) ([]Rule, error) {
 		return nil, fairlead.Errorf(fairlead.Invalid, "", "%d addresses to reach; at most %d", len(network.Reach), mostReach)
 	}
 	rules := make([]Rule, 0, len(network.Reach))
-	named := map[string]netip.Addr{}
+	names := map[string]netip.Addr{}
 	seen := map[string]bool{}
-	next := netip.AddrFrom4([4]byte{127, 77, 0, 1})
+	next := named.Addr().Next()
 	for _, target := range network.Reach {
 		host, text, err := net.SplitHostPort(target)
 		port, portErr := strconv.ParseUint(text, 10, 16)
@@ -49,15 +52,17 @@ func Parse(network fairlead.Network) ([]Rule, error) {
 		switch {
 		case err == nil && (at.IsUnspecified() || at.IsMulticast() || at.Zone() != ""):
 			return nil, fairlead.Errorf(fairlead.Invalid, "", "%q is not the address of one host", host)
+		case err == nil && named.Contains(at.Unmap()):
+			return nil, fairlead.Errorf(fairlead.Invalid, "", "%q cannot be reached: instances see names at addresses of %s", target, named).WithHint("let it listen at another address, such as 127.0.0.1")
 		case err == nil:
 			at = at.Unmap()
 		case host == "localhost":
 			at = netip.AddrFrom4([4]byte{127, 0, 0, 1})
 		default:
-			if !named[host].IsValid() {
-				named[host], next = next, next.Next()
+			if !names[host].IsValid() {
+				names[host], next = next, next.Next()
 			}
-			at = named[host]
+			at = names[host]
 		}
 		rule := Rule{Host: host, At: at, Port: uint16(port), Target: outside(host, text)}
 		if key := fmt.Sprint(at, port); !seen[key] {

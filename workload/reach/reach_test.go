@@ -22,7 +22,7 @@ func TestEachNameToReachHasAnAddressOfItsOwn(t *testing.T) {
 	if !slices.Equal(got, want) {
 		t.Errorf("rules are %q, want %q", got, want)
 	}
-	for _, bad := range []string{"", "host", "host:0", "host:70000", "*:80", "a b:80", "a\nb:80", "0.0.0.0:80", "[fe80::1%eth0]:80", "224.0.0.1:80", ":80"} {
+	for _, bad := range []string{"", "host", "host:0", "host:70000", "*:80", "a b:80", "a\nb:80", "0.0.0.0:80", "[fe80::1%eth0]:80", "224.0.0.1:80", ":80", "127.77.0.1:80", "[::ffff:127.77.255.255]:80"} {
 		if _, err := Parse(fairlead.Network{Reach: []string{bad}}); fairlead.CodeOf(err) != fairlead.Invalid {
 			t.Errorf("%q: %v", bad, err)
 		}
@@ -31,7 +31,7 @@ func TestEachNameToReachHasAnAddressOfItsOwn(t *testing.T) {
 
 func TestHowMuchMayBeReachedHasABound(t *testing.T) {
 	var many []string
-	for n := range 65 {
+	for n := range 101 {
 		many = append(many, fmt.Sprintf("h%d.example:80", n))
 	}
 	long := strings.Repeat("a", 253)
@@ -39,7 +39,7 @@ func TestHowMuchMayBeReachedHasABound(t *testing.T) {
 		reach []string
 		rules int // -1 for refused
 	}{
-		{many[:64], 64}, {many, -1}, {[]string{long + ":80"}, 1}, {[]string{long + "a:80"}, -1},
+		{many[:100], 100}, {many, -1}, {[]string{long + ":80"}, 1}, {[]string{long + "a:80"}, -1},
 		{[]string{"10.1.2.3:443", "[::ffff:10.1.2.3]:443", "10.1.2.3:444"}, 2}, {[]string{"notlocalhost:80"}, 1},
 	} {
 		rules, err := Parse(fairlead.Network{Reach: c.reach})
