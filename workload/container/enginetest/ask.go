@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -13,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -86,7 +88,15 @@ func (e *Engine) Build(t testing.TB, name, dir string) string {
 	if err := pack.Close(); err != nil {
 		t.Fatal(err)
 	}
-	e.Ask(t, "POST", "/build?q=true&t="+name, &packed, nil)
+	build := func() error { return e.Try("POST", "/build?q=true&t="+name, bytes.NewReader(packed.Bytes()), nil) }
+	err := build()
+	if errors.Is(err, syscall.ECONNRESET) { // a busy Docker did so once, for no reason that it told
+		t.Logf("build %s again: %v", name, err)
+		err = build()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 	var made struct{ ID string }
 	e.Ask(t, "GET", "/images/"+name+"/json", nil, &made) // a build that failed has answered with 200 too
 	return made.ID
