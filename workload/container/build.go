@@ -107,6 +107,9 @@ func halfOfMemory(ctx context.Context, e *Engine) (int64, error) {
 	return info.Info.MemTotal / 2, err
 }
 
+// buildItYourself is what to do about a Dockerfile that is for BuildKit alone.
+const buildItYourself = "build it yourself, with docker buildx build, and name the image under spec.artifact.image, or save it and name the file under spec.artifact.archive"
+
 var errTooLong = errors.New("it did not end in its time")
 
 // failed puts a build that failed in words.
@@ -123,9 +126,13 @@ func (b Build) failed(ctx context.Context, e *Engine, err error) error {
 		return fairlead.Errorf(fairlead.Unavailable, buildOp, "the engine's disk is full: %w", said{err}).WithHint(fullHint)
 	case strings.Contains(text, "requires BuildKit"), strings.Contains(text, "--mount"):
 		return fairlead.Errorf(fairlead.Unsupported, buildOp, "%w", said{err}).
-			WithHint("build it yourself, with docker buildx build, and name the image under spec.artifact.image, or save it and name the file under spec.artifact.archive")
+			WithHint(buildItYourself)
 	}
-	return fairlead.Errorf(fairlead.Invalid, buildOp, "%w", said{err}).WithHint("try it: docker build, with the same file and context")
+	hint := "try it: DOCKER_BUILDKIT=0 docker build, or podman build, with the same file and context"
+	if text = strings.ToLower(text); strings.Contains(text, "unknown instruction") || strings.Contains(text, "unknown flag") || strings.Contains(text, "<<") {
+		hint = "it is read without BuildKit, so that here-documents (<<EOF) and some flags are unknown; where they are needed " + buildItYourself
+	}
+	return fairlead.Errorf(fairlead.Invalid, buildOp, "%w", said{err}).WithHint("%s", hint)
 }
 
 // buildLog is the end of what a build says.

@@ -113,6 +113,10 @@ func TestAnImageIsBuiltAndWhatFailsShowsItsLog(t *testing.T) {
 				t.Errorf("%s: %v\n%s", what, err, log)
 			}
 		}
+		_, log, err = build(map[string]string{"Dockerfile": "FROM scratch\nCOPY <<EOF /greeting\nhello\nEOF\n"}, "Dockerfile")
+		if fairlead.CodeOf(err) != fairlead.Invalid || !strings.Contains(fairlead.HintOf(err), "without BuildKit") {
+			t.Errorf("a file for BuildKit: %v, %s\n%s", err, fairlead.HintOf(err), log)
+		}
 	})
 }
 

@@ -61,7 +61,7 @@ func Open(ctx context.Context, host string) (*Engine, error) {
 		return nil, fairlead.Errorf(fairlead.Unavailable, op, "no container engine was found").WithHint(getOne)
 	}
 	if !strings.HasPrefix(host, "unix://") {
-		return nil, fairlead.Errorf(fairlead.Unsupported, op, "%s is not an engine of this machine", ShownHost(host)).WithHint("name a socket, such as unix:///run/docker.sock")
+		return nil, fairlead.Errorf(fairlead.Unsupported, op, "only engines of this machine can be used, and %s is none", ShownHost(host)).WithHint("name a socket, such as unix:///run/docker.sock")
 	}
 	api, err := client.New(client.WithHost(host))
 	if err != nil {

@@ -97,6 +97,20 @@ func TestAProxyTunnelsUntilBothEndsHaveEndedOrItIsClosed(t *testing.T) {
 		t.Errorf("it tells %q", told)
 	}
 
+	lost, err := net.Dial("tcp", conn.RemoteAddr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer lost.Close()
+	fmt.Fprintf(lost, "CONNECT nobody.invalid:443 HTTP/1.1\r\nHost: x\r\n\r\n")
+	answer, err = http.ReadResponse(bufio.NewReader(lost), &http.Request{Method: http.MethodConnect})
+	if err != nil || answer.StatusCode != http.StatusBadGateway {
+		t.Fatalf("%v, %v", answer, err)
+	}
+	if told := p.told(); !strings.Contains(told, "The build could not reach: nobody.invalid:443 (no such host)\n") {
+		t.Errorf("it tells %q", told)
+	}
+
 	open, err := net.Dial("tcp", conn.RemoteAddr().String())
 	if err != nil {
 		t.Fatal(err)

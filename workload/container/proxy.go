@@ -33,6 +33,7 @@ type proxy struct {
 	ended   bool
 	reached []string // host:port, in the order of the first time
 	kept    []string // what it was kept from, with why
+	missed  []string // what did not answer, with why
 }
 
 const (
@@ -110,8 +111,27 @@ func (p *proxy) dial(ctx context.Context, network, address string) (net.Conn, er
 		p.reached = addTold(p.reached, address)
 	case errors.As(err, &inside):
 		p.kept = addTold(p.kept, fmt.Sprintf("%s (%s)", address, inside.is))
+	case ctx.Err() == nil:
+		p.missed = addTold(p.missed, fmt.Sprintf("%s (%s)", address, missedFor(err)))
 	}
 	return conn, err
+}
+
+// missedFor is why a target did not answer, without addresses that may be others at
+// each attempt.
+func missedFor(err error) string {
+	var name *net.DNSError
+	var number syscall.Errno
+	var late net.Error
+	switch {
+	case errors.As(err, &name):
+		return name.Err
+	case errors.As(err, &number):
+		return number.Error()
+	case errors.As(err, &late) && late.Timeout():
+		return "it did not answer in time"
+	}
+	return err.Error()
 }
 
 func addTold(told []string, one string) []string {
@@ -131,6 +151,9 @@ func (p *proxy) told() string {
 	}
 	if len(p.kept) > 0 {
 		fmt.Fprintf(&text, "The build was kept from: %s\n", strings.Join(p.kept, ", "))
+	}
+	if len(p.missed) > 0 {
+		fmt.Fprintf(&text, "The build could not reach: %s\n", strings.Join(p.missed, ", "))
 	}
 	return text.String()
 }
