@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"slices"
@@ -46,7 +47,7 @@ engine that is there, or if an attack got past one that is said to be enforced.`
 				return during("doctor", err)
 			}
 			d := diagnosis{Diagnosis: sandbox, Loosened: inv.loosened(ctx)}
-			if d.Engine, err = inv.wiring.ExamineEngine(ctx, engine); err != nil {
+			if d.Engine, err = inv.wiring.ExamineEngine(ctx, cmp.Or(engine, inv.engineOfServer(ctx))); err != nil {
 				return during("doctor", err)
 			}
 			err = inv.show(d, func(w io.Writer) error {
@@ -61,7 +62,7 @@ engine that is there, or if an attack got past one that is said to be enforced.`
 			return err
 		},
 	}
-	cmd.Flags().StringVar(&engine, "engine", "", "`socket` of the container engine (default: $DOCKER_HOST, or a Docker or Podman that is found)")
+	cmd.Flags().StringVar(&engine, "engine", "", "`socket` of the container engine (default: that of the server that runs here, else $DOCKER_HOST, or a Docker or Podman that is found)")
 	return cmd
 }
 

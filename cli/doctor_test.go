@@ -140,3 +140,29 @@ process limit.
 		t.Errorf("status %d:\n%s", status, out.String())
 	}
 }
+
+func TestDoctorExaminesTheEngineOfTheServerThatRunsHereUnlessAnotherIsNamed(t *testing.T) {
+	w := newWorld(t)
+	examined := func(args ...string) (host string) {
+		wiring := testWiring()
+		wiring.ExamineEngine = func(_ context.Context, socket string) (workload.EngineDiagnosis, error) {
+			host = socket
+			return workload.EngineDiagnosis{Holds: true}, nil
+		}
+		std := Std{In: strings.NewReader(""), Out: &bytes.Buffer{}, Err: &bytes.Buffer{}, Getenv: func(name string) string { return w.env[name] }}
+		if status := Run(context.Background(), append([]string{"doctor"}, args...), std, wiring); status != ExitDone {
+			t.Errorf("status %d", status)
+		}
+		return host
+	}
+	if host := examined(); host != "" {
+		t.Errorf("without a server it examines %q", host)
+	}
+	w.serve(20).Engine = "unix:///run/theirs.sock"
+	if host := examined(); host != "unix:///run/theirs.sock" {
+		t.Errorf("with a server it examines %q", host)
+	}
+	if host := examined("--engine", "/run/mine.sock"); host != "/run/mine.sock" {
+		t.Errorf("with another named it examines %q", host)
+	}
+}

@@ -43,6 +43,25 @@ func (inv *invocation) loosened(ctx context.Context) []loosened {
 	return all
 }
 
+// engineOfServer returns where the engine listens that the server of this machine uses,
+// or nothing where none answers at once.
+func (inv *invocation) engineOfServer(ctx context.Context) string {
+	if inv.remote() != "" {
+		return ""
+	}
+	c, err := inv.client()
+	if err != nil {
+		return ""
+	}
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	version, err := c.Version(ctx)
+	if err != nil {
+		return ""
+	}
+	return version.Engine
+}
+
 // The lines of what there is to say of containers: "network of its own" is the longest name.
 const (
 	engineRow        = "%-19s %s"

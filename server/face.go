@@ -18,6 +18,7 @@ import (
 	"github.com/fairlead/fairlead/internal/inprocess"
 	"github.com/fairlead/fairlead/internal/ourhost"
 	"github.com/fairlead/fairlead/rollout"
+	"github.com/fairlead/fairlead/workload/container"
 )
 
 // face is what the listeners serve: the API, and the console at all other paths.
@@ -109,6 +110,6 @@ func (s *control) openSealed(ctx context.Context, sealed fairlead.Sealed) string
 func (s *control) version() client.Version {
 	return client.Version{
 		Version: s.Version, Go: runtime.Version(), Term: s.term, Started: s.started, Pid: os.Getpid(),
-		Gateway: s.entrance, API: s.api, State: s.State, ClockOff: s.clock.Off().Round(time.Second).Seconds(),
+		Gateway: s.entrance, API: s.api, State: s.State, Engine: container.ShownHost(s.engineHost()), ClockOff: s.clock.Off().Round(time.Second).Seconds(),
 	}
 }

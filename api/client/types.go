@@ -24,6 +24,8 @@ type Version struct {
 	Gateway string    `json:"gateway"` // address that takes the applications' traffic, host:port
 	API     string    `json:"api"`     // address of this API, host:port
 	State   string    `json:"state"`   // state directory
+	// Engine is where the container engine for images listens; none where there is none.
+	Engine string `json:"engine,omitempty"`
 	// ClockOff is by how many seconds the machine's clock is ahead of the time that
 	// records go by; negative where it is behind.
 	ClockOff float64 `json:"clockOff"`

@@ -24,6 +24,7 @@ import (
 type Server struct {
 	Token   string           // that calls must carry; none if empty
 	Gateway string           // address that Version gives
+	Engine  string           // where Version says that the container engine listens
 	Plays   func(int) string // script of a release whose App file names none in SCRIPT; may be nil
 
 	http  *http.Server
@@ -191,7 +192,7 @@ func answer(w http.ResponseWriter, v any, err error) {
 }
 
 func (s *Server) version(*http.Request) (any, error) {
-	return client.Version{Version: "v0.0.0-test", Go: "go1.26", Term: 1, Gateway: s.Gateway, API: "127.0.0.1:8090"}, nil
+	return client.Version{Version: "v0.0.0-test", Go: "go1.26", Term: 1, Gateway: s.Gateway, Engine: s.Engine, API: "127.0.0.1:8090"}, nil
 }
 
 func (s *Server) oneApp(r *http.Request) (any, error) {
