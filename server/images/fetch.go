@@ -10,8 +10,9 @@ import (
 
 // fetcher gets images that are named, as their registries or this machine have them.
 type fetcher struct {
-	pulls  *pulls
-	logins logins
+	pulls   *pulls
+	logins  logins
+	fetched *fetched
 }
 
 // wanted is an image that is named by tag or digest.
@@ -72,5 +73,28 @@ func (f fetcher) pull(ctx context.Context, engine *container.Engine, w wanted, n
 	if has {
 		order.Attempts = 1
 	}
-	return f.pulls.pull(ctx, engine, order)
+	digest, err := f.pulls.pull(ctx, engine, order)
+	if err != nil {
+		return "", err
+	}
+	return digest, f.note(ctx, engine, name, digest, has)
+}
+
+// note keeps under which names the engine has an image because of us.
+func (f fetcher) note(ctx context.Context, engine *container.Engine, name string, digest fairlead.Digest, has bool) error {
+	if has {
+		if ours, err := f.fetched.has(engine.Host, name); err != nil || !ours {
+			return err
+		}
+	}
+	image, err := engine.Image(ctx, name)
+	if err != nil {
+		return err
+	}
+	if err := f.fetched.note(fetchedName{engine.Host, name, image.ID}); err != nil || digest == "" || engine.Podman() {
+		return err
+	}
+	// Docker has it by its digest too, also when the tag has gone on to another image.
+	repository, _ := container.Split(name)
+	return f.fetched.note(fetchedName{engine.Host, container.Pinned(repository, string(digest)), image.ID})
 }

@@ -7,6 +7,7 @@ package images
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/fairlead/fairlead"
@@ -33,18 +34,19 @@ type Config struct {
 type Store struct {
 	engine   connection
 	pulls    *pulls
+	fetched  *fetched
 	resolver resolver
 	keeper   keeper
 }
 
 // New returns a Store, which the caller closes. It asks no engine.
 func New(c Config) *Store {
-	pulls := newPulls()
-	fetcher := fetcher{pulls: pulls, logins: logins{reveal: c.Reveal, getenv: c.Getenv}}
+	pulls, fetched := newPulls(), newFetched(c.Root)
+	fetcher := fetcher{pulls: pulls, logins: logins{reveal: c.Reveal, getenv: c.Getenv}, fetched: fetched}
 	archives := archives{c.Trees}
 	return &Store{
 		engine: connection{host: c.Host, root: c.Root},
-		pulls:  pulls,
+		pulls:  pulls, fetched: fetched,
 		resolver: resolver{
 			fetcher: fetcher, builder: builder{trees: c.Trees, fetcher: fetcher, root: c.Root, program: c.Program}, archives: archives,
 			shown: shown{trees: c.Trees, root: c.Root, scratch: c.Scratch}, kept: c.Kept,
@@ -110,15 +112,29 @@ func (s *Store) Sweep(ctx context.Context, releases []fairlead.Release) error {
 	return s.untag(ctx, releases, false)
 }
 
-// Forget takes all our names from images in the engine: a release that starts again
-// brings its image back, from its registry or the content store.
+// Forget takes all our names from images in the engine, and the registries' from those
+// that were fetched for us: a release that starts again brings its image back, from its
+// registry or the content store.
 func (s *Store) Forget(ctx context.Context, releases []fairlead.Release) error {
-	err := s.untag(ctx, releases, true)
+	err := errors.Join(s.untag(ctx, releases, true), s.forgetFetched(ctx))
 	if err != nil {
 		return fairlead.Errorf(fairlead.Unavailable, "remove the names of images", "%w", err).
 			WithHint("they begin with %s: docker image ls '%s*'", prefix, prefix)
 	}
 	return nil
+}
+
+// forgetFetched asks no engine that has nothing of ours by a registry's name.
+func (s *Store) forgetFetched(ctx context.Context) error {
+	names, err := s.fetched.in(s.engine.host())
+	if err != nil || len(names) == 0 {
+		return err
+	}
+	engine, err := s.engine.get(ctx)
+	if err != nil {
+		return err
+	}
+	return s.fetched.forget(ctx, engine)
 }
 
 func (s *Store) untag(ctx context.Context, releases []fairlead.Release, all bool) error {
