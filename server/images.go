@@ -19,7 +19,7 @@ import (
 func (s *control) newImages(host func() string) *images.Store {
 	return images.New(images.Config{
 		Host: host, Root: s.run(), Program: s.Program, Scratch: s.scratch(), Trees: s.trees,
-		Reveal: s.newest, Getenv: os.Getenv, Kept: s.keptImage,
+		Reveal: s.newest, Getenv: os.Getenv, Known: s.knownImage,
 	})
 }
 
@@ -43,18 +43,19 @@ func (s *control) lastEngineHost() string {
 	return cmp.Or(last, s.engineHost())
 }
 
-// keptImage returns the tree in which one of an app's newest releases keeps an image.
-func (s *control) keptImage(ctx context.Context, app string, id fairlead.Digest) fairlead.Digest {
+// knownImage returns the tree in which one of an app's newest releases keeps an image,
+// and the log of the build that made it.
+func (s *control) knownImage(ctx context.Context, app string, id fairlead.Digest) (kept, buildLog fairlead.Digest) {
 	newest, err := s.releases.Newest(ctx, app, 50)
 	if err != nil {
-		return "" // it is kept again
+		return "", "" // it is kept again
 	}
 	for _, r := range newest {
-		if r.Content.Image != nil && r.Content.Image.ID == id && r.Kept != "" {
-			return r.Kept
+		if image := r.Content.Image; image != nil && image.ID == id {
+			kept, buildLog = cmp.Or(kept, r.Kept), cmp.Or(buildLog, image.BuildLog)
 		}
 	}
-	return ""
+	return kept, buildLog
 }
 
 // newest returns the newest version of a secret.

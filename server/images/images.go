@@ -24,9 +24,11 @@ type Config struct {
 	Program string        // this one, which runs in containers
 	Scratch string        // a directory for what is being made
 	Trees   *artifact.Store
-	Reveal  func(ctx context.Context, env, name string) ([]byte, error)                      // the newest version of a secret
-	Getenv  func(string) string                                                              // names the Docker configuration
-	Kept    func(ctx context.Context, app string, id fairlead.Digest) (tree fairlead.Digest) // in which a release has an image already, or nothing
+	Reveal  func(ctx context.Context, env, name string) ([]byte, error) // the newest version of a secret
+	Getenv  func(string) string                                         // names the Docker configuration
+	// Known returns what one of an app's releases that has an image already holds of it:
+	// the tree in which it is kept, and the log of its build; either may be nothing.
+	Known func(ctx context.Context, app string, id fairlead.Digest) (kept, buildLog fairlead.Digest)
 }
 
 // Store has the images of releases, in an engine and in the content store. It is safe
@@ -49,7 +51,7 @@ func New(c Config) *Store {
 		pulls:  pulls, fetched: fetched,
 		resolver: resolver{
 			fetcher: fetcher, builder: builder{trees: c.Trees, fetcher: fetcher, root: c.Root, program: c.Program}, archives: archives,
-			shown: shown{trees: c.Trees, root: c.Root, scratch: c.Scratch}, kept: c.Kept,
+			shown: shown{trees: c.Trees, root: c.Root, scratch: c.Scratch}, known: c.Known,
 		},
 		keeper: keeper{root: c.Root, fetcher: fetcher, archives: archives},
 	}

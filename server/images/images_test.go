@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -33,6 +34,7 @@ type yard struct {
 	real     *enginetest.Engine
 	registry string
 	notes    []string
+	known    []fairlead.Release
 }
 
 func newYard(t *testing.T, name string) *yard {
@@ -44,18 +46,26 @@ func newYard(t *testing.T, name string) *yard {
 		t.Fatal(err)
 	}
 	root := t.TempDir()
-	store := New(Config{
+	y := &yard{T: t, trees: trees, root: root, real: real, registry: strings.TrimPrefix(served.URL, "http://")}
+	y.Store = New(Config{
 		Host: func() string { return real.Host }, Root: root, Scratch: t.TempDir(), Trees: trees,
 		Reveal: func(context.Context, string, string) ([]byte, error) { return []byte("ada:lovelace"), nil },
 		Getenv: func(string) string { return "/nonexistent" },
-		Kept:   func(context.Context, string, fairlead.Digest) fairlead.Digest { return "" },
+		Known: func(_ context.Context, _ string, id fairlead.Digest) (kept, buildLog fairlead.Digest) {
+			for _, r := range y.known {
+				if r.Content.Image.ID == id {
+					return r.Kept, r.Content.Image.BuildLog
+				}
+			}
+			return "", ""
+		},
 	})
 	t.Cleanup(func() {
-		if err := store.Close(); err != nil {
+		if err := y.Close(); err != nil {
 			t.Error(err)
 		}
 	})
-	return &yard{T: t, Store: store, trees: trees, root: root, real: real, registry: strings.TrimPrefix(served.URL, "http://")}
+	return y
 }
 
 // write makes a directory of files.
@@ -220,6 +230,30 @@ func TestAnImageThatTheEngineLostComesBackFromItsRegistryOrTheContentStore(t *te
 			if err != nil || image.ID != r.Content.Image.ID {
 				y.Errorf("%s of %s: %+v, %v", r.Name(), r.Content.Image.Reference, image, err)
 			}
+		}
+	})
+}
+
+func TestABuildThatMakesTheSameImageAgainMakesNoOtherRelease(t *testing.T) {
+	eachYard(t, func(y *yard) {
+		files := map[string]string{"Dockerfile": dockerfile, "prompt.txt": "built"}
+		built := func() fairlead.Release {
+			y.Helper()
+			tree, _, err := y.trees.PutTree(y.Context(), y.write(files))
+			if err != nil {
+				y.Fatal(err)
+			}
+			return y.released(y.make(fairlead.Artifact{Dockerfile: "Dockerfile"}, tree), 1)
+		}
+		first := built()
+		y.known = []fairlead.Release{first}
+		files["Dockerfile"] = "# its log is another\n" + dockerfile
+		if again := built(); !reflect.DeepEqual(again.Content, first.Content) || again.Kept != first.Kept {
+			y.Errorf("%+v, was %+v", again.Content.Image, first.Content.Image)
+		}
+		files["prompt.txt"] = "another"
+		if other := built(); other.Content.Image.ID == first.Content.Image.ID || other.Content.Image.BuildLog == first.Content.Image.BuildLog {
+			y.Errorf("%+v, was %+v", other.Content.Image, first.Content.Image)
 		}
 	})
 }

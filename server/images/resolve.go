@@ -14,7 +14,7 @@ type resolver struct {
 	builder  builder
 	archives archives
 	shown    shown
-	kept     func(ctx context.Context, app string, id fairlead.Digest) fairlead.Digest
+	known    func(ctx context.Context, app string, id fairlead.Digest) (kept, buildLog fairlead.Digest)
 }
 
 // found is an image that was found or made for a release.
@@ -34,8 +34,12 @@ func (r resolver) resolve(ctx context.Context, engine *container.Engine, m relea
 	if err != nil {
 		return release.Imaged{}, err
 	}
+	kept, buildLog := r.known(ctx, m.App.Metadata.Name, image.ID)
+	if image.buildLog != "" && buildLog != "" {
+		image.buildLog = buildLog // the same image again: what made it is on record, and it is no other release
+	}
 	if image.pinned == "" && image.kept == "" {
-		if image.kept = r.kept(ctx, m.App.Metadata.Name, image.ID); image.kept == "" {
+		if image.kept = kept; kept == "" {
 			image.kept, err = r.archives.save(ctx, engine, image.Image, m.Tell)
 		}
 	}
