@@ -29,7 +29,7 @@ func (s *server) deployTelling(w http.ResponseWriter, r *http.Request) {
 	deployed, err := s.deployed(r.Context(), rel, ro, made, err)
 	close(done)
 	beats.Wait()
-	if err != nil && !t.begun {
+	if begun := t.end(); err != nil && !begun {
 		refuse(w, err)
 		return
 	}
@@ -48,6 +48,7 @@ type telling struct {
 	last  fairlead.Progress
 	wrote time.Time
 	begun bool
+	ended bool // what is told after is too late
 }
 
 const (
@@ -58,11 +59,22 @@ const (
 func (t *telling) tell(p fairlead.Progress) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if t.ended {
+		return
+	}
 	fresh := p.Doing != t.last.Doing || time.Since(t.wrote) >= tellEvery
 	t.last = p
 	if fresh {
 		t.write()
 	}
+}
+
+// end ends what is told, and reports whether anything was.
+func (t *telling) end() (begun bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.ended = true
+	return t.begun
 }
 
 func (t *telling) write() {

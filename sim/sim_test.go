@@ -63,7 +63,7 @@ func TestEveryPromiseHoldsInEveryWorld(t *testing.T) {
 		total.Sound, total.Wronged, total.Worse, total.Missed)
 	t.Logf("%d releases took the place of another and %d came in beside fewer of its instances; %d requests waited, %d of them in vain",
 		total.Replaced, total.Shrunk, total.Waited, total.InVain)
-	if total.Replaced == 0 || total.Shrunk == 0 || total.Waited == 0 {
+	if !testing.Short() && (total.Replaced == 0 || total.Shrunk == 0 || total.Waited == 0) {
 		t.Error("no release took the place of another, or none shrank it: nothing of that was checked")
 	}
 	if excess(total.Wronged, total.Sound, sim.Alpha) {

@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -48,11 +49,11 @@ func (f *fleet) finder() *Finder {
 }
 
 // instance serves what page says at /metrics, and returns how often it was asked.
-func instance(t *testing.T, id string, release int, page func() (int, string)) (Instance, *int) {
+func instance(t *testing.T, id string, release int, page func() (int, string)) (Instance, *atomic.Int32) {
 	t.Helper()
-	asked := new(int)
+	asked := new(atomic.Int32)
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		*asked++
+		asked.Add(1)
 		if r.URL.Path != Path {
 			t.Errorf("asked for %s", r.URL.Path)
 		}
@@ -99,7 +100,7 @@ q{exported_app="x",app="chat",environment="qa",release="4",instance="chat-qa-4-b
 	if got := scrape(t, f); strings.Replace(got, "# HELP fairlead_instance_metrics_up 1 where an instance's metrics could be read.\n", "", 1) != want {
 		t.Errorf("%s", got)
 	}
-	if *asked != 0 {
+	if asked.Load() != 0 {
 		t.Error("an instance that is not ready was asked")
 	}
 	var b bytes.Buffer
@@ -139,14 +140,14 @@ func TestAnInstanceIsNotAskedAgainAtOnceAndIsAskedAgainInTheEnd(t *testing.T) {
 	for range 5 {
 		f.Look(t.Context())
 	}
-	if *asked != 1 {
-		t.Errorf("asked %d times at one time", *asked)
+	if asked.Load() != 1 {
+		t.Errorf("asked %d times at one time", asked.Load())
 	}
 	serves = true
 	world.pass(missedAgain)
 	f.Look(t.Context())
-	if all := f.Targets(); !all[0].Found || *asked != 2 {
-		t.Errorf("%+v after %d", all, *asked)
+	if all := f.Targets(); !all[0].Found || asked.Load() != 2 {
+		t.Errorf("%+v after %d", all, asked.Load())
 	}
 }
 
@@ -166,21 +167,27 @@ func TestHowSoonAnInstanceIsAskedAgainDependsOnWhatItAnswered(t *testing.T) {
 		world.set(one)
 		f := world.finder()
 		f.Look(t.Context())
-		first := *asked
+		first := asked.Load()
 		world.pass(c.again - time.Second)
 		f.Look(t.Context())
-		if *asked != first {
+		if asked.Load() != first {
 			t.Errorf("after %s it is asked again within %s", name, c.again)
 		}
 		world.pass(time.Second)
 		f.Look(t.Context())
-		if *asked == first {
+		if asked.Load() == first {
 			t.Errorf("after %s it is not asked again after %s", name, c.again)
 		}
 		if found := f.Targets()[0].Found; found != (name == "metrics") {
 			t.Errorf("%s is found to be metrics: %v", name, found)
 		}
 	}
+}
+
+// page is what an instance answers.
+type page struct {
+	status int
+	text   string
 }
 
 func TestOnceFoundOneStaysUnlessItAnswersSomethingElse(t *testing.T) {
@@ -190,24 +197,26 @@ func TestOnceFoundOneStaysUnlessItAnswersSomethingElse(t *testing.T) {
 		stays  bool
 	}{"it is broken off": {0, "", true}, "it answers 404": {404, "", false}, "it answers 503": {503, "", false}} {
 		world := &fleet{now: time.Unix(1_700_000_000, 0)}
-		status, text := 200, "q 1\n"
+		var answer atomic.Value
+		answer.Store(page{200, "q 1\n"})
 		one, _ := instance(t, "one", 1, func() (int, string) {
-			if status == 0 {
+			now := answer.Load().(page)
+			if now.status == 0 {
 				panic(http.ErrAbortHandler)
 			}
-			return status, text
+			return now.status, now.text
 		})
 		world.set(one)
 		f := world.finder()
 		f.Look(t.Context())
-		status, text = c.status, c.text
+		answer.Store(page{c.status, c.text})
 		scrape(t, f)
 		if got := f.Targets()[0]; got.Found != c.stays || got.Why == "" {
 			t.Errorf("when %s it is %+v, want found %v", name, got, c.stays)
 		}
 		ended, end := context.WithCancel(t.Context())
 		end()
-		status, text = 200, "q 1\n"
+		answer.Store(page{200, "q 1\n"})
 		f.Look(t.Context())
 		before := f.Targets()[0]
 		if err := f.Scrape(ended, io.Discard); err != nil || f.Targets()[0] != before {
@@ -232,10 +241,10 @@ func TestAnInstanceThatIsNotReadyServesNobodyItsMetricsAndNoneSaysWhatIsFairlead
 	one.Ready = false
 	world.set(one)
 	f.Look(t.Context())
-	before := *asked
+	before := asked.Load()
 	err := f.One(t.Context(), "one", io.Discard)
-	if all := scrape(t, f); strings.Contains(all, `instance="one"`) || fairlead.CodeOf(err) != fairlead.NotFound || *asked != before {
-		t.Errorf("one that is not ready is asked %d times, and serves %v\n%s", *asked-before, err, all)
+	if all := scrape(t, f); strings.Contains(all, `instance="one"`) || fairlead.CodeOf(err) != fairlead.NotFound || asked.Load() != before {
+		t.Errorf("one that is not ready is asked %d times, and serves %v\n%s", asked.Load()-before, err, all)
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -21,7 +22,27 @@ type Engine struct {
 	Host string // unix:///...
 	dir  string
 	run  *exec.Cmd
-	said *bytes.Buffer
+	said *saying
+}
+
+// saying is what a process prints. It is safe for concurrent use.
+type saying struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+// Write implements io.Writer.
+func (s *saying) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.text.Write(p)
+}
+
+// String is all of it so far.
+func (s *saying) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.text.String()
 }
 
 // Names are the engines that tests run with.
@@ -131,7 +152,7 @@ func (e *Engine) command() *exec.Cmd {
 // Launch starts the engine's process, again after Halt, and waits until it answers.
 func (e *Engine) Launch(t *testing.T) {
 	t.Helper()
-	e.said = &bytes.Buffer{}
+	e.said = &saying{}
 	e.run = e.command()
 	e.run.Stdout, e.run.Stderr = e.said, e.said
 	e.run.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
