@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"log/slog"
 	"slices"
 	"strings"
 	"sync"
@@ -26,6 +27,7 @@ type deployments struct {
 	routes   *sync.Mutex // held from the look for a free route and for room until a rollout has them
 	making   *sites      // where a deploy is being made
 	rooms    *rooms
+	log      *slog.Logger
 }
 
 // sites are those where something is under way. It is safe for concurrent use.
@@ -75,6 +77,7 @@ func (d deployments) Deploy(ctx context.Context, in client.Deploy, by fairlead.P
 	if err := d.warn(ctx, complete.Spec, site, environment, tell); err != nil {
 		return fairlead.Release{}, rollout.Rollout{}, false, err
 	}
+	defer d.made(ctx, site)
 	r, made, err := d.releases.Make(ctx, release.Making{App: complete, Tree: in.Tree, Env: site.Env, Tell: tell}, by)
 	if err != nil {
 		return r, rollout.Rollout{}, false, err
@@ -87,6 +90,19 @@ func (d deployments) Deploy(ctx context.Context, in client.Deploy, by fairlead.P
 	}
 	ro, err := d.begin(ctx, r, in.Env, rollout.Forward, "", by)
 	return r, ro, made, err
+}
+
+// madeWithin bounds how long an engine is asked to remove what a deploy leaves.
+const madeWithin = 30 * time.Second
+
+// made removes what a deploy leaves in the engine beside a release, also when nobody
+// waits for the deploy any more.
+func (d deployments) made(ctx context.Context, site fairlead.Site) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), madeWithin)
+	defer cancel()
+	if err := d.images.Made(ctx, site); err != nil {
+		d.log.Warn("what was made for a deploy stays in the engine; down removes it", "app", site.App, "env", site.Env, "error", err)
+	}
 }
 
 // possible refuses a deploy that would be refused after a release was made for

@@ -59,7 +59,7 @@ func (a asCaller) RoundTrip(r *http.Request) (*http.Response, error) {
 func (s *control) handler() http.Handler {
 	return api.New(api.Config{
 		Version: s.version, Engine: s.engine, Courses: rollout.NewCourses(s.store), Releases: s.releases, Contents: s.newContents(),
-		Deployments: deployments{releases: s.releases, images: s.images, engine: s.engine, routes: &sync.Mutex{}, making: &sites{busy: map[fairlead.Site]bool{}}, rooms: s.newRooms()},
+		Deployments: deployments{releases: s.releases, images: s.images, engine: s.engine, routes: &sync.Mutex{}, making: &sites{busy: map[fairlead.Site]bool{}}, rooms: s.newRooms(), log: s.Log},
 		Blobs:       s.trees, Secrets: vaultFace{now: s.clock.Now, vault: s.vault, engine: s.engine, releases: s.releases}, Volumes: s.volumes, Ledger: s.store, Record: s.store, Verifier: s.verifier, Instances: s.runtime, Room: s.newRooms(), Devices: s.devices, Metrics: s.metrics,
 		Reports: s.loop, Seen: s.loop.Seen, Gates: s.gates.readiness, Tokens: s.programs, Links: s.sessions,
 		Now: s.clock.Now, Open: s.openSealed, Seal: s.store.Sealer().Seal, Identify: s.who.identify, Hosts: s.hosts(),

@@ -16,7 +16,8 @@ import (
 )
 
 // fetched are the names by which engines have images because this installation asked
-// for them: those that were there before are a person's. They are noted in a file, a
+// for them, and the ids of those without a name, which the steps of builds left: those
+// that were there before are a person's. They are noted in a file, a
 // line each. It is safe for concurrent use, and must not be copied.
 type fetched struct {
 	file string
@@ -29,17 +30,29 @@ type fetchedName struct {
 	id         fairlead.Digest
 }
 
+// nameless reports whether it is an image that had no name, which is known by its id.
+func (n fetchedName) nameless() bool { return n.name == string(n.id) }
+
 func newFetched(root string) *fetched { return &fetched{file: filepath.Join(root, "fetched")} }
 
-// note keeps that an engine has an image by this name because of us.
-func (f *fetched) note(n fetchedName) error {
+// note keeps that an engine has images by these names because of us.
+func (f *fetched) note(names ...fetchedName) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	known, err := f.read()
-	if err != nil || slices.Contains(known, n) {
+	if err != nil {
 		return err
 	}
-	return f.write(append(known, n))
+	before := len(known)
+	for _, n := range names {
+		if !slices.Contains(known, n) {
+			known = append(known, n)
+		}
+	}
+	if len(known) == before {
+		return nil
+	}
+	return f.write(known)
 }
 
 // has reports whether an engine has an image by this name because of us.
@@ -65,9 +78,9 @@ func (f *fetched) forget(ctx context.Context, engine *container.Engine) error {
 	if err != nil {
 		return err
 	}
-	for _, n := range names {
+	for _, n := range slices.Backward(names) { // a step after the one that it began with
 		image, err := engine.Image(ctx, n.name)
-		if err == nil && image.ID == n.id {
+		if err == nil && image.ID == n.id && !(n.nameless() && image.Named) {
 			err = engine.Untag(ctx, n.name)
 		}
 		if code := fairlead.CodeOf(err); err != nil && code != fairlead.NotFound && code != fairlead.Conflict {

@@ -37,6 +37,7 @@ type Store struct {
 	engine   connection
 	pulls    *pulls
 	fetched  *fetched
+	making   *making
 	resolver resolver
 	keeper   keeper
 }
@@ -45,13 +46,13 @@ type Store struct {
 func New(c Config) *Store {
 	pulls, fetched := newPulls(), newFetched(c.Root)
 	fetcher := fetcher{pulls: pulls, logins: logins{reveal: c.Reveal, getenv: c.Getenv}, fetched: fetched}
-	archives := archives{c.Trees}
+	archives, making := archives{c.Trees}, &making{root: c.Root, names: map[fairlead.Site]string{}}
 	return &Store{
 		engine: connection{host: c.Host, root: c.Root},
-		pulls:  pulls, fetched: fetched,
+		pulls:  pulls, fetched: fetched, making: making,
 		resolver: resolver{
 			fetcher: fetcher, builder: builder{trees: c.Trees, fetcher: fetcher, root: c.Root, program: c.Program}, archives: archives,
-			shown: shown{trees: c.Trees, root: c.Root, scratch: c.Scratch}, known: c.Known,
+			making: making, shown: shown{trees: c.Trees, root: c.Root, scratch: c.Scratch}, known: c.Known,
 		},
 		keeper: keeper{root: c.Root, fetcher: fetcher, archives: archives},
 	}
@@ -74,6 +75,15 @@ func (s *Store) Resolve(ctx context.Context, m release.Making) (release.Imaged, 
 		return release.Imaged{}, err
 	}
 	return s.resolver.resolve(ctx, engine, m)
+}
+
+// Made ends what Resolve has begun for a site: what it made there leaves the engine
+// unless it is kept.
+func (s *Store) Made(ctx context.Context, site fairlead.Site) error {
+	if engine := s.engine.used(); engine != nil {
+		return s.making.end(ctx, engine, site)
+	}
+	return nil
 }
 
 // Keep names a release's image in the engine, so that it stays there while others are
@@ -109,7 +119,7 @@ func (s *Store) Provide(ctx context.Context, r fairlead.Release, env string) (*w
 }
 
 // Sweep takes our names from images in the engine that none of the releases has.
-// Without a release in containers no engine is asked.
+// Without an engine that we ever had anything in, none is asked.
 func (s *Store) Sweep(ctx context.Context, releases []fairlead.Release) error {
 	return s.untag(ctx, releases, false)
 }
@@ -141,17 +151,19 @@ func (s *Store) forgetFetched(ctx context.Context) error {
 
 func (s *Store) untag(ctx context.Context, releases []fairlead.Release, all bool) error {
 	names, err := s.keeper.names(releases)
-	if err != nil || len(names) == 0 {
+	if err != nil {
+		return err
+	}
+	if last, err := container.LastEngine(s.engine.root); err != nil || last == "" {
 		return err
 	}
 	engine, err := s.engine.get(ctx)
 	if err != nil {
 		return err
 	}
-	if all {
-		names = nil
-	}
-	return s.keeper.untag(ctx, engine, names)
+	return s.keeper.untag(ctx, engine, func(name string) bool {
+		return !all && (names[name] || s.making.has(name))
+	})
 }
 
 // rootWithin bounds the question to an engine where its images are.

@@ -89,7 +89,7 @@ func (k keeper) names(releases []fairlead.Release) (map[string]bool, error) {
 }
 
 // untag takes all names of this installation from images but those that are needed.
-func (k keeper) untag(ctx context.Context, engine *container.Engine, needed map[string]bool) error {
+func (k keeper) untag(ctx context.Context, engine *container.Engine, needed func(name string) bool) error {
 	owner, err := container.Owner(k.root)
 	if err != nil {
 		return err
@@ -99,7 +99,7 @@ func (k keeper) untag(ctx context.Context, engine *container.Engine, needed map[
 		return err
 	}
 	for _, name := range names {
-		if strings.HasSuffix(name, suffix(owner)) && !needed[name] {
+		if strings.HasSuffix(name, suffix(owner)) && !needed(name) {
 			if err := engine.Untag(ctx, name); err != nil {
 				return err
 			}

@@ -1,6 +1,8 @@
 package images
 
 import (
+	"errors"
+	"maps"
 	"strings"
 	"testing"
 
@@ -42,4 +44,115 @@ func TestOnlyOurNamesOfReleasesThatAreGoneAreTakenFromTheEngine(t *testing.T) {
 			y.Errorf("the name of a release that is gone is there: %v", err)
 		}
 	})
+}
+
+func TestAnImageWhoseDeployComesToNothingLeavesTheEngine(t *testing.T) {
+	eachYard(t, func(y *yard) {
+		if _, err := y.Resolve(y.Context(), y.making(fairlead.Artifact{Dockerfile: "Dockerfile"}, y.upload("before"))); err != nil {
+			y.Fatal(err)
+		}
+		site := fairlead.Site{App: "triage", Env: "production"}
+		if err := y.Sweep(y.Context(), nil); err != nil {
+			y.Fatal(err)
+		}
+		if names := y.names(); len(names) != 1 {
+			y.Errorf("while its deploy is made the image is called %q", names)
+		}
+		if err := errors.Join(y.Made(y.Context(), site), y.Made(y.Context(), site)); err != nil {
+			y.Fatal(err)
+		}
+		if err := y.Forget(y.Context(), nil); err != nil { // the steps that Podman keeps
+			y.Fatal(err)
+		}
+		y.empty()
+
+		// Made again, for a release.
+		imaged := y.make(fairlead.Artifact{Dockerfile: "Dockerfile"}, y.upload("before"))
+		kept := y.released(imaged, 1)
+		if err := errors.Join(y.Keep(y.Context(), kept), y.Made(y.Context(), site)); err != nil {
+			y.Fatal(err)
+		}
+		if names := y.names(); len(names) != 1 || !strings.Contains(names[0], "triage:1-") {
+			y.Errorf("the image of a release is called %q", names)
+		}
+		if err := y.Forget(y.Context(), []fairlead.Release{kept}); err != nil {
+			y.Fatal(err)
+		}
+		y.empty()
+
+		// A server that was killed in the middle has left its name.
+		y.make(fairlead.Artifact{Dockerfile: "Dockerfile"}, y.upload("killed"))
+		y.Store.making.names = map[fairlead.Site]string{}
+		if err := errors.Join(y.Sweep(y.Context(), nil), y.Forget(y.Context(), nil)); err != nil {
+			y.Fatal(err)
+		}
+		y.empty()
+
+		// One that fails at its end.
+		tree, _, err := y.trees.PutTree(y.Context(), y.write(map[string]string{"Dockerfile": dockerfile + "COPY none /none\n", "prompt.txt": "failed"}))
+		if err != nil {
+			y.Fatal(err)
+		}
+		if _, err := y.Resolve(y.Context(), y.making(fairlead.Artifact{Dockerfile: "Dockerfile"}, tree)); err == nil {
+			y.Error("what is not there is copied")
+		}
+		if err := errors.Join(y.Made(y.Context(), site), y.Forget(y.Context(), nil)); err != nil {
+			y.Fatal(err)
+		}
+		y.empty()
+	})
+}
+
+// A person's build that nobody named is not ours, even when ours makes the same image.
+func TestAnImageThatWasNamelessBeforeStays(t *testing.T) {
+	eachYard(t, func(y *yard) {
+		y.build("localhost/mine:1", "a person's")
+		y.build("localhost/mine:1", "another") // takes the name
+		y.make(fairlead.Artifact{Image: "localhost/mine:1"}, "")
+		before, err := y.engine.used().Nameless(y.Context())
+		if err != nil || len(before) == 0 {
+			y.Fatalf("nameless are %v, %v", before, err)
+		}
+		again := y.make(fairlead.Artifact{Dockerfile: "Dockerfile"}, y.upload("a person's"))
+		y.Logf("the same image: %v", before[again.Image.ID])
+		site := fairlead.Site{App: "triage", Env: "production"}
+		if err := errors.Join(y.Made(y.Context(), site), y.Forget(y.Context(), nil)); err != nil {
+			y.Fatal(err)
+		}
+		if after, err := y.engine.used().Nameless(y.Context()); err != nil || !maps.Equal(after, before) {
+			y.Errorf("nameless were %v and are %v, %v", before, after, err)
+		}
+	})
+}
+
+// upload stores the context of a build with a prompt.
+func (y *yard) upload(prompt string) fairlead.Digest {
+	y.Helper()
+	tree, _, err := y.trees.PutTree(y.Context(), y.write(map[string]string{"Dockerfile": dockerfile, "prompt.txt": prompt}))
+	if err != nil {
+		y.Fatal(err)
+	}
+	return tree
+}
+
+// names are the names by which the engine has images for us.
+func (y *yard) names() []string {
+	y.Helper()
+	names, err := y.engine.used().Tags(y.Context(), prefix)
+	if err != nil {
+		y.Fatal(err)
+	}
+	return names
+}
+
+// empty fails where the engine has an image.
+func (y *yard) empty() {
+	y.Helper()
+	var all []struct {
+		ID       string
+		RepoTags []string
+	}
+	if y.real.Ask(y, "GET", "/images/json?all=1", nil, &all); len(all) > 0 {
+		y.Errorf("the engine has %+v", all)
+	}
 }

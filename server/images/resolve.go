@@ -13,6 +13,7 @@ type resolver struct {
 	fetcher  fetcher
 	builder  builder
 	archives archives
+	making   *making
 	shown    shown
 	known    func(ctx context.Context, app string, id fairlead.Digest) (kept, buildLog fairlead.Digest)
 }
@@ -70,14 +71,28 @@ func (r resolver) find(ctx context.Context, engine *container.Engine, m release.
 	a := m.App.Spec.Artifact
 	switch {
 	case a.Dockerfile != "":
-		image, err = r.builder.build(ctx, engine, m)
+		image, err = r.made(ctx, engine, m, r.builder.build)
 		return a.Dockerfile, image, err
 	case a.Archive != "":
-		image, err = r.loaded(ctx, engine, m)
+		image, err = r.made(ctx, engine, m, r.loaded)
 		return a.Archive, image, err
 	}
 	image, err = r.fetcher.fetch(ctx, engine, wanted{a.Image, login{m.Env, a.Credentials}, m.Tell})
 	return a.Image, image, err
+}
+
+// made makes an image, which has a name of ours from then on.
+func (r resolver) made(ctx context.Context, engine *container.Engine, m release.Making, make func(context.Context, *container.Engine, release.Making) (found, error)) (found, error) {
+	nameless, err := engine.Nameless(ctx)
+	if err != nil {
+		return found{}, err
+	}
+	image, err := make(ctx, engine, m)
+	if err != nil {
+		return found{}, err
+	}
+	site := fairlead.Site{App: m.App.Metadata.Name, Env: m.Env}
+	return image, r.making.hold(ctx, engine, site, image.ID, nameless)
 }
 
 // loaded loads the archive that was uploaded with an App file.

@@ -45,6 +45,21 @@ func (e *Engine) Tags(ctx context.Context, prefix string) ([]string, error) {
 	return names, nil
 }
 
+// Nameless returns the images that have no name and of which no other image was made.
+func (e *Engine) Nameless(ctx context.Context) (map[fairlead.Digest]bool, error) {
+	all, err := e.api.ImageList(ctx, client.ImageListOptions{})
+	if err != nil {
+		return nil, e.failed("list images", err)
+	}
+	nameless := map[fairlead.Digest]bool{}
+	for _, image := range all.Items {
+		if !named(image.RepoTags) && !named(image.RepoDigests) {
+			nameless[digestOf(image.ID)] = true
+		}
+	}
+	return nameless, nil
+}
+
 // Untag takes a name from an image; an image without any goes, unless a container
 // has it. A name that is not there is no error.
 func (e *Engine) Untag(ctx context.Context, name string) error {
