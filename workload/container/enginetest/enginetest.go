@@ -5,10 +5,10 @@ package enginetest
 import (
 	"bytes"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"syscall"
@@ -23,6 +23,8 @@ type Engine struct {
 	dir  string
 	run  *exec.Cmd
 	said *saying
+
+	ended chan struct{} // closed when the process of run has ended
 }
 
 // saying is what a process prints. It is safe for concurrent use.
@@ -149,24 +151,75 @@ func (e *Engine) command() *exec.Cmd {
 	return podman
 }
 
+// launches bounds how often an engine that ends as it starts is started: with others
+// that start at the same time, one may lose a race for what the machine has once.
+const launches = 3
+
 // Launch starts the engine's process, again after Halt, and waits until it answers.
 func (e *Engine) Launch(t *testing.T) {
 	t.Helper()
-	e.said = &saying{}
-	e.run = e.command()
-	e.run.Stdout, e.run.Stderr = e.said, e.said
-	e.run.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
-	if err := e.run.Start(); err != nil {
-		t.Fatal(err)
-	}
-	for deadline := time.Now().Add(time.Minute); ; time.Sleep(50 * time.Millisecond) {
-		conn, err := net.Dial("unix", e.Socket())
+	defer alone(t)()
+	for n := 1; ; n++ {
+		err := e.launch()
 		if err == nil {
-			conn.Close()
 			return
 		}
+		if n == launches {
+			t.Fatalf("%s: %v:\n%s", e.Name, err, e.said)
+		}
+		t.Logf("%s, again: %v", e.Name, err)
+	}
+}
+
+// alone waits until no other test of this machine launches an engine. What it returns
+// ends that.
+func alone(t *testing.T) func() {
+	t.Helper()
+	lock, err := os.OpenFile(filepath.Join(os.TempDir(), "fairlead-enginetest.lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	if err == nil {
+		err = syscall.Flock(int(lock.Fd()), syscall.LOCK_EX)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return func() { lock.Close() }
+}
+
+func (e *Engine) launch() error {
+	said, run, ended := &saying{}, e.command(), make(chan struct{})
+	run.Stdout, run.Stderr = said, said
+	run.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
+	started := make(chan error, 1)
+	go func() { // ends with the process, and keeps the thread whose end would end that
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		err := run.Start()
+		started <- err
+		if err == nil {
+			_ = run.Wait() // how it ended is in what it said
+		}
+		close(ended)
+	}()
+	if err := <-started; err != nil {
+		return err
+	}
+	e.said, e.run, e.ended = said, run, ended
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(50 * time.Millisecond) {
+		err := e.Try("GET", "/_ping", nil, new([]byte))
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-ended:
+			e.run = nil
+			return fmt.Errorf("it ended as it started: %w", err)
+		default:
+		}
 		if time.Now().After(deadline) {
-			t.Fatalf("%s does not answer: %v", e.Name, err)
+			run.Process.Kill()
+			<-ended
+			e.run = nil
+			return fmt.Errorf("it does not answer: %w", err)
 		}
 	}
 }
@@ -180,7 +233,7 @@ func (e *Engine) Kill(t *testing.T) {
 	if err := e.run.Process.Kill(); err != nil {
 		t.Error(err)
 	}
-	e.run.Wait()
+	<-e.ended
 	e.run = nil
 	// Its containerd ended with it, but may stay a zombie, which the next dockerd would wait for.
 	if err := os.Remove(filepath.Join(e.dir, "exec", "containerd", "containerd.pid")); err != nil && e.Name == "docker" {
@@ -198,14 +251,12 @@ func (e *Engine) Halt(t *testing.T) {
 	if err := e.run.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Error(err)
 	}
-	done := make(chan struct{})
-	go func() { e.run.Wait(); close(done) }()
 	select {
-	case <-done:
+	case <-e.ended:
 	case <-time.After(30 * time.Second):
 		t.Errorf("%s did not end:\n%s", e.Name, e.said)
 		e.run.Process.Kill()
-		<-done
+		<-e.ended
 	}
 	e.run = nil
 	syscall.Unmount(filepath.Join(e.dir, "data", "overlay"), syscall.MNT_DETACH) // Podman leaves it mounted; Docker has none
