@@ -41,7 +41,11 @@ func raisePriority(*scene) result {
 	if err := unix.Getrlimit(unix.RLIMIT_NICE, &limit); err != nil || limit.Cur > 20 {
 		return untried("the machine lets its users do so")
 	}
-	return refused(unix.Setpriority(unix.PRIO_PROCESS, 0, -1), "it was raised")
+	now, err := unix.Getpriority(unix.PRIO_PROCESS, 0) // 20 less the nice value: getpriority(2)
+	if err != nil {
+		return untried("its priority is not known: " + err.Error())
+	}
+	return refused(unix.Setpriority(unix.PRIO_PROCESS, 0, 20-now-1), "it was raised")
 }
 
 func runSetGroup(s *scene) result {
