@@ -110,8 +110,14 @@ func (f *fetched) read() ([]fetchedName, error) {
 	return names, nil
 }
 
-// write puts another file in the place of the one that is there.
+// write puts another file in the place of the one that is there, and none for nothing.
 func (f *fetched) write(names []fetchedName) error {
+	if len(names) == 0 {
+		if err := os.Remove(f.file); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("note that no images were fetched: %w", err)
+		}
+		return nil
+	}
 	var text strings.Builder
 	for _, n := range names {
 		fmt.Fprintf(&text, "%s\t%s\t%s\n", n.host, n.name, n.id)

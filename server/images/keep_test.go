@@ -2,7 +2,10 @@ package images
 
 import (
 	"errors"
+	"io/fs"
 	"maps"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -100,6 +103,9 @@ func TestAnImageWhoseDeployComesToNothingLeavesTheEngine(t *testing.T) {
 			y.Fatal(err)
 		}
 		y.empty()
+		if _, err := os.Stat(filepath.Join(y.root, "fetched")); !errors.Is(err, fs.ErrNotExist) {
+			y.Errorf("a note of nothing is left: %v", err)
+		}
 	})
 }
 
