@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"regexp"
 	"time"
 
 	"github.com/fairlead/fairlead"
@@ -18,9 +17,6 @@ import (
 
 // buildWithin is the longest that the build of an image may take.
 const buildWithin = 30 * time.Minute
-
-// noteWithin bounds how long an engine is asked what a build has left.
-const noteWithin = 30 * time.Second
 
 // builder has the engine build images.
 type builder struct {
@@ -60,10 +56,6 @@ func (b builder) build(ctx context.Context, engine *container.Engine, m release.
 }
 
 func (b builder) run(ctx context.Context, engine *container.Engine, m release.Making, tree artifact.Manifest, outlet *container.Outlet) (container.Image, []byte, error) {
-	nameless, err := engine.Nameless(ctx)
-	if err != nil {
-		return container.Image{}, nil, err
-	}
 	m.Tell(fairlead.Progress{Doing: "building the image", Detail: "sending its context"})
 	from, to := io.Pipe()
 	wrote := make(chan error, 1)
@@ -77,7 +69,6 @@ func (b builder) run(ctx context.Context, engine *container.Engine, m release.Ma
 		Context: from, Dockerfile: app.BuildFile(a), Arguments: a.BuildArgs, Target: a.Target, Outlet: outlet, Within: buildWithin, Tell: m.Tell,
 	})
 	_ = from.CloseWithError(errBuilt)
-	noted := b.note(ctx, engine, log, nameless)
 	if packing := <-wrote; packing != nil && !errors.Is(packing, errBuilt) {
 		return container.Image{}, nil, fmt.Errorf("send the build its context: %w", packing)
 	}
@@ -85,35 +76,11 @@ func (b builder) run(ctx context.Context, engine *container.Engine, m release.Ma
 		return container.Image{}, nil, fairlead.Errorf(fairlead.CodeOf(err), "", "%w; the end of its log:\n%s", err, log[max(0, len(log)-2000):]).
 			WithHint("%s", fairlead.HintOf(err))
 	}
-	if err = errors.Join(err, noted); err != nil {
+	if err != nil {
 		return container.Image{}, nil, err
 	}
 	image, err := engine.Image(ctx, string(id))
 	return image, log, err
-}
-
-// step is how the log of a build names what a step has made.
-var step = regexp.MustCompile(`(?m)^ ?--?-> (?:Using cache )?([0-9a-f]{11,64})$`)
-
-// note keeps which images the steps of a build have made, also of one that failed: they
-// are the next build's cache, and leave the engine with us.
-func (b builder) note(ctx context.Context, engine *container.Engine, log []byte, nameless map[fairlead.Digest]bool) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), noteWithin)
-	defer cancel()
-	var made []fetchedName
-	for _, found := range step.FindAllSubmatch(log, -1) {
-		image, err := engine.Image(ctx, string(found[1]))
-		if fairlead.CodeOf(err) == fairlead.NotFound {
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		if !image.Named && !nameless[image.ID] {
-			made = append(made, fetchedName{engine.Host, string(image.ID), image.ID})
-		}
-	}
-	return b.fetcher.fetched.note(made...)
 }
 
 // errBuilt ends the writing of what nobody reads any more.

@@ -16,8 +16,8 @@ import (
 )
 
 // fetched are the names by which engines have images because this installation asked
-// for them, and the ids of those without a name, which the steps of builds left: those
-// that were there before are a person's. They are noted in a file, a
+// for them: those that
+// were there before are a person's. They are noted in a file, a
 // line each. It is safe for concurrent use, and must not be copied.
 type fetched struct {
 	file string
@@ -29,9 +29,6 @@ type fetchedName struct {
 	host, name string
 	id         fairlead.Digest
 }
-
-// nameless reports whether it is an image that had no name, which is known by its id.
-func (n fetchedName) nameless() bool { return n.name == string(n.id) }
 
 func newFetched(root string) *fetched { return &fetched{file: filepath.Join(root, "fetched")} }
 
@@ -78,9 +75,9 @@ func (f *fetched) forget(ctx context.Context, engine *container.Engine) error {
 	if err != nil {
 		return err
 	}
-	for _, n := range slices.Backward(names) { // a step after the one that it began with
+	for _, n := range names {
 		image, err := engine.Image(ctx, n.name)
-		if err == nil && image.ID == n.id && !(n.nameless() && image.Named) {
+		if err == nil && image.ID == n.id {
 			err = engine.Untag(ctx, n.name)
 		}
 		if code := fairlead.CodeOf(err); err != nil && code != fairlead.NotFound && code != fairlead.Conflict {

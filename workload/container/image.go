@@ -20,7 +20,6 @@ import (
 // Image is a container image as an engine holds it.
 type Image struct {
 	ID       fairlead.Digest
-	Named    bool     // by a tag, or by a registry's digest
 	Pinned   []string // its names by digest, such as "docker.io/library/redis@sha256:..."; none for one that no registry gave
 	Platform string   // such as "linux/amd64"
 	User     string   // what it says it runs as
@@ -56,7 +55,7 @@ func (e *Engine) Image(ctx context.Context, name string) (Image, error) {
 	if raw.Len() > maxConfig {
 		return Image{}, fairlead.Errorf(fairlead.Invalid, op, "it says %d bytes of itself; at most %d are read", raw.Len(), maxConfig)
 	}
-	image := Image{ID: digestOf(found.ID), Named: named(found.RepoTags) || named(found.RepoDigests), Bytes: found.Size, Platform: path.Join(found.Os, found.Architecture, found.Variant)}
+	image := Image{ID: digestOf(found.ID), Bytes: found.Size, Platform: path.Join(found.Os, found.Architecture, found.Variant)}
 	if !image.ID.Valid() {
 		return Image{}, fairlead.Errorf(fairlead.Invalid, op, "%s calls it %.80q, which is no digest", e.Name, found.ID)
 	}
