@@ -32,24 +32,15 @@ type fetchedName struct {
 
 func newFetched(root string) *fetched { return &fetched{file: filepath.Join(root, "fetched")} }
 
-// note keeps that an engine has images by these names because of us.
-func (f *fetched) note(names ...fetchedName) error {
+// note keeps that an engine has an image by this name because of us.
+func (f *fetched) note(n fetchedName) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	known, err := f.read()
-	if err != nil {
+	if err != nil || slices.Contains(known, n) {
 		return err
 	}
-	before := len(known)
-	for _, n := range names {
-		if !slices.Contains(known, n) {
-			known = append(known, n)
-		}
-	}
-	if len(known) == before {
-		return nil
-	}
-	return f.write(known)
+	return f.write(append(known, n))
 }
 
 // has reports whether an engine has an image by this name because of us.

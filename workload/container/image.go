@@ -31,11 +31,6 @@ type Image struct {
 	Config   []byte   // what it says of itself, as canonical JSON that people can read
 }
 
-// named reports whether one of an image's tags or digests is more than a placeholder.
-func named(names []string) bool {
-	return slices.ContainsFunc(names, func(name string) bool { return !strings.HasPrefix(name, "<none>") })
-}
-
 // maxConfig is the most bytes of JSON that an image may say of itself.
 const maxConfig = 4 << 20
 

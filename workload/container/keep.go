@@ -60,6 +60,11 @@ func (e *Engine) Nameless(ctx context.Context) (map[fairlead.Digest]bool, error)
 	return nameless, nil
 }
 
+// named reports whether one of an image's tags or digests is more than a placeholder.
+func named(names []string) bool {
+	return slices.ContainsFunc(names, func(name string) bool { return !strings.HasPrefix(name, "<none>") })
+}
+
 // Untag takes a name from an image; an image without any goes, unless a container
 // has it. A name that is not there is no error.
 func (e *Engine) Untag(ctx context.Context, name string) error {
